@@ -1,0 +1,63 @@
+# Everything a developer needs; `make` alone explains.
+# Each target makes .venv first if it is missing or older than the lock.
+
+SHELL := /bin/bash
+PY := .venv/bin/python
+# Only what exists already: these rooms come one at a time.
+CODE := $(wildcard agentd plugins examples benchmarks tests)
+# One program per distribution; mypy wants packages by their own folder.
+TYPED := $(wildcard agentd plugins/*/agentd_* examples benchmarks tests)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup server demo test unit lint format bench clean
+
+help: ## this list
+	@echo 'agentd: supervised voice agents for LiveKit'
+	@echo
+	@echo '  make demo     see it work: a caller speaks, an agent in a warm child answers (no accounts needed)'
+	@echo '  make test     prove it: lint, then every test, against a real livekit-server'
+	@echo
+	@echo 'Both prepare what they need on the first run: .venv from uv.lock, and a livekit-server'
+	@echo '(from PATH, or built once into ~/.cache/agentd: 2.5 minutes on two cores).'
+	@echo
+	@echo 'While developing:'
+	@grep -hE '^(setup|server|unit|lint|format|bench|clean):.*##' $(MAKEFILE_LIST) \
+		| sed -E 's/^([a-z]+):[^#]*## (.*)/\1|\2/' | awk -F'|' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@echo
+	@echo 'One test: .venv/bin/pytest tests/unit/settings -k name'
+
+setup: ## make .venv from uv.lock (done by every other target)
+	@packaging/setup.sh
+
+server: setup ## find livekit-server, or build it once
+	@$(PY) -m agentd.testing.livekit_server >/dev/null
+
+demo: server ## a caller's speech, answered by an agent
+	@$(PY) examples/demo.py
+
+test: lint server ## lint, then all tests, with coverage of child processes
+	@rm -rf build/coverage && mkdir -p build/coverage
+	@$(PY) -m coverage run -m pytest
+	@$(PY) -m coverage combine --quiet
+	@$(PY) -m coverage report
+	@echo 'make test: all passed'
+
+unit: setup ## only the tests without processes and servers: seconds
+	@$(PY) -m pytest -q tests/unit
+
+lint: setup ## ruff, mypy --strict, who may import whom
+	@$(PY) -m ruff check $(CODE)
+	@$(PY) -m ruff format --check --quiet $(CODE) || { echo 'fix: make format'; exit 1; }
+	@$(PY) -m mypy $(TYPED)
+	@.venv/bin/lint-imports --no-cache
+
+format: setup ## let ruff rewrite what it can
+	@$(PY) -m ruff check --fix $(CODE)
+	@$(PY) -m ruff format $(CODE)
+
+bench: server ## the figures of README, measured on this machine
+	@$(PY) -m benchmarks
+
+clean: ## remove .venv, caches and build products (the built livekit-server stays in its cache)
+	rm -rf .venv .uv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
+	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,65 @@
+"""Standard output and error of a child: a pipe to the supervisor that never blocks a job."""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Buffer
+
+ATOMIC_BYTES = 4096
+"""PIPE_BUF on Linux (pipe(7)): a pipe that polls writable takes so much without blocking."""
+
+
+class DroppingPipe(io.RawIOBase):
+    """A raw stream on a pipe that drops what does not fit.
+
+    A print must never hold up a job because the supervisor is slow, stopped or gone. The
+    descriptor itself stays blocking, since subprocesses inherit it and expect that.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._poll = select.poll()
+        self._poll.register(fd, select.POLLOUT)
+        self.dropped_bytes = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def write(self, data: Buffer, /) -> int:
+        view = memoryview(data).cast("B")
+        for start in range(0, len(view), ATOMIC_BYTES):
+            self._write_chunk(view[start : start + ATOMIC_BYTES])
+        return len(view)
+
+    def _write_chunk(self, chunk: memoryview) -> None:
+        if any(event & select.POLLERR for _, event in self._poll.poll(0)) or not self._poll.poll(0):
+            self.dropped_bytes += len(chunk)
+            return
+        try:
+            os.write(self._fd, chunk)
+        except OSError:  # the reader is gone; there is nobody to tell
+            self.dropped_bytes += len(chunk)
+
+
+def take_over_stdio() -> None:
+    """Put dropping streams in place of `sys.stdout` and `sys.stderr`."""
+    sys.stdout = _text_stream(1)
+    sys.stderr = _text_stream(2)
+
+
+def _text_stream(fd: int) -> io.TextIOWrapper:
+    return io.TextIOWrapper(
+        io.BufferedWriter(DroppingPipe(fd)),
+        encoding="utf-8",
+        errors="backslashreplace",
+        line_buffering=True,
+    )

@@ -1,0 +1,104 @@
+"""The `agentd` command: its sub-commands, and how every run of it ends."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from agentd import __version__
+from agentd.daemon.exits import ExitCode, exit_code_for
+from agentd.errors import AgentdError
+
+COMMANDS = {
+    "start": "Run an app as a service.",
+    "dev": "Run an app while writing it: reload on save, coloured log.",
+    "config": "Print each setting and where it came from.",
+    "call": "Call a running agent: speak a WAV file to it, record its answer.",
+}
+"""Each lives in the module of its name, as a click command of its name."""
+
+_EPILOG = """\
+\b
+Examples:
+  agentd dev app.py
+  agentd start app.py --max-jobs 20
+  agentd config app.py
+
+`agentd COMMAND --help` says more. Exit codes: 0 well, 1 a fault of agentd, 2 usage,
+3 the app, 4 a setting, 5 LiveKit refused, 6 LiveKit can't be reached, 7 port busy,
+8 directory, 9 drain timed out, 10 forced by a second signal.
+"""
+
+
+def load_command(name: str) -> click.Command:
+    """Import a sub-command."""
+    command = getattr(importlib.import_module(f"agentd.cli.{name}"), name)
+    assert isinstance(command, click.Command)
+    return command
+
+
+class LazyGroup(click.Group):
+    """Imports a sub-command when it is called, so that none pays for the others' libraries."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; None makes click say that there is none."""
+        return load_command(cmd_name) if cmd_name in COMMANDS else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table, which needs no import."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, epilog=_EPILOG)
+@click.version_option(__version__, prog_name="agentd")
+def agentd() -> None:
+    """Run voice agents for LiveKit, each call in a supervised process of its own."""
+
+
+def run_command(command: click.Command, arguments: Sequence[str]) -> int | None:
+    """Run a click command and say the exit code; None when it returned without one.
+
+    An error of agentd's becomes one message; anything else is a fault and propagates.
+    """
+    # The context is made here, not by click, so that its flags can be asked after a failure.
+    verbose = False
+    try:
+        with command.make_context(_program(), list(arguments)) as context:
+            try:
+                result = command.invoke(context)
+            finally:
+                verbose = bool(context.meta.get("agentd.verbose"))
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return ExitCode.FORCED
+    except AgentdError as error:
+        # Late: this process may be the daemon, which lives long and needs no rich in its memory.
+        from .console import show_error
+
+        show_error(error, verbose=verbose)
+        return exit_code_for(error)
+    return result if isinstance(result, int) else None
+
+
+def _program() -> str:
+    """What the user typed to get here, for the usage line."""
+    name = sys.argv[0].rpartition("/")[2]
+    return name if name not in {"__main__.py", "-c", ""} else "agentd"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The console script; returns the exit code."""
+    code = run_command(agentd, sys.argv[1:] if arguments is None else arguments)
+    return ExitCode.OK if code is None else code

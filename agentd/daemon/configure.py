@@ -1,0 +1,65 @@
+"""From settings to what each part is told. Pure."""
+
+from __future__ import annotations
+
+from agentd.errors import SettingsError
+from agentd.protocol.frames import ChildConfig
+from agentd.settings.model import Settings
+from agentd.supervisor.child import ChildSpec
+
+EXIT_MARGIN = 5.0
+"""Seconds on top of the phases of a shutdown: sending, scheduling, a busy machine."""
+
+
+def child_config(settings: Settings) -> ChildConfig:
+    """What children are told."""
+    livekit, jobs = settings.livekit, settings.jobs
+    return ChildConfig(
+        log_level=settings.log.log_level,
+        livekit_url=livekit.url,
+        api_key=livekit.api_key,
+        api_secret=livekit.api_secret,
+        http_proxy=livekit.http_proxy,
+        entrypoint_timeout=jobs.entrypoint_timeout,
+        session_close_timeout=jobs.session_close_timeout,
+        session_end_timeout=jobs.session_end_timeout,
+        callback_timeout=jobs.callback_timeout,
+        disconnect_timeout=jobs.disconnect_timeout,
+        reconnect_grace=jobs.reconnect_grace,
+    )
+
+
+def child_spec(settings: Settings) -> ChildSpec:
+    """How children are started and stopped."""
+    jobs, pool = settings.jobs, settings.pool
+    phases = (
+        jobs.entrypoint_timeout,
+        jobs.session_close_timeout,
+        jobs.session_end_timeout,
+        jobs.disconnect_timeout,
+        jobs.callback_timeout,
+    )
+    return ChildSpec(
+        config=child_config(settings),
+        initialize_timeout=pool.initialize_process_timeout,
+        exit_timeout=pool.shutdown_process_timeout,
+        job_shutdown_timeout=sum(phases) + EXIT_MARGIN,
+    )
+
+
+def check_complete(settings: Settings) -> None:
+    """Raise SettingsError for what `start` and `dev` can't do without."""
+    livekit = settings.livekit
+    needed = {
+        "LIVEKIT_URL": (livekit.url, "--url", "ws://localhost:7880"),
+        "LIVEKIT_API_KEY": (livekit.api_key, "--api-key", "devkey"),
+        "LIVEKIT_API_SECRET": (livekit.api_secret, "--api-secret", "secret"),
+    }
+    missing = [name for name, (value, _, _) in needed.items() if not value]
+    if missing:
+        flags = ", ".join(needed[name][1] for name in missing)
+        example = " ".join(f"{name}={needed[name][2]}" for name in missing)
+        raise SettingsError(
+            f"{' and '.join(missing)} not set: set them in the environment, with {flags}, or in "
+            f"agentd.toml under [livekit] (a livekit-server in --dev mode takes: {example})"
+        )

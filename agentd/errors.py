@@ -1,0 +1,139 @@
+"""Every exception that agentd raises on purpose, in one tree.
+
+An error says who broke it: the user's app (`AppError`), the user's settings
+(`SettingsError`), the world outside (`LiveKitError`), or another of our own
+processes (`ProtocolError`, `ChildError`). The docstring of a class is its default
+message; a message names what is wrong and, where there is one, the remedy.
+"""
+
+from __future__ import annotations
+
+
+class AgentdError(Exception):
+    """agentd failed."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+# -- the user's side -------------------------------------------------------------
+
+
+class SettingsError(AgentdError):
+    """A setting has a value that can't be used."""
+
+
+class AppError(AgentdError):
+    """The app could not be loaded."""
+
+
+class AppNotFound(AppError, ImportError):
+    """The app's file or module does not exist."""
+
+
+class AppImportFailed(AppError, ImportError):
+    """The app's own code raised while it was imported."""
+
+    def __init__(self, message: str, *, traceback: str = "") -> None:
+        super().__init__(message)
+        self.traceback = traceback
+        """The user's frames only, formatted; ours are left out."""
+
+
+class NoEntrypoint(AppError):
+    """The app has no entrypoint: decorate a coroutine function with @server.rtc_session."""
+
+
+class AudioError(AgentdError):
+    """Audio could not be read or written."""
+
+
+class PluginNotFound(AgentdError, ImportError):
+    """A plugin is not installed."""
+
+
+class JobError(AgentdError):
+    """A job could not go on."""
+
+
+class NotInJob(JobError, RuntimeError):
+    """There is no job here: this only works inside an entrypoint."""
+
+
+class AssignmentTimeout(JobError, TimeoutError):
+    """LiveKit accepted our answer but assigned no job in time."""
+
+
+# -- our own processes -----------------------------------------------------------
+
+
+class ChannelError(AgentdError):
+    """A channel can't be used."""
+
+
+class ChannelClosed(ChannelError):
+    """This side closed the channel."""
+
+
+class ChannelBroken(ChannelError):
+    """The other side closed the channel, or died."""
+
+
+class ProtocolError(AgentdError):
+    """The other side sent something that the protocol does not allow."""
+
+
+class FrameTooLarge(ProtocolError):
+    """A frame is larger than the limit."""
+
+
+class FrameMalformed(ProtocolError):
+    """A frame could not be decoded."""
+
+
+class VersionMismatch(ProtocolError):
+    """The two sides speak different versions of the frame protocol."""
+
+
+class ChildError(AgentdError):
+    """A child process failed."""
+
+
+class TemplateError(ChildError):
+    """The template process failed."""
+
+
+# -- the world outside -----------------------------------------------------------
+
+
+class LiveKitError(AgentdError):
+    """The LiveKit server could not be used."""
+
+
+class LiveKitRefused(LiveKitError):
+    """The LiveKit server refused this worker for good."""
+
+
+class LiveKitUnreachable(LiveKitError):
+    """The LiveKit server can't be reached."""
+
+
+class CallFailed(AgentdError):
+    """A scripted call could not be carried through."""
+
+    def __init__(self, message: str, *, step: str = "") -> None:
+        super().__init__(message)
+        self.step = step
+        """What the caller was about to do, such as `join` or `answer`."""
+
+
+class DirectoryUnusable(AgentdError):
+    """A directory that the daemon needs can't be used."""
+
+
+class AlreadyRunning(AgentdError):
+    """Another daemon already uses this runtime directory."""
+
+
+class PortBusy(AgentdError):
+    """The HTTP port is taken."""

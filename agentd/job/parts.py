@@ -1,0 +1,77 @@
+"""What one job consists of, put together in one place for the context and the runner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from livekit import rtc
+from livekit.protocol import agent
+
+from agentd.aio.tasks import TaskOwner
+from agentd.protocol.frames import ChildConfig
+from agentd.protocol.job import JobAssignment
+from agentd.room.fake import FakeRoom
+
+from .ending import AtEnd
+from .process import JobProcess
+from .servercalls import ServerCalls
+from .shutdown import ShutdownRequest
+
+
+class SessionDirectory:
+    """A directory for the job's files: made when first asked for, removed with the job."""
+
+    def __init__(self) -> None:
+        self._directory: TemporaryDirectory[str] | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        if self._directory is None:
+            self._directory = TemporaryDirectory(prefix="agentd-job-")
+        return Path(self._directory.name)
+
+    def remove(self) -> None:
+        """Remove it and what is in it. May be repeated; raises OSError."""
+        if self._directory is not None:
+            self._directory.cleanup()
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobParts:
+    """The pieces of one job."""
+
+    process: JobProcess
+    assignment: JobAssignment
+    job: agent.Job
+    room: rtc.Room
+    calls: ServerCalls
+    shutdown: ShutdownRequest
+    at_end: AtEnd = field(default_factory=AtEnd)
+    directory: SessionDirectory = field(default_factory=SessionDirectory)
+    participant_tasks: TaskOwner = field(default_factory=lambda: TaskOwner("participants"))
+
+
+def make_parts(
+    assignment: JobAssignment,
+    process: JobProcess,
+    config: ChildConfig,
+    shutdown: ShutdownRequest,
+) -> JobParts:
+    """The pieces of a job that was assigned. Needs a running loop; connects nothing."""
+    return JobParts(
+        process=process,
+        assignment=assignment,
+        job=agent.Job.FromString(assignment.job),
+        room=_room(assignment),
+        calls=ServerCalls(config, room=assignment.room, fake=assignment.fake),
+        shutdown=shutdown,
+    )
+
+
+def _room(assignment: JobAssignment) -> rtc.Room:
+    if assignment.fake:
+        return FakeRoom(name=assignment.room, identity=assignment.answer.identity)
+    return rtc.Room()

@@ -1,0 +1,220 @@
+"""Runs one job from its assignment to its outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from agentd.aio.tasks import TaskOwner
+from agentd.app.options import EntrypointFnc
+from agentd.app.server import AgentServer
+from agentd.app.usererror import error_fields, one_line
+from agentd.errors import NoEntrypoint
+from agentd.protocol.frames import ChildConfig
+from agentd.protocol.job import JobAssignment, JobOutcome
+
+from .context import JobContext, current_job
+from .ending import CANCEL_GRACE, Steps, finish, with_reason
+from .logfields import fields_from
+from .parts import JobParts, make_parts
+from .process import JobProcess
+from .shutdown import ShutdownRequest
+
+__all__ = ["ShutdownRequest", "run_job"]
+
+logger = logging.getLogger("agentd.job")
+
+CONNECT_GRACE = 10.0
+"""Seconds that an entrypoint has to connect before we say that it has not; and, once it has
+returned without, before the job ends: otherwise nothing would ever end it."""
+
+CRASHED = "job crashed"
+NEVER_CONNECTED = "the entrypoint returned without connecting to the room"
+
+
+async def run_job(
+    app: AgentServer,
+    assignment: JobAssignment,
+    process: JobProcess,
+    config: ChildConfig,
+    *,
+    shutdown: ShutdownRequest,
+    on_started: Callable[[], None],
+) -> JobOutcome:
+    """Run a job until it has ended and cleaned up; says how it went, whatever the app raises.
+
+    `on_started` is called just before the entrypoint. The job ends on `shutdown`, which
+    the context asks for too. Code that does not heed being cancelled may still run when
+    this returns: the process has to exit without waiting for it. Raises NoEntrypoint.
+    """
+    if app.entrypoint_fnc is None:
+        raise NoEntrypoint
+    parts = make_parts(assignment, process, config, shutdown)
+    context = JobContext(parts)
+    with current_job(context), fields_from(lambda: context.log_context_fields):
+        run = _JobRun(parts, context)
+        try:
+            on_started()
+            entrypoint = run.start(app.entrypoint_fnc)
+            await shutdown.wait()
+            await _end(app, context, parts, config, entrypoint)
+        finally:
+            run.cancel()
+            _remove_directory(parts)
+    return run.outcome()
+
+
+class _JobRun:
+    """The entrypoint's task, what became of it, and the eye on whether it connects."""
+
+    def __init__(self, parts: JobParts, context: JobContext) -> None:
+        self._parts = parts
+        self._context = context
+        self._tasks = TaskOwner(f"job {parts.assignment.job_id}")
+        self._running: list[asyncio.Task[Any]] = []
+        self._error = ""
+
+    def start(self, entrypoint: EntrypointFnc) -> asyncio.Task[None]:
+        task = self._tasks.start(self._call(entrypoint), name="entrypoint")
+        self._running = [task]
+        if not self._parts.assignment.fake:
+            self._running.append(
+                self._tasks.start(self._watch_connection(task), name="connection watch")
+            )
+        return task
+
+    def cancel(self) -> None:
+        for task in self._running:
+            task.cancel()
+
+    def outcome(self) -> JobOutcome:
+        return JobOutcome(
+            outcome="failed" if self._error else "completed",
+            error=self._error,
+            reason=self._parts.shutdown.reason,
+        )
+
+    async def _call(self, entrypoint: EntrypointFnc) -> None:
+        try:
+            await entrypoint(self._context)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # the entrypoint awaited something of its own that was cancelled
+            self._crashed(error)
+        except SystemExit as error:
+            self._exited(error)
+        except Exception as error:  # noqa: BLE001 - the user's code
+            self._crashed(error)
+
+    def _exited(self, error: SystemExit) -> None:
+        if error.code in (None, 0):
+            self._parts.shutdown.request("the entrypoint called sys.exit()", user_initiated=True)
+        else:
+            self._crashed(error)
+
+    def _crashed(self, error: BaseException) -> None:
+        self._error = one_line(error)
+        logger.error(
+            "the entrypoint raised; the job ends as failed",
+            extra={
+                "action": "entrypoint_failed",
+                "job_id": self._parts.assignment.job_id,
+                **error_fields(error),
+            },
+        )
+        self._parts.shutdown.request(CRASHED)
+
+    async def _watch_connection(self, entrypoint: asyncio.Task[None]) -> None:
+        await asyncio.wait({entrypoint}, timeout=CONNECT_GRACE)
+        if not entrypoint.done():
+            self._warn_if_adrift(f"the entrypoint has not connected within {CONNECT_GRACE:.0f} s")
+            await asyncio.wait({entrypoint})
+        if self._warn_if_adrift(NEVER_CONNECTED):
+            await asyncio.sleep(CONNECT_GRACE)  # a task of the entrypoint's may yet connect
+        if self._is_adrift():
+            self._error = NEVER_CONNECTED
+            self._parts.shutdown.request(NEVER_CONNECTED)
+
+    def _warn_if_adrift(self, what: str) -> bool:
+        adrift = self._is_adrift()
+        if adrift:
+            logger.warning(
+                "the job is not in its room: call ctx.connect(), or ctx.shutdown() to end it",
+                extra={
+                    "action": "not_connected",
+                    "job_id": self._parts.assignment.job_id,
+                    "what": what,
+                },
+            )
+        return adrift
+
+    def _is_adrift(self) -> bool:
+        return not self._parts.room.isconnected() and not self._parts.shutdown.requested
+
+
+async def _end(
+    app: AgentServer,
+    context: JobContext,
+    parts: JobParts,
+    config: ChildConfig,
+    entrypoint: asyncio.Task[None],
+) -> None:
+    """The steps of a job's end, in order."""
+    reason = parts.shutdown.reason
+    logger.info(
+        "the job is ending",
+        extra={"action": "job_ending", "job_id": parts.assignment.job_id, "reason": reason},
+    )
+    await _finish_entrypoint(entrypoint, parts, budget=config.entrypoint_timeout)
+
+    steps = Steps(parts.assignment.job_id)
+    await steps.run_all("session close", parts.at_end.closers, budget=config.session_close_timeout)
+    on_session_end = app.session_end_fnc
+    if on_session_end is not None:
+        await steps.run(
+            "on_session_end",
+            lambda: on_session_end(context),
+            budget=config.session_end_timeout,
+        )
+    await steps.run("room disconnect", parts.room.disconnect, budget=config.disconnect_timeout)
+    await steps.run("participant entrypoints", parts.participant_tasks.aclose, budget=CANCEL_GRACE)
+    await steps.run_all(
+        "shutdown callback",
+        [with_reason(callback, reason) for callback in parts.at_end.callbacks],
+        budget=config.callback_timeout,
+    )
+    await steps.run("server calls", parts.calls.aclose, budget=config.callback_timeout)
+
+
+async def _finish_entrypoint(
+    entrypoint: asyncio.Task[None], parts: JobParts, *, budget: float
+) -> None:
+    if await finish(entrypoint, budget):
+        return
+    logger.warning(
+        "the entrypoint did not return in time after shutdown and was cancelled",
+        extra={
+            "action": "entrypoint_cancelled",
+            "job_id": parts.assignment.job_id,
+            "budget": budget,
+            "still_running": not entrypoint.done(),
+        },
+    )
+
+
+def _remove_directory(parts: JobParts) -> None:
+    try:
+        parts.directory.remove()
+    except OSError as error:
+        logger.warning(
+            "the job's directory could not be removed and stays behind",
+            extra={
+                "action": "session_directory_left",
+                "directory": str(parts.directory.path),
+                "error": str(error),
+            },
+        )

@@ -1,0 +1,67 @@
+"""The HTTP server and its lifetime."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import msgspec
+from aiohttp import web
+
+from agentd.errors import PortBusy
+from agentd.settings.model import HttpSettings
+
+from .health import Health
+
+logger = logging.getLogger("agentd.management")
+
+SHUTDOWN_TIMEOUT = 1.0
+
+
+class HttpServer:
+    """Serves until closed. `async with` starts and ends it."""
+
+    def __init__(self, settings: HttpSettings, health: Callable[[], Health]) -> None:
+        self._settings = settings
+        self._health = health
+        app = web.Application()
+        app.router.add_get("/healthz", self._healthz)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
+        self.port = 0
+        """The port that was taken, once started."""
+
+    async def __aenter__(self) -> HttpServer:
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._settings.host, self._settings.port)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise PortBusy(self._why(error)) from error
+        self.port = self._runner.addresses[0][1]
+        logger.info(
+            "health is served",
+            extra={
+                "action": "http_listening",
+                "url": f"http://{self._settings.host}:{self.port}/healthz",
+            },
+        )
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._runner.cleanup()
+
+    def _why(self, error: OSError) -> str:
+        where = f"{self._settings.host}:{self._settings.port}"
+        return (
+            f"can't listen on {where}: {error.strerror or error}; "
+            "set another port with --port or AGENTD_PORT, 0 takes a free one"
+        )
+
+    async def _healthz(self, _request: web.Request) -> web.Response:
+        health = self._health()
+        return web.Response(
+            body=msgspec.json.encode(health),
+            status=health.http_status,
+            content_type="application/json",
+        )

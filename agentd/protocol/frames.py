@@ -1,0 +1,215 @@
+"""Every frame that agentd's processes exchange.
+
+A frame is a small tagged Struct; the unions at the end are the protocol, and a decoder
+for one of them refuses everything else. `Hello` is the first frame on every connection
+and carries the version, so its own shape never changes: only its version does.
+
+Change a frame and its golden bytes (tests/unit/protocol) and `PROTOCOL_VERSION` together.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from .app import AppInfo
+from .ids import ChildId
+from .job import JobAnswer, JobAssignment, JobOffer, JobOutcome
+
+PROTOCOL_VERSION = 1
+
+MAX_FRAME_BYTES = 4 * 1024 * 1024
+"""Largest body of a frame. A job's metadata is bounded by LiveKit far below it."""
+
+LogValue = bool | int | float | str | None
+
+
+class Frame(Struct, frozen=True, kw_only=True, tag_field="t"):
+    """Base of all frames."""
+
+
+# -- both ways on connecting -----------------------------------------------------
+
+
+class Hello(Frame, tag="hello"):
+    """First frame of a child: who it is and which protocol it speaks."""
+
+    version: int
+    child_id: ChildId
+    pid: int
+
+
+# -- supervisor -> child ---------------------------------------------------------
+
+
+class ChildConfig(Struct, frozen=True, kw_only=True):
+    """What a child has to know of the daemon's settings."""
+
+    log_level: str = "INFO"
+    livekit_url: str = ""
+    api_key: str = ""
+    api_secret: str = ""
+    http_proxy: str = ""
+    entrypoint_timeout: float = 15.0
+    """Seconds that an entrypoint may go on after shutdown was asked, before it is cancelled."""
+    session_close_timeout: float = 60.0
+    session_end_timeout: float = 300.0
+    callback_timeout: float = 10.0
+    """Seconds for each shutdown callback."""
+    disconnect_timeout: float = 5.0
+    reconnect_grace: float = 60.0
+    """Seconds that a running job goes on without its supervisor."""
+
+
+class Initialize(Frame, tag="initialize"):
+    """Answer to `Hello`: run prewarm now."""
+
+    config: ChildConfig
+
+
+class Offer(Frame, tag="offer"):
+    """Ask the app's `on_request` about a job."""
+
+    offer: JobOffer
+
+
+class Withdraw(Frame, tag="withdraw"):
+    """The job that was offered or promised to this child will not come; be idle again."""
+
+    reason: str
+
+
+class StartJob(Frame, tag="start_job"):
+    """Run this job, then exit."""
+
+    assignment: JobAssignment
+
+
+class Shutdown(Frame, tag="shutdown"):
+    """End in an orderly way: shut the running job down, then exit."""
+
+    reason: str
+
+
+class Ping(Frame, tag="ping"):
+    """Answer with `Pong` and the same number."""
+
+    seq: int
+
+
+# -- child -> supervisor ---------------------------------------------------------
+
+
+class Ready(Frame, tag="ready"):
+    """Prewarm is done; the child can take a job."""
+
+    prewarm_seconds: float
+
+
+class InitFailed(Frame, tag="init_failed"):
+    """Prewarm raised; the child exits after this."""
+
+    error: str
+    traceback: str
+
+
+class Answer(Frame, tag="answer"):
+    """What `on_request` decided."""
+
+    job_id: str
+    answer: JobAnswer
+
+
+class JobStarted(Frame, tag="job_started"):
+    """The entrypoint is being called now."""
+
+    job_id: str
+
+
+class JobEnded(Frame, tag="job_ended"):
+    """The job is over and has cleaned up; the child exits after this."""
+
+    job_id: str
+    outcome: JobOutcome
+
+
+class Pong(Frame, tag="pong"):
+    """Answer to `Ping`."""
+
+    seq: int
+
+
+class Log(Frame, tag="log"):
+    """One log record. Low priority: dropped and counted rather than delaying a job."""
+
+    level: int
+    logger: str
+    message: str
+    time: float
+    """Seconds since the epoch."""
+    where: str = ""
+    """`file.py:line function` of the call."""
+    exception: str = ""
+    fields: dict[str, LogValue] = {}
+
+
+class LogsDropped(Frame, tag="logs_dropped"):
+    """So many records were dropped since the last one that arrived."""
+
+    count: int
+
+
+# -- supervisor -> template ------------------------------------------------------
+
+
+class Fork(Frame, tag="fork"):
+    """Fork a child. Its standard output and error are the file descriptor that comes with the frame."""
+
+    child_id: ChildId
+
+
+# -- template -> supervisor ------------------------------------------------------
+
+
+class TemplateReady(Frame, tag="template_ready"):
+    """The app is imported; children can be had."""
+
+    pid: int
+    app: AppInfo
+    can_fork: bool
+    why_not: str = ""
+    """Why it can't fork, such as the names of threads that an import started."""
+    import_seconds: float = 0.0
+
+
+class TemplateFailed(Frame, tag="template_failed"):
+    """The app could not be imported; the template exits after this."""
+
+    kind: Literal["not_found", "import_failed", "no_entrypoint"]
+    error: str
+    traceback: str = ""
+
+
+class Forked(Frame, tag="forked"):
+    """The child lives, as a child of the supervisor."""
+
+    child_id: ChildId
+    pid: int
+
+
+class ForkFailed(Frame, tag="fork_failed"):
+    """No child was made."""
+
+    child_id: ChildId
+    error: str
+    can_fork: bool
+    """Whether it is worth asking again; false when a thread has appeared in the template."""
+
+
+ToChild = Initialize | Offer | Withdraw | StartJob | Shutdown | Ping
+FromChild = (
+    Hello | Ready | InitFailed | Answer | JobStarted | JobEnded | Pong | Log | LogsDropped
+)
+ToTemplate = Fork
+FromTemplate = TemplateReady | TemplateFailed | Forked | ForkFailed | Log

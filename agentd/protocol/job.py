@@ -1,0 +1,61 @@
+"""A job as it travels between the supervisor and a child: plain data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from .ids import JobId
+
+Outcome = Literal["completed", "failed"]
+
+
+class JobOffer(Struct, frozen=True, kw_only=True):
+    """A job that LiveKit asks us to take."""
+
+    job_id: JobId
+    job: bytes
+    """`livekit.protocol.agent.Job`, serialized."""
+    room: str
+    agent_name: str
+    resuming: bool = False
+
+
+class JobAnswer(Struct, frozen=True, kw_only=True):
+    """What we say to an offer."""
+
+    accept: bool
+    terminate: bool = False
+    """Only when declined: whether LiveKit should give the job up, rather than ask another worker."""
+    name: str = ""
+    identity: str = ""
+    metadata: str = ""
+    attributes: dict[str, str] = {}
+    reason: str = ""
+    """Why it was declined, for our own log."""
+
+
+class JobAssignment(Struct, frozen=True, kw_only=True):
+    """A job that is ours now."""
+
+    job_id: JobId
+    job: bytes
+    """`livekit.protocol.agent.Job`, serialized."""
+    room: str
+    url: str
+    token: str
+    worker_id: str
+    answer: JobAnswer
+    fake: bool = False
+    """Run without a LiveKit room (simulation, console, tests)."""
+
+
+class JobOutcome(Struct, frozen=True, kw_only=True):
+    """How a job ended."""
+
+    outcome: Outcome
+    error: str = ""
+    """One line, empty when it completed."""
+    reason: str = ""
+    """What ended it, such as `room disconnected` or the reason given to `ctx.shutdown`."""

@@ -1,0 +1,1 @@
+"""Settings: what can be set, where a value came from, and the only reader of the environment."""

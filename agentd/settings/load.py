@@ -1,0 +1,121 @@
+"""The only module that reads or writes the environment, and finds agentd.toml.
+
+What the values mean and which of them wins is `layers.py`'s; this module gathers them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from agentd.errors import SettingsError
+
+from .configfile import parse_config
+from .layers import Layer, dev_layer, environment_layers, flags_layer
+from .model import Settings
+
+CONFIG_FILE = "agentd.toml"
+CONFIG_VARIABLE = "AGENTD_CONFIG"
+
+SINGLE_THREADED = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMEXPR_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
+}
+"""Keeps numpy and friends from starting threads on import: a template with threads can't fork."""
+
+
+class LiveKitAccess(Protocol):
+    """What a child is told about the LiveKit server (`ChildConfig`, seen from this floor)."""
+
+    @property
+    def livekit_url(self) -> str: ...
+    @property
+    def api_key(self) -> str: ...
+    @property
+    def api_secret(self) -> str: ...
+
+
+def environment() -> dict[str, str]:
+    """A copy of the environment, for the pure modules that take it as an argument."""
+    return dict(os.environ)
+
+
+def load_layers(
+    flags: Mapping[str, str], *, config: str | None = None, dev: bool = False
+) -> tuple[Layer, ...]:
+    """Every layer but the app's own, which comes later, from the template.
+
+    `flags` are values by field name, `config` is the file named with --config. Raises
+    SettingsError for a file that can't be read or has unknown names; values are checked
+    by `resolve`.
+    """
+    environ = environment()
+    layers = [flags_layer(flags), *environment_layers(environ)]
+    path = config_path(config, environ)
+    if path is not None:
+        layers.append(read_config(path))
+    if dev:
+        layers.append(dev_layer())
+    return tuple(layers)
+
+
+def config_path(config: str | None, environ: Mapping[str, str]) -> Path | None:
+    """The file to read: --config, else AGENTD_CONFIG, else ./agentd.toml if there is one."""
+    named = config or environ.get(CONFIG_VARIABLE, "").strip()
+    if named:
+        return Path(named).expanduser()
+    found = Path(CONFIG_FILE)
+    return found if found.is_file() else None
+
+
+def read_config(path: Path) -> Layer:
+    """The layer of a configuration file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise SettingsError(
+            f"the configuration file '{path}' can't be read: {reason}. "
+            f"Give another with --config or {CONFIG_VARIABLE}."
+        ) from error
+    return parse_config(text, path=str(path))
+
+
+def export_livekit_env(config: LiveKitAccess) -> None:
+    """Set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET in this process.
+
+    LiveKit's own SDK reads them, and so does the code of users (`api.LiveKitAPI()`
+    without arguments). Values that are not known are left as they are.
+    """
+    os.environ.update(_livekit_variables(config.livekit_url, config.api_key, config.api_secret))
+
+
+def child_environment(settings: Settings, *, dev: bool = False) -> dict[str, str]:
+    """The environment for a template or a child; what the user has set himself stays."""
+    livekit = settings.livekit
+    environ = SINGLE_THREADED | {"PYTHONUNBUFFERED": "1"} | environment()
+    environ |= _livekit_variables(livekit.url, livekit.api_key, livekit.api_secret)
+    if dev:
+        environ["LIVEKIT_DEV_MODE"] = "1"
+    return environ
+
+
+def _livekit_variables(url: str, api_key: str, api_secret: str) -> dict[str, str]:
+    variables = {
+        "LIVEKIT_URL": url,
+        "LIVEKIT_API_KEY": api_key,
+        "LIVEKIT_API_SECRET": api_secret,
+    }
+    return {name: value for name, value in variables.items() if value}
+
+
+def wants_colour(environ: Mapping[str, str], *, is_terminal: bool) -> bool:
+    """Whether to write colours: NO_COLOR forbids, FORCE_COLOR asks, else only to a terminal."""
+    if environ.get("NO_COLOR"):
+        return False
+    return bool(environ.get("FORCE_COLOR")) or (is_terminal and environ.get("TERM") != "dumb")

@@ -1,0 +1,415 @@
+"""One child process, from the wish for it until it is reaped.
+
+`Child.run` is the whole life: launch, handshake, prewarm, then frames until the process
+is dead. What the pool and the desk do to a child meanwhile (reserve it, offer, start a
+job, shut down) are short calls that send a frame or set a timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from typing import Literal, Protocol, assert_never
+
+from msgspec import Struct
+
+from agentd.aio.timing import now, within
+from agentd.errors import AgentdError, ChannelError, ChildError, ProtocolError, VersionMismatch
+from agentd.ipc.listener import ChildStream, Peer
+from agentd.protocol.frames import (
+    PROTOCOL_VERSION,
+    Answer,
+    ChildConfig,
+    FromChild,
+    Hello,
+    InitFailed,
+    Initialize,
+    JobEnded,
+    JobStarted,
+    Log,
+    LogsDropped,
+    LogValue,
+    Offer,
+    Ping,
+    Pong,
+    Ready,
+    Shutdown,
+    StartJob,
+    Withdraw,
+)
+from agentd.protocol.ids import ChildId, JobId, SlotId
+from agentd.protocol.job import JobAnswer, JobAssignment, JobOffer, JobOutcome
+
+from .exit import ExitReason, WaitStatus, judge_exit
+from .output import OutputReader, RecordSink
+from .process import OsProcess, Reaper
+from .template import Launcher
+
+logger = logging.getLogger("agentd.supervisor")
+
+ChildState = Literal[
+    "starting", "prewarming", "idle", "reserved", "running", "stopping", "gone"
+]
+
+OUTPUT_TIMEOUT = 0.5
+KILL_TIMEOUT = 5.0
+"""SIGKILL works at once, but for a process that the kernel itself holds up."""
+
+
+class ChildSpec(Struct, frozen=True, kw_only=True):
+    """How a child is started and stopped."""
+
+    config: ChildConfig
+    initialize_timeout: float
+    exit_timeout: float
+    """Seconds to exit once asked and idle, or once its job is over."""
+    job_shutdown_timeout: float
+    """Seconds for a running job's whole shutdown sequence."""
+
+
+class JobWatcher(Protocol):
+    """Hears how a job fares; `job_ended` comes exactly once, however the job ends."""
+
+    def job_started(self) -> None: ...
+
+    def job_ended(self, outcome: JobOutcome) -> None: ...
+
+
+class ChildObserver(Protocol):
+    """Hears of a child's turns in life."""
+
+    def child_changed(self, child: Child) -> None: ...
+
+
+class Child:
+    """One child process. `run` once; everything else while it runs."""
+
+    def __init__(
+        self,
+        child_id: ChildId,
+        slot: SlotId,
+        spec: ChildSpec,
+        observer: ChildObserver,
+        sink: RecordSink,
+    ) -> None:
+        self.id = child_id
+        self.slot = slot
+        self.state: ChildState = "starting"
+        self.job_id: JobId | None = None
+        self.room = ""
+        self.generation = 0
+        self._spec = spec
+        self._observer = observer
+        self._sink = sink
+        self._link = _Link()
+        self._watcher: JobWatcher | None = None
+        self._answer: asyncio.Future[JobAnswer] | None = None
+        self._pongs: dict[int, asyncio.Future[None]] = {}
+        self._end = _End()
+
+    @property
+    def pid(self) -> int | None:
+        return self._link.process.pid if self._link.process is not None else None
+
+    @property
+    def failure(self) -> str:
+        """What went wrong before it was ready; empty if nothing did."""
+        return self._end.failure
+
+    # -- its life ------------------------------------------------------------------
+
+    async def run(self, launcher: Launcher, reaper: Reaper) -> ExitReason:
+        """Live through the whole life of the process and say why it ended."""
+        output = OutputReader(self._print)
+        try:
+            if await self._boot(launcher, reaper, output):
+                self._move("idle")
+                await self._serve()
+            status = await self._wait_for_death()
+        finally:
+            if self._link.stream is not None:
+                self._link.stream.close()
+            await output.finish(OUTPUT_TIMEOUT)
+        reason = judge_exit(
+            status,
+            asked_to_stop=self._end.asked,
+            killed_because=self._end.killed_because,
+            failure=self._end.failure,
+        )
+        self._close_job(JobOutcome(outcome="failed", error=f"the job's process {reason.text}"))
+        self._move("gone")
+        return reason
+
+    def handle_hello(self, hello: Hello, peer: Peer, stream: ChildStream) -> None:
+        """The process has connected."""
+        if self._link.hello.done():
+            stream.close()
+        elif hello.version != PROTOCOL_VERSION:
+            stream.close()
+            self._link.hello.set_exception(
+                VersionMismatch(
+                    f"the child speaks frame protocol {hello.version}, this daemon "
+                    f"{PROTOCOL_VERSION}: agentd was changed under a running daemon; restart it"
+                )
+            )
+        else:
+            self._link.peer_pid = peer.pid
+            self._link.hello.set_result(stream)
+
+    async def _boot(self, launcher: Launcher, reaper: Reaper, output: OutputReader) -> bool:
+        """Bring it to ready; says whether that worked. `failure` has the reason if not."""
+        try:
+            await within(
+                now() + self._spec.initialize_timeout, self._reach_ready(launcher, reaper, output)
+            )
+        except TimeoutError:
+            self._fail(f"was not ready within {self._spec.initialize_timeout:g} s")
+        except (AgentdError, OSError) as error:
+            self._fail(str(error))
+        return not self._end.failure and not self._end.killed_because
+
+    async def _reach_ready(
+        self, launcher: Launcher, reaper: Reaper, output: OutputReader
+    ) -> None:
+        pid = await launcher.launch(self.id, output.write_fd)
+        output.close_write_end()
+        process = self._link.process = reaper.watch(pid)
+        process.on_exit(self._link.process_died)
+        stream = self._link.stream = await self._link.hello
+        if self._link.peer_pid != pid:
+            raise ProtocolError(f"the hello came from pid {self._link.peer_pid}, not {pid}")
+        process.on_exit(stream.end_of_process)
+        self._move("prewarming")
+        stream.send_nowait(Initialize(config=self._spec.config))
+        await self._await_ready(stream)
+
+    async def _await_ready(self, stream: ChildStream) -> None:
+        while True:
+            match await stream.receive():
+                case Ready():
+                    return
+                case InitFailed(error=error, traceback=traceback):
+                    logger.error(
+                        "prewarm failed",
+                        extra={
+                            "action": "prewarm_failed",
+                            "reason": error,
+                            "traceback": traceback,
+                            **self._fields(),
+                        },
+                    )
+                    raise ChildError(f"prewarm raised {error}")
+                case Log() as record:
+                    self._sink.record(record, self._fields())
+                case frame:
+                    raise ProtocolError(f"a {type(frame).__name__} frame before ready")
+
+    async def _serve(self) -> None:
+        assert self._link.stream is not None
+        try:
+            while True:
+                self._handle(await self._link.stream.receive())
+        except ChannelError:
+            return  # dead, or about to be: the process itself has the last word
+        except ProtocolError as error:
+            self.kill(f"it sent a bad frame: {error}")
+
+    async def _wait_for_death(self) -> WaitStatus:
+        process = self._link.process
+        if process is None:
+            return WaitStatus()
+        try:
+            return await within(now() + self._spec.exit_timeout, process.wait())
+        except TimeoutError:
+            self.kill(f"it did not exit within {self._spec.exit_timeout:g} s")
+        try:
+            return await within(now() + KILL_TIMEOUT, process.wait())
+        except TimeoutError:
+            return WaitStatus()
+
+    def _fail(self, why: str) -> None:
+        self._end.failure = self._end.failure or why
+        if self._link.process is not None:
+            self._link.process.signal(signal.SIGKILL)
+
+    # -- frames --------------------------------------------------------------------
+
+    def _handle(self, frame: FromChild) -> None:
+        match frame:
+            case Log():
+                self._sink.record(frame, self._fields())
+            case LogsDropped(count=count):
+                logger.warning(
+                    "log records of a child were dropped",
+                    extra={"action": "logs_dropped", "count": count, **self._fields()},
+                )
+            case Answer(answer=answer):
+                self._handle_answer(answer)
+            case JobStarted(job_id=job_id):
+                self._expect(job_id, frame)
+                if self._watcher is not None:
+                    self._watcher.job_started()
+            case JobEnded(job_id=job_id, outcome=outcome):
+                self._expect(job_id, frame)
+                self._handle_job_ended(outcome)
+            case Pong(seq=seq):
+                self._handle_pong(seq)
+            case Hello() | Ready() | InitFailed():
+                raise ProtocolError(f"a {type(frame).__name__} frame after ready")
+            case _:
+                assert_never(frame)
+
+    def _expect(self, job_id: str, frame: FromChild) -> None:
+        if job_id != self.job_id:
+            raise ProtocolError(f"a {type(frame).__name__} frame for the job '{job_id}'")
+
+    def _handle_answer(self, answer: JobAnswer) -> None:
+        if self._answer is None:
+            raise ProtocolError("an answer to no offer")
+        if not self._answer.done():
+            self._answer.set_result(answer)
+
+    def _handle_job_ended(self, outcome: JobOutcome) -> None:
+        self._move("stopping")
+        self._kill_after(self._spec.exit_timeout, "it did not exit after its job")
+        self._close_job(outcome)
+
+    def _handle_pong(self, seq: int) -> None:
+        waiter = self._pongs.pop(seq, None)
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _close_job(self, outcome: JobOutcome) -> None:
+        watcher, self._watcher = self._watcher, None
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(ChildError(outcome.error or "the child ended"))
+        if watcher is not None:
+            watcher.job_ended(outcome)
+
+    # -- what others ask of it -------------------------------------------------------
+
+    def reserve(self, job_id: JobId) -> None:
+        """Promise it to a job."""
+        self.job_id = job_id
+        self._move("reserved")
+
+    def release(self, reason: str) -> None:
+        """The job it was promised to does not come."""
+        if self.state != "reserved":
+            return
+        self.job_id = None
+        self._send(Withdraw(reason=reason))
+        self._move("idle")
+
+    async def ask(self, offer: JobOffer, deadline_at: float) -> JobAnswer:
+        """What the app's `on_request` says; raises ChildError or TimeoutError."""
+        self._answer = asyncio.get_running_loop().create_future()
+        try:
+            self._send(Offer(offer=offer))
+            return await within(deadline_at, self._answer)
+        finally:
+            self._answer = None
+
+    def start_job(self, assignment: JobAssignment, watcher: JobWatcher) -> None:
+        """Run the job that it was reserved for."""
+        self._watcher = watcher
+        self.room = assignment.room
+        self._move("running")
+        self._send(StartJob(assignment=assignment))
+
+    def shutdown(self, reason: str) -> None:
+        """Ask it to end in an orderly way, by force once its budget is spent. May be repeated."""
+        if self.state in ("stopping", "gone"):
+            return
+        running = self.state == "running"
+        budget = self._spec.job_shutdown_timeout if running else self._spec.exit_timeout
+        self._end.asked = True
+        self._move("stopping")
+        if self._link.stream is None:
+            self.kill(reason)
+        else:
+            self._send(Shutdown(reason=reason))
+            self._kill_after(budget, f"its shutdown took longer than {budget:g} s")
+
+    def kill(self, why: str) -> None:
+        """End it at once; the reason is kept for the report."""
+        self._end.killed_because = self._end.killed_because or why
+        if self._link.process is not None:
+            self._link.process.signal(signal.SIGKILL)
+        elif not self._link.hello.done():
+            self._link.hello.set_exception(ChildError(why))
+
+    async def ping(self, seq: int, timeout: float) -> None:
+        """A round trip through its event loop; raises TimeoutError or ChannelError."""
+        waiter = self._pongs[seq] = asyncio.get_running_loop().create_future()
+        try:
+            if self._link.stream is not None:
+                self._link.stream.send_nowait(Ping(seq=seq))
+            await within(now() + timeout, waiter)
+        finally:
+            self._pongs.pop(seq, None)
+
+    # -- inside --------------------------------------------------------------------
+
+    def _send(self, frame: Offer | Withdraw | StartJob | Shutdown) -> None:
+        if self._link.stream is None:
+            return
+        try:
+            self._link.stream.send_nowait(frame)
+        except ChannelError:
+            return  # it is dying: `run` sees that and reports it to whoever waits
+
+    def _kill_after(self, seconds: float, why: str) -> None:
+        self._end.disarm()
+        self._end.timer = asyncio.get_running_loop().call_later(seconds, self.kill, why)
+
+    def _move(self, state: ChildState) -> None:
+        if state == "gone":
+            self._end.disarm()
+        elif self.state == "stopping":
+            return  # on its way out nothing brings it back
+        self.state = state
+        self._observer.child_changed(self)
+
+    def _print(self, text: str) -> None:
+        self._sink.line(text, self._fields())
+
+    def _fields(self) -> dict[str, LogValue]:
+        fields: dict[str, LogValue] = {"child": self.id, "pid": self.pid}
+        if self.job_id is not None:
+            fields["job"] = self.job_id
+        if self.room:
+            fields["room"] = self.room
+        return fields
+
+
+class _Link:
+    """The process and the connection to it, as far as they exist."""
+
+    def __init__(self) -> None:
+        self.process: OsProcess | None = None
+        self.stream: ChildStream | None = None
+        self.peer_pid = 0
+        self.hello: asyncio.Future[ChildStream] = asyncio.get_running_loop().create_future()
+        # A failure may come when nobody waits any more; without this asyncio would complain.
+        self.hello.add_done_callback(lambda hello: hello.cancelled() or hello.exception())
+
+    def process_died(self) -> None:
+        if not self.hello.done():
+            self.hello.set_exception(ChildError("its process died before it said hello"))
+
+
+class _End:
+    """What is known of the end before it has come."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.failure = ""
+        self.killed_because = ""
+        self.timer: asyncio.TimerHandle | None = None
+
+    def disarm(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None

@@ -1,0 +1,87 @@
+"""Why a process ended, from its wait status and what had happened before. Pure."""
+
+from __future__ import annotations
+
+import signal
+from typing import Literal
+
+from msgspec import Struct
+
+ExitKind = Literal[
+    "normal",
+    "shutdown",
+    "crashed",
+    "signalled",
+    "killed",
+    "boot_failed",
+    "protocol_error",
+    "unknown",
+]
+
+
+class WaitStatus(Struct, frozen=True):
+    """What the kernel says of a dead process."""
+
+    code: int | None = None
+    """Exit code, if it exited."""
+    signal: int | None = None
+    """Signal number, if one ended it."""
+    core_dumped: bool = False
+
+    @property
+    def clean(self) -> bool:
+        return self.code == 0
+
+
+class ExitReason(Struct, frozen=True, kw_only=True):
+    """Why a process ended, in the supervisor's words."""
+
+    kind: ExitKind
+    text: str
+    status: WaitStatus = WaitStatus()
+
+    @property
+    def abnormal(self) -> bool:
+        return self.kind not in ("normal", "shutdown")
+
+
+def describe_status(status: WaitStatus) -> str:
+    """One phrase for people: `exited with code 3`, `was ended by SIGKILL`."""
+    if status.signal is not None:
+        name = signal_name(status.signal)
+        hint = " (perhaps by the kernel's out-of-memory killer)" if status.signal == 9 else ""
+        core = ", core dumped" if status.core_dumped else ""
+        return f"was ended by {name}{core}{hint}"
+    if status.code is not None:
+        return f"exited with code {status.code}"
+    return "ended, and its exit status is not known"
+
+
+def signal_name(number: int) -> str:
+    """`SIGTERM` for 15; the number itself for one without a name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def judge_exit(
+    status: WaitStatus, *, asked_to_stop: bool, killed_because: str, failure: str
+) -> ExitReason:
+    """The reason for an end.
+
+    `killed_because`: why we killed it, if we did. `failure`: what had gone wrong before
+    (a failed prewarm, a bad frame), if anything had.
+    """
+    how = describe_status(status)
+    if killed_because:
+        return ExitReason(kind="killed", text=f"was killed: {killed_because}", status=status)
+    if failure:
+        return ExitReason(kind="boot_failed", text=failure, status=status)
+    if status.clean:
+        return ExitReason(kind="shutdown" if asked_to_stop else "normal", text=how, status=status)
+    if status.signal is not None:
+        return ExitReason(kind="signalled", text=how, status=status)
+    if status.code is not None:
+        return ExitReason(kind="crashed", text=how, status=status)
+    return ExitReason(kind="unknown", text=how, status=status)

@@ -1,0 +1,358 @@
+"""The slots: keeps warm children ready and hands them to offers.
+
+Everything here happens on an event: a child becomes ready, is taken, dies, an offer
+comes or goes, a backoff ends. After each, `refill` looks at the whole and starts what
+is missing; nothing looks at it in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from agentd.aio.tasks import TaskOwner
+from agentd.aio.timing import now, within
+from agentd.errors import ChildError
+from agentd.ipc.listener import ChildStream, Peer
+from agentd.protocol.frames import Hello
+from agentd.protocol.ids import ChildId, JobId, SlotId
+from agentd.settings.model import PoolSettings
+from agentd.supervision.backoff import Backoff
+
+from .child import Child, ChildSpec
+from .demand import Demand, decide_starts
+from .exit import ExitReason
+from .process import Reaper
+from .output import RecordSink
+from .slot import Slot
+from .snapshot import ChildView, PoolView
+from .template import Launcher
+
+logger = logging.getLogger("agentd.supervisor")
+
+BACKOFF_BASE = 0.2
+HEALTHY_AFTER = 5.0
+"""Seconds that a child must have stayed warm before failed starts are forgotten."""
+
+CLOSE_MARGIN = 10.0
+
+
+class Pool:
+    """Slots with children in them. Needs a launcher before it starts any."""
+
+    def __init__(
+        self, settings: PoolSettings, spec: ChildSpec, reaper: Reaper, sink: RecordSink
+    ) -> None:
+        self._settings = settings
+        self._sink = sink
+        self._spec = spec
+        self._reaper = reaper
+        self._slots = [Slot(SlotId(number)) for number in range(settings.max_jobs)]
+        self._launching = _Launching(settings)
+        self._waiting: deque[tuple[JobId, asyncio.Future[Child]]] = deque()
+        self._tasks = TaskOwner("pool")
+        self._numbers = itertools.count(1)
+        self._closing = False
+        self._subscribers: list[Callable[[], None]] = []
+
+    def subscribe(self, callback: Callable[[], None]) -> None:
+        """Have something called after each change of what `view` shows."""
+        self._subscribers.append(callback)
+
+    # -- views -----------------------------------------------------------------------
+
+    @property
+    def children(self) -> list[Child]:
+        return [slot.child for slot in self._slots if slot.child is not None]
+
+    @property
+    def busy(self) -> int:
+        """Slots that a job has, was promised, or waits for."""
+        taken = sum(child.job_id is not None for child in self.children)
+        return taken + len(self._waiting)
+
+    @property
+    def capacity(self) -> int:
+        return len(self._slots)
+
+    def view(self) -> PoolView:
+        """The pool at this moment."""
+        demand = self._demand()
+        return PoolView(
+            slots=self.capacity,
+            children=[_view(child) for child in self.children],
+            idle=demand.idle,
+            starting=demand.starting,
+            busy=self.busy,
+            waiting=demand.waiting,
+            idle_target=self._settings.num_idle_processes,
+            start_method=self._launching.method,
+            failures=self._launching.backoff.failures,
+            last_error=self._launching.last_error,
+        )
+
+    # -- where children come from ------------------------------------------------------
+
+    def use_launcher(self, launcher: Launcher | None, method: str) -> None:
+        """Start children this way from now on; None while there is no way.
+
+        Warm children of the launcher before are retired as soon as the first new one is
+        warm, so that there is never a moment without.
+        """
+        if launcher is not None:
+            self._launching.next_generation()
+        self._launching.launcher = launcher
+        self._launching.method = method
+        self.refill()
+
+    def handle_hello(self, hello: Hello, peer: Peer, stream: ChildStream) -> None:
+        """A process says it is one of our children."""
+        for child in self.children:
+            if child.id == hello.child_id:
+                child.handle_hello(hello, peer, stream)
+                return
+        logger.warning(
+            "unknown child turned away; it will exit",
+            extra={"action": "unknown_child", "child": hello.child_id, "peer_pid": peer.pid},
+        )
+        stream.close()
+
+    def refill(self) -> None:
+        """Start the children that are missing, if any and if it may be tried now."""
+        if self._closing or self._launching.launcher is None or self._launching.paused:
+            return
+        demand = self._demand()
+        self._make_room(demand)
+        free = [slot for slot in self._slots if slot.child is None]
+        for slot in free[: decide_starts(demand)]:
+            self._start_child(slot, self._launching.launcher)
+
+    def _demand(self) -> Demand:
+        children = self.children
+        return Demand(
+            idle=sum(c.state == "idle" and self._is_current(c) for c in children),
+            starting=sum(c.state in ("starting", "prewarming") for c in children),
+            free_slots=len(self._slots) - len(children),
+            waiting=len(self._waiting),
+            idle_target=self._settings.num_idle_processes,
+            max_starting=self._settings.max_starting,
+        )
+
+    def _make_room(self, demand: Demand) -> None:
+        """With all slots taken, a warm child of old code gives its seat to one of new code."""
+        if demand.free_slots or demand.starting or demand.idle:
+            return
+        for child in self.children:
+            if child.state == "idle" and not self._is_current(child):
+                child.shutdown("its code is out of date")
+                return
+
+    def _is_current(self, child: Child) -> bool:
+        return child.generation == self._launching.generation
+
+    # -- a child's life ------------------------------------------------------------------
+
+    def _start_child(self, slot: Slot, launcher: Launcher) -> None:
+        child_id = ChildId(f"c{next(self._numbers)}")
+        child = Child(child_id, slot.number, self._spec, self, self._sink)
+        child.generation = self._launching.generation
+        slot.seat(child)
+        self._tasks.start(self._run_child(slot, child, launcher), name=child_id)
+
+    async def _run_child(self, slot: Slot, child: Child, launcher: Launcher) -> None:
+        was_current = self._is_current(child)
+        reason = await child.run(launcher, self._reaper)
+        slot.vacate(reason)
+        if reason.abnormal:
+            self._note_failure(child, reason, was_current=was_current)
+        else:
+            logger.debug("child ended", extra=_report(child, reason, "child_ended"))
+        self._changed()
+        self.refill()
+
+    def _note_failure(self, child: Child, reason: ExitReason, *, was_current: bool) -> None:
+        delay = 0.0
+        if was_current and child.job_id is None and self._is_current(child):
+            delay = self._launching.pause_after_failure(reason.text, self.refill)
+        logger.error(
+            "child failed",
+            extra={**_report(child, reason, "child_failed"), "next_start_in": round(delay, 3)},
+        )
+
+    def child_changed(self, child: Child) -> None:
+        """A child has moved on in life (the children call this)."""
+        if child.state == "idle":
+            self._launching.note_health()
+            self._hand_out(child)
+            self._retire_old()
+        self._changed()
+        self.refill()
+
+    def _retire_old(self) -> None:
+        idle = [child for child in self.children if child.state == "idle"]
+        if any(self._is_current(child) for child in idle):
+            for child in idle:
+                if not self._is_current(child):
+                    child.shutdown("its code is out of date")
+
+    def _hand_out(self, child: Child) -> None:
+        while self._waiting:
+            job_id, waiter = self._waiting.popleft()
+            if not waiter.done():
+                child.reserve(job_id)
+                waiter.set_result(child)
+                return
+
+    # -- offers ----------------------------------------------------------------------
+
+    async def reserve(self, job_id: JobId, deadline_at: float) -> Child:
+        """A warm child for a job, now or when there is one; raises ChildError after the deadline."""
+        child = self._best_idle()
+        if child is not None:
+            child.reserve(job_id)
+            return child
+        waiter: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
+        entry = (job_id, waiter)
+        self._waiting.append(entry)
+        self.refill()
+        try:
+            return await within(deadline_at, waiter)
+        except TimeoutError:
+            raise ChildError(self._why_none()) from None
+        finally:
+            if entry in self._waiting:
+                self._waiting.remove(entry)
+            if waiter.cancelled():
+                self._changed()
+
+    def _best_idle(self) -> Child | None:
+        idle = [child for child in self.children if child.state == "idle"]
+        return max(idle, key=lambda child: child.generation, default=None)
+
+    def _why_none(self) -> str:
+        if self._launching.last_error:
+            return f"no warm child in time; the last one failed: {self._launching.last_error}"
+        if self._launching.launcher is None:
+            return "no warm child in time: there is no template"
+        return "no warm child in time"
+
+    def _changed(self) -> None:
+        for callback in self._subscribers:
+            callback()
+
+    # -- the end ---------------------------------------------------------------------
+
+    def close_to_jobs(self, reason: str) -> None:
+        """Start no child any more and end those without a job."""
+        self._closing = True
+        for child in self.children:
+            if child.job_id is None:
+                child.shutdown(reason)
+
+    def shutdown_jobs(self, reason: str) -> None:
+        """Ask every running job to end within its budget."""
+        for child in self.children:
+            child.shutdown(reason)
+
+    async def wait_empty(self) -> None:
+        """Wait until the last child is reaped; the callers' budgets bound it."""
+        await self._tasks.wait()
+
+    async def aclose(self, reason: str) -> None:
+        """Kill what still lives and reap it. May be repeated."""
+        self._closing = True
+        self._launching.stop()
+        for child in self.children:
+            child.kill(reason)
+        try:
+            await within(now() + CLOSE_MARGIN, self.wait_empty())
+        except TimeoutError:
+            logger.error("children could not be reaped", extra={"action": "reap_failed"})
+        await self._tasks.aclose()
+
+
+class _Launching:
+    """How children are started at present, and whether it may be tried."""
+
+    def __init__(self, settings: PoolSettings) -> None:
+        self.launcher: Launcher | None = None
+        self.method = "none"
+        self.generation = 0
+        self.last_error = ""
+        self.backoff = Backoff(base=BACKOFF_BASE, cap=settings.restart_max_delay)
+        self._pause: asyncio.TimerHandle | None = None
+        self._health: asyncio.TimerHandle | None = None
+
+    @property
+    def paused(self) -> bool:
+        return self._pause is not None
+
+    def next_generation(self) -> None:
+        """New code deserves a fresh start."""
+        self.generation += 1
+        self._forget()
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+
+    def pause_after_failure(self, error: str, then: Callable[[], None]) -> float:
+        """Start nothing for a while; returns the seconds."""
+        self.last_error = error
+        if self._health is not None:
+            self._health.cancel()
+            self._health = None
+        delay = self.backoff.next_delay()
+        if self._pause is not None:
+            self._pause.cancel()
+        self._pause = asyncio.get_running_loop().call_later(delay, self._resume, then)
+        return delay
+
+    def note_health(self) -> None:
+        """A child is warm; if that lasts, the failures before it are forgotten."""
+        if self.backoff.failures and self._health is None:
+            loop = asyncio.get_running_loop()
+            self._health = loop.call_later(HEALTHY_AFTER, self._forget)
+
+    def stop(self) -> None:
+        for timer in (self._pause, self._health):
+            if timer is not None:
+                timer.cancel()
+
+    def _resume(self, then: Callable[[], None]) -> None:
+        self._pause = None
+        then()
+
+    def _forget(self) -> None:
+        if self._health is not None:
+            self._health.cancel()
+            self._health = None
+        self.backoff.reset()
+        self.last_error = ""
+
+
+def _view(child: Child) -> ChildView:
+    return ChildView(
+        id=child.id,
+        slot=child.slot,
+        state=child.state,
+        pid=child.pid,
+        job_id=child.job_id,
+        generation=child.generation,
+    )
+
+
+def _report(child: Child, reason: ExitReason, action: str) -> dict[str, object]:
+    """OTP's four fields of a report, and ours."""
+    return {
+        "action": action,
+        "supervisor": "pool",
+        "context": "child_terminated" if child.state == "gone" else child.state,
+        "reason": reason.text,
+        "offender": child.id,
+        "slot": child.slot,
+        "job": child.job_id,
+        "exit": reason.kind,
+    }

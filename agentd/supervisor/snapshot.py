@@ -1,0 +1,43 @@
+"""Frozen views of the supervisor, for health, status pages and tests."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class ChildView(Struct, frozen=True, kw_only=True):
+    """One child."""
+
+    id: str
+    slot: int
+    state: str
+    pid: int | None
+    job_id: str | None
+    generation: int
+
+
+class PoolView(Struct, frozen=True, kw_only=True):
+    """The pool."""
+
+    slots: int
+    children: list[ChildView]
+    idle: int
+    starting: int
+    busy: int
+    """Slots that a job has or was promised."""
+    waiting: int
+    idle_target: int
+    start_method: str
+    """`fork`, `spawn`, or `none` while there is no template."""
+    failures: int
+    """Failed starts in a row."""
+    last_error: str
+
+
+class TemplateView(Struct, frozen=True, kw_only=True):
+    """The template."""
+
+    alive: bool
+    pid: int | None
+    generation: int
+    last_error: str

@@ -1,0 +1,281 @@
+"""The supervisor's side of a template: the process that imports the app once and forks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+from msgspec import Struct
+
+from agentd.aio.tasks import TaskOwner
+from agentd.aio.timing import now, within
+from agentd.errors import (
+    AgentdError,
+    AppError,
+    AppImportFailed,
+    AppNotFound,
+    ChannelError,
+    NoEntrypoint,
+    ProtocolError,
+    TemplateError,
+)
+from agentd.ipc.stream import FrameStream
+from agentd.protocol.app import AppRef, BootArgs
+from agentd.protocol.frames import (
+    Fork,
+    Forked,
+    ForkFailed,
+    FromTemplate,
+    Log,
+    LogValue,
+    TemplateFailed,
+    TemplateReady,
+)
+from agentd.protocol.ids import ChildId
+
+from .exit import describe_status
+from .output import OutputReader, RecordSink
+from .process import OsProcess, Reaper
+from .spawn import spawn_python
+
+logger = logging.getLogger("agentd.supervisor")
+
+STOP_TIMEOUT = 2.0
+OUTPUT_TIMEOUT = 0.5
+
+
+TEMPLATE_FIELDS: Mapping[str, LogValue] = {"process": "template"}
+
+
+class Launcher(Protocol):
+    """A way to bring a child into the world."""
+
+    async def launch(self, child_id: ChildId, output_fd: int) -> int:
+        """Start a child and return its pid; raises TemplateError."""
+        ...
+
+
+class TemplateSpec(Struct, frozen=True, kw_only=True):
+    """All that a template, or a child without one, is started with."""
+
+    app: AppRef
+    socket: str
+    environment: Mapping[str, str]
+    timeout: float
+    """Seconds for the import of the app and its preload hook."""
+    log_level: str = "INFO"
+    verbose: bool = False
+
+    def arguments(self, *, child_id: str = "") -> str:
+        """The one command line argument of the process."""
+        boot = BootArgs(
+            app=self.app,
+            socket=self.socket,
+            child_id=child_id,
+            log_level=self.log_level,
+            verbose=self.verbose,
+        )
+        return msgspec.json.encode(boot).decode()
+
+
+class SpawnLauncher:
+    """Starts each child from nothing: slower, for where forking can't be."""
+
+    def __init__(self, spec: TemplateSpec) -> None:
+        self._spec = spec
+
+    async def launch(self, child_id: ChildId, output_fd: int) -> int:
+        arguments = ["-m", "agentd.child", self._spec.arguments(child_id=child_id)]
+        try:
+            return spawn_python(arguments, self._spec.environment, output_fd=output_fd)
+        except OSError as error:
+            raise TemplateError(f"no process could be started: {error.strerror}") from error
+
+
+class Template:
+    """One template process, from spawn to reaped. Forks children once `start` has returned."""
+
+    def __init__(self, spec: TemplateSpec, reaper: Reaper, sink: RecordSink) -> None:
+        self._spec = spec
+        self._reaper = reaper
+        self._sink = sink
+        self._tasks = TaskOwner("template")
+        self._forks: dict[ChildId, asyncio.Future[int]] = {}
+        self._stream: FrameStream[FromTemplate] | None = None
+        self._process: OsProcess | None = None
+        self._output: OutputReader | None = None
+        self._can_fork = False
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None else None
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.status is None
+
+    @property
+    def can_fork(self) -> bool:
+        """Whether it still forks; a thread that appears in it ends that."""
+        return self._can_fork and self.alive
+
+    async def start(self) -> TemplateReady:
+        """Spawn it and wait until the app is imported.
+
+        Raises AppNotFound, AppImportFailed or NoEntrypoint as the app deserves, and
+        TemplateError when the process itself failed. Nothing is left behind then.
+        """
+        try:
+            stream = self._spawn()
+            ready = await within(now() + self._spec.timeout, self._first_word(stream))
+        except TimeoutError:
+            await self.stop()
+            raise TemplateError(
+                f"the app was not imported within {self._spec.timeout:g} s; "
+                "raise template_timeout if its imports or preload take that long"
+            ) from None
+        except BaseException:
+            await self.stop()
+            raise
+        self._can_fork = ready.can_fork
+        self._tasks.start(self._listen(stream), name="listen")
+        return ready
+
+    async def wait(self) -> str:
+        """Wait for its death and say how it came."""
+        assert self._process is not None
+        return describe_status(await self._process.wait())
+
+    async def launch(self, child_id: ChildId, output_fd: int) -> int:
+        """Fork a child and return its pid; raises TemplateError."""
+        if self._stream is None:
+            raise TemplateError("the template is not running")
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._forks[child_id] = answer
+        try:
+            self._stream.send_nowait(Fork(child_id=child_id), fds=(output_fd,))
+            return await answer
+        except ChannelError as error:
+            raise TemplateError(f"the template can't be reached: {error}") from error
+        finally:
+            self._forks.pop(child_id, None)
+
+    async def stop(self) -> None:
+        """Have it exit, by force after a moment; children that it forked live on. May be repeated."""
+        await self._tasks.aclose()
+        if self._stream is not None:
+            self._stream.close()  # it exits when it reads the end
+        if self._process is not None:
+            await self._end_process(self._process)
+        if self._output is not None:
+            await self._output.finish(OUTPUT_TIMEOUT)
+        self._fail_forks("the template was stopped")
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self._process is not None:
+            self._process.signal(signal.SIGKILL)
+
+    # -- inside --------------------------------------------------------------------
+
+    def _spawn(self) -> FrameStream[FromTemplate]:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._output = OutputReader(self._print)
+        with theirs:
+            pid = spawn_python(
+                ["-m", "agentd.template", self._spec.arguments()],
+                self._spec.environment,
+                output_fd=self._output.write_fd,
+                control_fd=theirs.fileno(),
+            )
+        self._output.close_write_end()
+        self._process = self._reaper.watch(pid)
+        self._stream = FrameStream(ours, FromTemplate)
+        self._process.on_exit(self._stream.end_of_process)
+        return self._stream
+
+    def _print(self, text: str) -> None:
+        self._sink.line(text, TEMPLATE_FIELDS)
+
+    async def _first_word(self, stream: FrameStream[FromTemplate]) -> TemplateReady:
+        while True:
+            try:
+                frame = await stream.receive()
+            except ChannelError as error:
+                raise await self._died_early(error) from error
+            match frame:
+                case TemplateReady():
+                    return frame
+                case TemplateFailed():
+                    raise app_error(frame)
+                case Log():
+                    self._sink.record(frame, TEMPLATE_FIELDS)
+                case _:
+                    raise TemplateError(f"the template began with a {type(frame).__name__} frame")
+
+    async def _died_early(self, error: AgentdError) -> TemplateError:
+        if self._process is None or self._process.status is None:
+            return TemplateError(f"the template was lost: {error}")
+        return TemplateError(
+            f"the process {describe_status(self._process.status)} while it imported the app"
+        )
+
+    async def _listen(self, stream: FrameStream[FromTemplate]) -> None:
+        try:
+            while True:
+                self._handle(await stream.receive())
+        except ChannelError as error:
+            self._fail_forks(f"the template is gone: {error}")
+        except ProtocolError as error:
+            self._fail_forks(f"the template sent a bad frame: {error}")
+            self.kill()
+
+    def _handle(self, frame: FromTemplate) -> None:
+        match frame:
+            case Forked(child_id=child_id, pid=pid):
+                self._settle(child_id, pid)
+            case ForkFailed(child_id=child_id, error=error, can_fork=can_fork):
+                self._can_fork = can_fork
+                self._settle(child_id, TemplateError(error))
+            case Log():
+                self._sink.record(frame, TEMPLATE_FIELDS)
+            case _:
+                raise ProtocolError(f"a {type(frame).__name__} frame at the wrong time")
+
+    def _settle(self, child_id: ChildId, result: int | TemplateError) -> None:
+        answer = self._forks.get(child_id)
+        if answer is None or answer.done():
+            return  # nobody waits any more; the pool kills a child that says hello unasked
+        if isinstance(result, int):
+            answer.set_result(result)
+        else:
+            answer.set_exception(result)
+
+    def _fail_forks(self, why: str) -> None:
+        for child_id in list(self._forks):
+            self._settle(child_id, TemplateError(why))
+
+    async def _end_process(self, process: OsProcess) -> None:
+        try:
+            await within(now() + STOP_TIMEOUT, process.wait())
+        except TimeoutError:
+            process.signal(signal.SIGKILL)
+            await process.wait()
+
+
+def app_error(frame: TemplateFailed) -> AppError:
+    """The error that a template's report stands for."""
+    match frame.kind:
+        case "not_found":
+            return AppNotFound(frame.error)
+        case "import_failed":
+            return AppImportFailed(frame.error, traceback=frame.traceback)
+        case "no_entrypoint":
+            return NoEntrypoint(frame.error)
+
+

@@ -1,0 +1,98 @@
+"""A VADStream for detectors that judge frames of one fixed length, which most do.
+
+A plugin only gives the judgement; cutting the audio into frames, the rule for start and end,
+and keeping the utterance's audio are done here, the same for each.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from .base import VADStream
+from .events import SpeechEnded, SpeechStarted, VADEvent
+from .segmenter import Change, Segmenter, SegmenterSettings
+
+SAMPLE_BYTES = 2
+
+
+class FramedVADStream(VADStream):
+    """Cuts audio into frames, has each judged, and keeps what was said."""
+
+    def __init__(
+        self,
+        judge: Callable[[bytes], bool],
+        *,
+        sample_rate: int,
+        frame_seconds: float,
+        settings: SegmenterSettings,
+    ) -> None:
+        self._judge = judge
+        self._sample_rate = sample_rate
+        self._frame_seconds = frame_seconds
+        self._frame_bytes = SAMPLE_BYTES * round(sample_rate * frame_seconds)
+        self._settings = settings
+        self._segmenter = Segmenter(settings)
+        self._rest = bytearray()
+        # Bounded: while nobody speaks, by what the next utterance can reach back to; while
+        # somebody does, by the longest utterance.
+        self._frames: deque[bytes] = deque()
+        self._first_kept = 0
+        """The number, counted from the start of the audio, of the first frame in `_frames`."""
+
+    def push(self, pcm: bytes | bytearray | memoryview) -> list[VADEvent]:
+        """See VADStream."""
+        self._rest += memoryview(pcm).cast("B")
+        events: list[VADEvent] = []
+        whole = len(self._rest) - len(self._rest) % self._frame_bytes
+        for start in range(0, whole, self._frame_bytes):
+            events += self._take(bytes(self._rest[start : start + self._frame_bytes]))
+        del self._rest[:whole]
+        return events
+
+    def flush(self) -> list[VADEvent]:
+        """See VADStream."""
+        self._rest.clear()
+        return self._act_on(self._segmenter.finish())
+
+    def _take(self, frame: bytes) -> list[VADEvent]:
+        self._frames.append(frame)
+        change = self._segmenter.process(self._frame_seconds, self._judge(frame))
+        events = self._act_on(change)
+        if not self._segmenter.speaking:
+            settings = self._settings
+            reach = settings.min_speech_duration + settings.prefix_padding_duration
+            self._forget_before(self._segmenter.heard - reach - self._frame_seconds)
+        return events
+
+    def _act_on(self, change: Change | None) -> list[VADEvent]:
+        match change:
+            case None:
+                return []
+            case Change.STARTED:
+                started_at = self._segmenter.started_at
+                self._forget_before(started_at - self._settings.prefix_padding_duration)
+                return [SpeechStarted(started_at=started_at)]
+            case Change.ENDED:
+                return [self._end_utterance()]
+
+    def _end_utterance(self) -> SpeechEnded:
+        ended_at = self._segmenter.ended_at
+        frames = list(self._frames)[: self._frame_at(ended_at) - self._first_kept]
+        # What has been handed out is not padding for the next one: nothing is heard twice.
+        self._forget_before(ended_at)
+        return SpeechEnded(
+            started_at=self._segmenter.started_at,
+            ended_at=ended_at,
+            pcm=b"".join(frames),
+            sample_rate=self._sample_rate,
+        )
+
+    def _forget_before(self, seconds: float) -> None:
+        first = self._frame_at(seconds)
+        while self._frames and self._first_kept < first:
+            self._frames.popleft()
+            self._first_kept += 1
+
+    def _frame_at(self, seconds: float) -> int:
+        return round(seconds / self._frame_seconds)

@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# Makes .venv from the committed lock, or does nothing when it is up to date.
+# Called by the Makefile; may be run by hand, and again at any time.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+UV_VERSION=0.13.9
+STAMP=.venv/.agentd-setup
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+fail() {
+    printf 'setup: error: %s\n' "$1" >&2
+    printf '       fix:   %s\n' "$2" >&2
+    exit 1
+}
+
+have_systemd_headers() { command -v pkg-config >/dev/null && pkg-config --exists libsystemd; }
+
+# What the environment was made from; the headers are part of it, so that a set-up that had
+# to go on without them is made anew once they are there.
+fingerprint() {
+    { cat pyproject.toml uv.lock plugins/*/pyproject.toml packaging/setup.sh
+      have_systemd_headers && echo systemd
+      pwd; } | sha256sum
+}
+
+find_python() {
+    local candidate
+    for candidate in "${PYTHON:-}" python3 python3.14 python3.13 python3.12 python3.11; do
+        if [ -n "$candidate" ] && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            "$candidate" -c 'import sys; print(sys.executable)'
+            return
+        fi
+    done
+    fail "agentd needs Python 3.11 or newer, and python3 here is $(python3 --version 2>&1 || true)" \
+        "apt-get install python3 python3-venv, or name another one: PYTHON=/path/to/python3.12 make setup"
+}
+
+# uv: from PATH, else a pinned one from PyPI in .uv, which nothing else uses.
+find_uv() {
+    if command -v uv >/dev/null && uv --version >/dev/null 2>&1; then
+        command -v uv
+        return
+    fi
+    local uv="$PWD/.uv/$UV_VERSION/bin/uv"
+    if ! [ -x "$uv" ]; then
+        say "no uv on PATH: installing uv $UV_VERSION from PyPI into .uv"
+        rm -rf .uv
+        "$1" -m venv ".uv/$UV_VERSION" >&2 ||
+            fail "Python's venv module can't make an environment (see above)" \
+                "apt-get install python3-venv (as root), then try again"
+        "./.uv/$UV_VERSION/bin/pip" install --quiet --disable-pip-version-check "uv==$UV_VERSION" >&2 ||
+            fail "uv $UV_VERSION could not be installed from PyPI" \
+                "check that PyPI can be reached (proxy, PIP_INDEX_URL), or install uv yourself"
+    fi
+    echo "$uv"
+}
+
+# journal and sd_notify support is built from source against libsystemd.
+want_systemd() {
+    [ "$(uname -s)" = Linux ] || return 1
+    have_systemd_headers && return 0
+    local packages="libsystemd-dev pkg-config gcc" install
+    install="apt-get update && apt-get install -y --no-install-recommends $packages"
+    if ! command -v apt-get >/dev/null; then
+        say "libsystemd's headers are missing, so the systemd extra is left out; install them with your package manager"
+        return 1
+    fi
+    if [ "$(id -u)" != 0 ]; then
+        say "libsystemd's headers are missing, so the systemd extra is left out; for it run: sudo sh -c '$install'"
+        return 1
+    fi
+    say "libsystemd's headers are missing: $install"
+    if ! DEBIAN_FRONTEND=noninteractive sh -c "$install" </dev/null >&2; then
+        say "they could not be installed, so the systemd extra is left out; fix apt and run make setup again"
+        return 1
+    fi
+}
+
+if [ -x .venv/bin/python ] && [ "$(cat "$STAMP" 2>/dev/null)" = "$(fingerprint)" ]; then
+    exit 0
+fi
+
+python=$(find_python)
+uv=$(find_uv "$python")
+extras=(--extra dev)
+if want_systemd; then extras+=(--extra systemd); fi
+
+say "making .venv with $python (${extras[*]})"
+# --python-preference: never fetch an interpreter, the one that was found above is good.
+# UV_PROJECT_ENVIRONMENT and VIRTUAL_ENV of the caller must not send it elsewhere.
+env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=.venv \
+    "$uv" sync --frozen --all-packages "${extras[@]}" \
+    --python "$python" --python-preference only-system >&2 ||
+    fail "the packages of uv.lock could not be installed (see above)" \
+        "check that PyPI can be reached, then run make setup again; rm -rf .venv if it is half made"
+fingerprint >"$STAMP"
+say "done"

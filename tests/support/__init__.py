@@ -1,0 +1,1 @@
+"""What tests of several tiers share: fakes, contract suites, children that misbehave."""

@@ -1,0 +1,112 @@
+"""Gathering the layers from the real environment and a real file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from agentd.errors import SettingsError
+from agentd.protocol.frames import ChildConfig
+from agentd.settings import load
+from agentd.settings.layers import flags_layer, resolve
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty working directory and an environment without our names."""
+    for name in list(os.environ):
+        if name.startswith(("AGENTD_", "LIVEKIT_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_file_in_the_working_directory_is_found(clean: Path) -> None:
+    """agentd.toml counts without being named."""
+    (clean / "agentd.toml").write_text("[pool]\nmax_jobs = 3")
+
+    resolved = resolve(load.load_layers({}))
+
+    assert resolved.settings.pool.max_jobs == 3
+    assert str(resolved.origin["max_jobs"]) == "agentd.toml [pool]"
+
+
+def test_a_named_file_replaces_the_one_found(clean: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--config beats AGENTD_CONFIG, which beats ./agentd.toml."""
+    for number, name in enumerate(["agentd.toml", "variable.toml", "flag.toml"], start=1):
+        (clean / name).write_text(f"[pool]\nmax_jobs = {number}")
+    monkeypatch.setenv("AGENTD_CONFIG", "variable.toml")
+
+    by_variable = resolve(load.load_layers({}))
+    by_flag = resolve(load.load_layers({}, config="flag.toml"))
+
+    assert by_variable.settings.pool.max_jobs == 2
+    assert by_flag.settings.pool.max_jobs == 3
+
+
+def test_a_named_file_that_is_missing_is_an_error() -> None:
+    """A file that was asked for and is not there can't be passed over."""
+    with pytest.raises(SettingsError, match="'gone.toml' can't be read: No such file"):
+        load.load_layers({}, config="gone.toml")
+
+
+def test_dev_brings_its_defaults() -> None:
+    """The dev layer is there when asked for."""
+    assert resolve(load.load_layers({}, dev=True)).settings.http.port == 0
+
+
+def test_a_child_gets_the_resolved_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The children's environment says what was resolved, and that it is dev."""
+    monkeypatch.setenv("LIVEKIT_URL", "ws://old")
+    settings = resolve([flags_layer({"url": "ws://new", "api_key": "k"})]).settings
+
+    environ = load.child_environment(settings, dev=True)
+
+    assert environ["LIVEKIT_URL"] == "ws://new"
+    assert environ["LIVEKIT_API_KEY"] == "k"
+    assert "LIVEKIT_API_SECRET" not in environ
+    assert environ["LIVEKIT_DEV_MODE"] == "1"
+    assert environ["PYTHONUNBUFFERED"] == "1"
+
+
+def test_thread_variables_of_the_user_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who sets OMP_NUM_THREADS means it; the others are held at one thread."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+
+    environ = load.child_environment(resolve([]).settings)
+
+    assert environ["OMP_NUM_THREADS"] == "4"
+    assert environ["OPENBLAS_NUM_THREADS"] == "1"
+
+
+def test_livekits_variables_are_exported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a child, LiveKit's own SDK finds the server; what is unknown stays as it was."""
+    monkeypatch.setenv("LIVEKIT_URL", "")
+    monkeypatch.setenv("LIVEKIT_API_KEY", "before")
+    monkeypatch.setenv("LIVEKIT_API_SECRET", "")
+
+    load.export_livekit_env(ChildConfig(livekit_url="ws://a", api_secret="s"))
+
+    assert os.environ["LIVEKIT_URL"] == "ws://a"
+    assert os.environ["LIVEKIT_API_KEY"] == "before"
+    assert os.environ["LIVEKIT_API_SECRET"] == "s"
+
+
+@pytest.mark.parametrize(
+    ("environ", "is_terminal", "expected"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"TERM": "dumb"}, True, False),
+        ({"FORCE_COLOR": "1"}, False, True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, True, False),
+    ],
+)
+def test_colour_is_for_terminals_unless_told(
+    environ: dict[str, str], is_terminal: bool, expected: bool
+) -> None:
+    """NO_COLOR forbids, FORCE_COLOR asks, else the terminal decides."""
+    assert load.wants_colour(environ, is_terminal=is_terminal) is expected
