@@ -97,12 +97,12 @@ async def running_daemon(environment: dict[str, str]) -> AsyncIterator[Daemon]:
         start_new_session=True,
     )
     daemon = Daemon(process)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(daemon.follow())
-        try:
-            yield daemon
-        finally:
-            await stop(process)
+    follower = asyncio.create_task(daemon.follow())
+    try:
+        yield daemon
+    finally:
+        await stop(process)
+        await follower
 
 
 async def stop(process: asyncio.subprocess.Process) -> None:
@@ -179,9 +179,8 @@ async def main() -> int:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     try:
         await demo()
-    except* (DemoFailed, AgentdError) as group:
-        for error in group.exceptions:
-            say(f"the demo failed: {error}")
+    except (DemoFailed, AgentdError) as error:
+        say(f"the demo failed: {error}")
         return 1
     return 0
 

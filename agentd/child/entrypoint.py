@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable
+from importlib.abc import InspectLoader
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
@@ -33,7 +34,9 @@ def load_app(ref: AppRef, *, verbose: bool = False) -> AgentServer:
     def load() -> AgentServer:
         app = _run_as_main(ref) if ref.as_main else _import_app(ref)
         if app.entrypoint_fnc is None:
-            raise NoEntrypoint(f"'{ref}' has no entrypoint: {(NoEntrypoint.__doc__ or '').split(': ')[1]}")
+            raise NoEntrypoint(
+                f"'{ref}' has no entrypoint: decorate a coroutine function with @server.rtc_session"
+            )
         run_preload(app)
         return app
 
@@ -64,7 +67,7 @@ def _as_users(call: Callable[[], T], ref: AppRef, *, verbose: bool) -> T:
 
 
 def _raised_by_user(error: AppError) -> bool:
-    """Whether user code was on the way, as with a second @rtc_session: its line is of interest then."""
+    """Whether user code was on the way: its line is of interest then, as with a second entrypoint."""
     traceback, ours = error.__traceback__, str(Path(__file__).resolve().parent.parent)
     while traceback is not None:
         filename = traceback.tb_frame.f_code.co_filename
@@ -90,7 +93,7 @@ def _import_module(name: str) -> ModuleType:
         found = importlib.util.find_spec(name)
     except ModuleNotFoundError as error:  # of a parent package
         found, missing = None, error.name or name
-        if missing != name.split(".")[0] and not name.startswith(f"{missing}."):
+        if missing != name.split(".", maxsplit=1)[0] and not name.startswith(f"{missing}."):
             raise
     if found is None:
         raise AppNotFound(
@@ -123,7 +126,8 @@ def _run_as_main(ref: AppRef) -> AgentServer:
         path, code = ref.target, compile(Path(ref.target).read_bytes(), ref.target, "exec")
     else:
         spec = importlib.util.find_spec(ref.target)
-        source = spec.loader.get_code(ref.target) if spec and spec.loader and hasattr(spec.loader, "get_code") else None
+        loader = spec.loader if spec is not None else None
+        source = loader.get_code(ref.target) if isinstance(loader, InspectLoader) else None
         if spec is None or source is None:
             raise AppNotFound(f"there is no module '{ref.target}' that can be run")
         path, code = str(spec.origin), source

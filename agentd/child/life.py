@@ -101,9 +101,7 @@ def _connect(plan: ChildPlan) -> ToChildStream:
     sock.connect(plan.socket)
     stream: ToChildStream = FrameStream(sock, ToChild)
     process = JobProcess()
-    stream.send_nowait(
-        Hello(version=PROTOCOL_VERSION, child_id=plan.child_id, pid=process.pid)
-    )
+    stream.send_nowait(Hello(version=PROTOCOL_VERSION, child_id=plan.child_id, pid=process.pid))
     return stream
 
 
@@ -118,7 +116,8 @@ def _prewarm(
     except AppImportFailed as error:
         stream.send_nowait(InitFailed(error=str(error), traceback=error.traceback))
         return None
-    except (Exception, SystemExit) as error:  # the border to user code: prewarm may raise anything
+    # The border to user code: prewarm may raise anything, and the supervisor is told what.
+    except (Exception, SystemExit) as error:  # noqa: BLE001
         trace = user_traceback(error, verbose=plan.verbose)
         stream.send_nowait(InitFailed(error=one_line(error), traceback=trace))
         return None

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Buffer
+    from typing_extensions import Buffer
 
 ATOMIC_BYTES = 4096
 """PIPE_BUF on Linux (pipe(7)): a pipe that polls writable takes so much without blocking."""

@@ -57,7 +57,7 @@ ACCESS = ("url", "api_key", "api_secret")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @config_option
 @verbose_option
-def call(
+def call(  # noqa: PLR0913, PLR0917 - click gives each option as an argument
     agent: str,
     say: str,
     record: str | None,

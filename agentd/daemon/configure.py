@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from agentd.errors import SettingsError
 from agentd.protocol.frames import ChildConfig
 from agentd.settings.model import Settings
 from agentd.supervisor.child import ChildSpec
@@ -45,21 +44,3 @@ def child_spec(settings: Settings) -> ChildSpec:
         exit_timeout=pool.shutdown_process_timeout,
         job_shutdown_timeout=sum(phases) + EXIT_MARGIN,
     )
-
-
-def check_complete(settings: Settings) -> None:
-    """Raise SettingsError for what `start` and `dev` can't do without."""
-    livekit = settings.livekit
-    needed = {
-        "LIVEKIT_URL": (livekit.url, "--url", "ws://localhost:7880"),
-        "LIVEKIT_API_KEY": (livekit.api_key, "--api-key", "devkey"),
-        "LIVEKIT_API_SECRET": (livekit.api_secret, "--api-secret", "secret"),
-    }
-    missing = [name for name, (value, _, _) in needed.items() if not value]
-    if missing:
-        flags = ", ".join(needed[name][1] for name in missing)
-        example = " ".join(f"{name}={needed[name][2]}" for name in missing)
-        raise SettingsError(
-            f"{' and '.join(missing)} not set: set them in the environment, with {flags}, or in "
-            f"agentd.toml under [livekit] (a livekit-server in --dev mode takes: {example})"
-        )

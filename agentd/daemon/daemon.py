@@ -21,6 +21,7 @@ from agentd.management.health import DaemonView, Health, LinkView, judge_health
 from agentd.management.server import HttpServer
 from agentd.protocol.app import AppInfo
 from agentd.protocol.frames import TemplateReady
+from agentd.settings.access import require_access
 from agentd.settings.layers import Resolved, app_layer, resolve
 from agentd.settings.load import child_environment, environment
 from agentd.settings.paths import (
@@ -36,8 +37,9 @@ from agentd.supervisor.pool import Pool
 from agentd.supervisor.process import Reaper
 from agentd.supervisor.template import TemplateSpec
 
-from .configure import check_complete, child_spec
+from .configure import child_spec
 from .exits import ExitCode
+from .log import write_log
 from .plan import DaemonPlan
 from .reload import watch_app
 from .signals import StopRequests
@@ -103,11 +105,10 @@ class Daemon:
         ready = await keeper.start()
         resolved = self._with_app(ready)
         settings = resolved.settings
-        check_complete(settings)
+        require_access(resolved)
+        write_log(settings.log, dev=self._plan.dev)  # the app may have its own wishes
 
-        pool = self._pool = Pool(
-            settings.pool, child_spec(settings), self._reaper, self._sink
-        )
+        pool = self._pool = Pool(settings.pool, child_spec(settings), self._reaper, self._sink)
         stack.push_async_callback(pool.aclose, "the daemon is stopping")
         await stack.enter_async_context(Listener(directories.socket_path, pool.handle_hello))
         desk = JobDesk(settings.jobs, pool, ask_app=ready.app.answers_offers)
@@ -150,9 +151,9 @@ class Daemon:
     def _with_app(self, ready: TemplateReady) -> Resolved:
         for note in ready.app.notes:
             logger.warning(note, extra={"action": "app_note"})
-        return resolve(
-            [*self._plan.layers, app_layer(ready.app.settings, agent_name=ready.app.agent_name)]
-        )
+        app = ready.app
+        own = app.dev_settings if self._plan.dev else app.settings
+        return resolve([*self._plan.layers, app_layer(own, agent_name=app.agent_name)])
 
     # -- serving ---------------------------------------------------------------------
 

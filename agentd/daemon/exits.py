@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from agentd.errors import (
+    AgentdError,
     AlreadyRunning,
     AppError,
     DirectoryUnusable,
@@ -42,20 +43,20 @@ class ExitCode(IntEnum):
     """Ended at once by a second signal."""
 
 
+EXIT_CODES: dict[type[AgentdError], ExitCode] = {
+    AppError: ExitCode.APP,
+    SettingsError: ExitCode.SETTINGS,
+    LiveKitRefused: ExitCode.LIVEKIT_REFUSED,
+    LiveKitUnreachable: ExitCode.LIVEKIT_UNREACHABLE,
+    PortBusy: ExitCode.PORT_BUSY,
+    DirectoryUnusable: ExitCode.DIRECTORY,
+    AlreadyRunning: ExitCode.DIRECTORY,
+}
+
+
 def exit_code_for(error: BaseException) -> ExitCode:
     """The exit code that an error stands for."""
-    match error:
-        case AppError():
-            return ExitCode.APP
-        case SettingsError():
-            return ExitCode.SETTINGS
-        case LiveKitRefused():
-            return ExitCode.LIVEKIT_REFUSED
-        case LiveKitUnreachable():
-            return ExitCode.LIVEKIT_UNREACHABLE
-        case PortBusy():
-            return ExitCode.PORT_BUSY
-        case DirectoryUnusable() | AlreadyRunning():
-            return ExitCode.DIRECTORY
-        case _:
-            return ExitCode.INTERNAL
+    for kind, code in EXIT_CODES.items():
+        if isinstance(error, kind):
+            return code
+    return ExitCode.INTERNAL

@@ -80,18 +80,15 @@ class Connection(Protocol):
 
 def agent_url(url: str) -> URL:
     """Where workers connect on the server at `url`; raises SettingsError."""
-    try:
-        base = URL(url)
-        usable = base.scheme in _SCHEMES and bool(base.host)
-    except ValueError:
-        usable = False
-    if not usable:
+    base = _parsed(url)
+    if base is None or base.scheme not in _SCHEMES:
         raise SettingsError(
             f"the LiveKit URL '{shown_url(url)}' can't be used: "
             "LIVEKIT_URL must look like ws://host:7880 or wss://host"
         )
     path = f"{base.path.rstrip('/')}/agent"
-    return base.with_scheme(_SCHEMES[base.scheme]).with_path(path).with_query(None)
+    # The token says who we are; aiohttp takes no user beside it.
+    return base.with_user(None).with_scheme(_SCHEMES[base.scheme]).with_path(path).with_query(None)
 
 
 def shown_url(url: str) -> str:
@@ -117,19 +114,20 @@ def check_settings(settings: LiveKitSettings) -> None:
     if missing:
         raise SettingsError(f"{', '.join(missing)} not set: where and how to reach LiveKit")
     agent_url(settings.url)
-    if settings.http_proxy and not _is_http_url(settings.http_proxy):
+    proxy = _parsed(settings.http_proxy)
+    if settings.http_proxy and (proxy is None or proxy.scheme not in ("http", "https")):
         raise SettingsError(
             f"the proxy '{shown_url(settings.http_proxy)}' can't be used: "
             "http_proxy (HTTPS_PROXY) must look like http://host:3128"
         )
 
 
-def _is_http_url(url: str) -> bool:
+def _parsed(url: str) -> URL | None:
     try:
         parsed = URL(url)
     except ValueError:
-        return False
-    return parsed.scheme in ("http", "https") and bool(parsed.host)
+        return None
+    return parsed if parsed.host else None
 
 
 def session_token(settings: LiveKitSettings) -> str:

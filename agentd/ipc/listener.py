@@ -74,8 +74,8 @@ class Listener:
         assert self._sock is not None
         try:
             sock, _ = self._sock.accept()
-        except OSError:  # the other side has gone again, or descriptors ran out: the next one may do
-            return
+        except OSError:
+            return  # the other side has gone again, or descriptors ran out: the next one may do
         peer = peer_of(sock)
         if peer.uid not in (os.getuid(), 0):
             logger.warning(

@@ -84,8 +84,6 @@ class Outbox:
         return True
 
     def _send(self, view: memoryview, fds: Sequence[int]) -> None:
-        ancillary = (
-            [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
-        )
+        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
         sent = self._sock.sendmsg([view], ancillary)
         self._partial = view[sent:] if sent < len(view) else None

@@ -116,7 +116,7 @@ class FrameStream(Generic[FrameT]):
     # -- sending -----------------------------------------------------------------
 
     def send_nowait(self, frame: Frame, *, fds: Sequence[int] = ()) -> None:
-        """Send a frame before any low-priority one; file descriptors arrive with its first byte.
+        """Send a frame before any low-priority one; descriptors arrive with its first byte.
 
         The descriptors must stay open until the other side has answered. Raises ChannelBroken, ChannelClosed
         or FrameTooLarge.
@@ -170,8 +170,8 @@ class FrameStream(Generic[FrameT]):
         if self._ended is not None or not self._writing:
             return self._ended is None
         self._flushed = self._loop.create_future()
-        await asyncio.wait({self._flushed}, timeout=timeout)
-        return not self._writing and self._ended is None
+        done, _ = await asyncio.wait({self._flushed}, timeout=timeout)
+        return bool(done)
 
     # -- ending ------------------------------------------------------------------
 

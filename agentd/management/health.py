@@ -79,8 +79,11 @@ def _pool_problems(view: DaemonView) -> list[Problem]:
     pool = view.pool
     if view.draining or not pool.failures or pool.idle:
         return []
-    failed = f"{pool.failures} starts in a row have failed"
-    return [Problem(part="pool", message=f"no warm child: {failed}, the last one: {pool.last_error}")]
+    message = (
+        f"no warm child: {pool.failures} starts in a row have failed, "
+        f"the last one: {pool.last_error}"
+    )
+    return [Problem(part="pool", message=message)]
 
 
 def _link_problems(view: DaemonView) -> list[Problem]:

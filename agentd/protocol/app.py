@@ -61,7 +61,7 @@ class AppInfo(Struct, frozen=True, kw_only=True):
     server_type: ServerType = "room"
     permissions: Permissions = Permissions()
     answers_offers: bool = False
-    """Whether the app has an `on_request` of its own; without one, offers are accepted as they come."""
+    """Whether the app has an `on_request` of its own; without one, every offer is accepted."""
     settings: dict[str, bool | int | float | str] = {}
     """Settings that the app gives for itself, by their names in `agentd.settings`."""
     dev_settings: dict[str, bool | int | float | str] = {}

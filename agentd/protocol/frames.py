@@ -32,7 +32,7 @@ class Frame(Struct, frozen=True, kw_only=True, tag_field="t"):
 # -- both ways on connecting -----------------------------------------------------
 
 
-class Hello(Frame, tag="hello"):
+class Hello(Frame, frozen=True, kw_only=True, tag="hello"):
     """First frame of a child: who it is and which protocol it speaks."""
 
     version: int
@@ -62,37 +62,37 @@ class ChildConfig(Struct, frozen=True, kw_only=True):
     """Seconds that a running job goes on without its supervisor."""
 
 
-class Initialize(Frame, tag="initialize"):
+class Initialize(Frame, frozen=True, kw_only=True, tag="initialize"):
     """Answer to `Hello`: run prewarm now."""
 
     config: ChildConfig
 
 
-class Offer(Frame, tag="offer"):
+class Offer(Frame, frozen=True, kw_only=True, tag="offer"):
     """Ask the app's `on_request` about a job."""
 
     offer: JobOffer
 
 
-class Withdraw(Frame, tag="withdraw"):
+class Withdraw(Frame, frozen=True, kw_only=True, tag="withdraw"):
     """The job that was offered or promised to this child will not come; be idle again."""
 
     reason: str
 
 
-class StartJob(Frame, tag="start_job"):
+class StartJob(Frame, frozen=True, kw_only=True, tag="start_job"):
     """Run this job, then exit."""
 
     assignment: JobAssignment
 
 
-class Shutdown(Frame, tag="shutdown"):
+class Shutdown(Frame, frozen=True, kw_only=True, tag="shutdown"):
     """End in an orderly way: shut the running job down, then exit."""
 
     reason: str
 
 
-class Ping(Frame, tag="ping"):
+class Ping(Frame, frozen=True, kw_only=True, tag="ping"):
     """Answer with `Pong` and the same number."""
 
     seq: int
@@ -101,46 +101,46 @@ class Ping(Frame, tag="ping"):
 # -- child -> supervisor ---------------------------------------------------------
 
 
-class Ready(Frame, tag="ready"):
+class Ready(Frame, frozen=True, kw_only=True, tag="ready"):
     """Prewarm is done; the child can take a job."""
 
     prewarm_seconds: float
 
 
-class InitFailed(Frame, tag="init_failed"):
+class InitFailed(Frame, frozen=True, kw_only=True, tag="init_failed"):
     """Prewarm raised; the child exits after this."""
 
     error: str
     traceback: str
 
 
-class Answer(Frame, tag="answer"):
+class Answer(Frame, frozen=True, kw_only=True, tag="answer"):
     """What `on_request` decided."""
 
     job_id: str
     answer: JobAnswer
 
 
-class JobStarted(Frame, tag="job_started"):
+class JobStarted(Frame, frozen=True, kw_only=True, tag="job_started"):
     """The entrypoint is being called now."""
 
     job_id: str
 
 
-class JobEnded(Frame, tag="job_ended"):
+class JobEnded(Frame, frozen=True, kw_only=True, tag="job_ended"):
     """The job is over and has cleaned up; the child exits after this."""
 
     job_id: str
     outcome: JobOutcome
 
 
-class Pong(Frame, tag="pong"):
+class Pong(Frame, frozen=True, kw_only=True, tag="pong"):
     """Answer to `Ping`."""
 
     seq: int
 
 
-class Log(Frame, tag="log"):
+class Log(Frame, frozen=True, kw_only=True, tag="log"):
     """One log record. Low priority: dropped and counted rather than delaying a job."""
 
     level: int
@@ -154,7 +154,7 @@ class Log(Frame, tag="log"):
     fields: dict[str, LogValue] = {}
 
 
-class LogsDropped(Frame, tag="logs_dropped"):
+class LogsDropped(Frame, frozen=True, kw_only=True, tag="logs_dropped"):
     """So many records were dropped since the last one that arrived."""
 
     count: int
@@ -163,8 +163,8 @@ class LogsDropped(Frame, tag="logs_dropped"):
 # -- supervisor -> template ------------------------------------------------------
 
 
-class Fork(Frame, tag="fork"):
-    """Fork a child. Its standard output and error are the file descriptor that comes with the frame."""
+class Fork(Frame, frozen=True, kw_only=True, tag="fork"):
+    """Fork a child; the file descriptor that comes along is its standard output and error."""
 
     child_id: ChildId
 
@@ -172,7 +172,7 @@ class Fork(Frame, tag="fork"):
 # -- template -> supervisor ------------------------------------------------------
 
 
-class TemplateReady(Frame, tag="template_ready"):
+class TemplateReady(Frame, frozen=True, kw_only=True, tag="template_ready"):
     """The app is imported; children can be had."""
 
     pid: int
@@ -183,7 +183,7 @@ class TemplateReady(Frame, tag="template_ready"):
     import_seconds: float = 0.0
 
 
-class TemplateFailed(Frame, tag="template_failed"):
+class TemplateFailed(Frame, frozen=True, kw_only=True, tag="template_failed"):
     """The app could not be imported; the template exits after this."""
 
     kind: Literal["not_found", "import_failed", "no_entrypoint"]
@@ -191,14 +191,14 @@ class TemplateFailed(Frame, tag="template_failed"):
     traceback: str = ""
 
 
-class Forked(Frame, tag="forked"):
+class Forked(Frame, frozen=True, kw_only=True, tag="forked"):
     """The child lives, as a child of the supervisor."""
 
     child_id: ChildId
     pid: int
 
 
-class ForkFailed(Frame, tag="fork_failed"):
+class ForkFailed(Frame, frozen=True, kw_only=True, tag="fork_failed"):
     """No child was made."""
 
     child_id: ChildId
@@ -207,9 +207,14 @@ class ForkFailed(Frame, tag="fork_failed"):
     """Whether it is worth asking again; false when a thread has appeared in the template."""
 
 
+class Description(Struct, frozen=True, kw_only=True):
+    """What a template in describe mode prints: the app, or why there is none."""
+
+    app: AppInfo | None = None
+    failure: TemplateFailed | None = None
+
+
 ToChild = Initialize | Offer | Withdraw | StartJob | Shutdown | Ping
-FromChild = (
-    Hello | Ready | InitFailed | Answer | JobStarted | JobEnded | Pong | Log | LogsDropped
-)
+FromChild = Hello | Ready | InitFailed | Answer | JobStarted | JobEnded | Pong | Log | LogsDropped
 ToTemplate = Fork
 FromTemplate = TemplateReady | TemplateFailed | Forked | ForkFailed | Log

@@ -27,7 +27,7 @@ class JobAnswer(Struct, frozen=True, kw_only=True):
 
     accept: bool
     terminate: bool = False
-    """Only when declined: whether LiveKit should give the job up, rather than ask another worker."""
+    """Only when declined: whether LiveKit should give the job up, not ask another worker."""
     name: str = ""
     identity: str = ""
     metadata: str = ""

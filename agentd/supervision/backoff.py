@@ -12,7 +12,7 @@ import random
 
 
 class Backoff:
-    """Delays that grow until `reset`. When to reset is the owner's decision: after lasting health."""
+    """Delays that grow until `reset`, which the owner calls after lasting health."""
 
     def __init__(self, *, base: float, cap: float, rng: random.Random | None = None) -> None:
         self._base = base

@@ -48,9 +48,7 @@ from .template import Launcher
 
 logger = logging.getLogger("agentd.supervisor")
 
-ChildState = Literal[
-    "starting", "prewarming", "idle", "reserved", "running", "stopping", "gone"
-]
+ChildState = Literal["starting", "prewarming", "idle", "reserved", "running", "stopping", "gone"]
 
 OUTPUT_TIMEOUT = 0.5
 KILL_TIMEOUT = 5.0
@@ -169,9 +167,7 @@ class Child:
             self._fail(str(error))
         return not self._end.failure and not self._end.killed_because
 
-    async def _reach_ready(
-        self, launcher: Launcher, reaper: Reaper, output: OutputReader
-    ) -> None:
+    async def _reach_ready(self, launcher: Launcher, reaper: Reaper, output: OutputReader) -> None:
         pid = await launcher.launch(self.id, output.write_fd)
         output.close_write_end()
         process = self._link.process = reaper.watch(pid)

@@ -25,8 +25,8 @@ from agentd.supervision.backoff import Backoff
 from .child import Child, ChildSpec
 from .demand import Demand, decide_starts
 from .exit import ExitReason
-from .process import Reaper
 from .output import RecordSink
+from .process import Reaper
 from .slot import Slot
 from .snapshot import ChildView, PoolView
 from .template import Launcher
@@ -209,7 +209,7 @@ class Pool:
     # -- offers ----------------------------------------------------------------------
 
     async def reserve(self, job_id: JobId, deadline_at: float) -> Child:
-        """A warm child for a job, now or when there is one; raises ChildError after the deadline."""
+        """A warm child for a job, now or when there is one; ChildError after the deadline."""
         child = self._best_idle()
         if child is not None:
             child.reserve(job_id)

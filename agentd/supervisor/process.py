@@ -83,9 +83,7 @@ class Reaper:
         # uvloop keeps SIGCHLD for itself and refuses `add_signal_handler`. A handler that does
         # nothing but wake the loop comes to the same: all work is done there.
         loop = asyncio.get_running_loop()
-        signal.signal(
-            signal.SIGCHLD, lambda _number, _frame: loop.call_soon(self._handle_sigchld)
-        )
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: loop.call_soon(self._handle_sigchld))
 
     def stop(self) -> None:
         """Collect no more; watched processes are still told of."""

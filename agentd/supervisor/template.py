@@ -166,7 +166,7 @@ class Template:
             self._forks.pop(child_id, None)
 
     async def stop(self) -> None:
-        """Have it exit, by force after a moment; children that it forked live on. May be repeated."""
+        """Have it exit, by force after a moment; its children live on. May be repeated."""
         await self._tasks.aclose()
         if self._stream is not None:
             self._stream.close()  # it exits when it reads the end
@@ -277,5 +277,3 @@ def app_error(frame: TemplateFailed) -> AppError:
             return AppImportFailed(frame.error, traceback=frame.traceback)
         case "no_entrypoint":
             return NoEntrypoint(frame.error)
-
-

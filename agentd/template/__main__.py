@@ -10,10 +10,11 @@ import msgspec
 from agentd.app.describe import describe
 from agentd.child.entrypoint import load_app
 from agentd.child.life import ChildPlan, run_child
-from agentd.errors import AppError, AppImportFailed
+from agentd.errors import AppError
 from agentd.protocol.app import BootArgs
+from agentd.protocol.frames import Description
 
-from .serve import serve
+from .serve import failure_frame, serve
 
 
 def main() -> int:
@@ -36,13 +37,10 @@ def _describe(boot: BootArgs) -> int:
     answer = os.dup(1)
     os.dup2(2, 1)  # what the app prints while it is imported is not part of the answer
     try:
-        info = describe(load_app(boot.app, verbose=boot.verbose))
+        description = Description(app=describe(load_app(boot.app, verbose=boot.verbose)))
     except AppError as error:
-        if isinstance(error, AppImportFailed):
-            print(error.traceback, file=sys.stderr)
-        print(error, file=sys.stderr)
-        return 1
-    os.write(answer, msgspec.json.encode(info))
+        description = Description(failure=failure_frame(error))
+    os.write(answer, msgspec.json.encode(description))
     return 0
 
 

@@ -63,7 +63,7 @@ def _import(boot: BootArgs, stream: TemplateStream) -> AgentServer | None:
         app = load_app(boot.app, verbose=boot.verbose)
         info = structs.replace(describe(app), files=app_files())
     except AppError as error:
-        stream.send(_failure(error))
+        stream.send(failure_frame(error))
         return None
     # What is alive now stays so: the collector need not look at it again, and by not
     # writing its marks into these pages it leaves them shared with every child.
@@ -117,12 +117,11 @@ def _become_child(fds: list[int], stream: TemplateStream) -> None:
         os.close(fd)
 
 
-def _failure(error: AppError) -> TemplateFailed:
+def failure_frame(error: AppError) -> TemplateFailed:
+    """The report of an app that can't be had."""
     match error:
         case AppImportFailed():
-            return TemplateFailed(
-                kind="import_failed", error=str(error), traceback=error.traceback
-            )
+            return TemplateFailed(kind="import_failed", error=str(error), traceback=error.traceback)
         case AppNotFound():
             return TemplateFailed(kind="not_found", error=str(error))
         case NoEntrypoint():

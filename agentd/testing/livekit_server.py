@@ -31,7 +31,8 @@ __all__ = ["LiveKitServer", "NoLiveKitServer", "Ports", "ServerNotReady", "find_
 
 HOST = "127.0.0.1"
 API_KEY = "devkey"
-API_SECRET = "secret"  # what --dev uses, known to the world; the server is on loopback only
+API_SECRET = "not-a-secret-this-server-is-on-loopback"
+"""As long as HMAC-SHA256 asks for; the `secret` of --dev makes PyJWT warn at each token."""
 
 READY_TIMEOUT = 15.0
 START_ATTEMPTS = 3
@@ -235,6 +236,7 @@ def arguments(ports: Ports) -> list[str]:
     """The command line of a server for one machine. Pure."""
     return [
         "--dev",
+        f"--keys={API_KEY}: {API_SECRET}",
         f"--bind={HOST}",
         f"--node-ip={HOST}",
         f"--port={ports.http}",

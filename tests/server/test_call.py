@@ -55,11 +55,12 @@ async def test_the_timeline_has_every_step(livekit_server: LiveKitServer) -> Non
     async with agent_in(livekit_server, plan.room, RoomAgent()):
         report = await place_call(plan)
 
-    steps = [moment.step for moment in report.moments]
-    assert steps[0] == "dispatched"
-    assert {"joined", "listening", "track subscribed"} <= set(steps)
-    assert steps[-4:] == ["speech began", "speech ended", "answer began", "answer ended"]
+    # When the agent's own track arrives depends on how soon it publishes: it is not in the row.
+    steps = [moment.step for moment in report.moments if moment.step != "track subscribed"]
+    spoken = ["speech began", "speech ended", "answer began", "answer ended"]
+    assert steps == ["dispatched", "joined", "listening", *spoken]
     assert report.answer_ended
+    assert report.latencies.dispatch_to_track is not None
     assert report.latencies.speech_end_to_answer is not None
     assert 0 < report.latencies.speech_end_to_answer < 2000
 
@@ -87,7 +88,8 @@ async def test_a_deaf_agent_is_told(livekit_server: LiveKitServer) -> None:
 
 async def test_an_agent_without_a_track_is_told(livekit_server: LiveKitServer) -> None:
     """No answer because there is no track to hear it on."""
-    plan = make_plan(livekit_server, timeout=2.0)
+    # The server announces a participant that publishes nothing only after 3 s.
+    plan = make_plan(livekit_server, timeout=5.0, speech=silence(0.1, 16000))
 
     async with agent_in(livekit_server, plan.room, RoomAgent(mute=True)):
         with pytest.raises(CallFailed, match="has published no audio track") as error:

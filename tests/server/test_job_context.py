@@ -56,6 +56,15 @@ class Stage:
         self._stack.push_async_callback(room.disconnect)
         return room
 
+    async def speaker(self, identity: str) -> rtc.Room:
+        """A caller with a microphone: the server announces it at once.
+
+        Of those who publish nothing it tells the others in batches, every 3 s.
+        """
+        room = await self.caller(identity)
+        await publish_audio(room)
+        return room
+
     async def run(self, entrypoint: Callable[[JobContext], Awaitable[None]]) -> JobOutcome:
         """Run a job in the room to its outcome."""
         app = AgentServer()
@@ -267,8 +276,8 @@ async def test_wait_for_participant_waits_for_the_one_it_was_told(stage: Stage) 
         await ctx.connect()
         async with asyncio.TaskGroup() as group:
             waiting = group.create_task(ctx.wait_for_participant(identity="carl"))
-            await stage.caller("bert")
-            await stage.caller("carl")
+            await stage.speaker("bert")
+            await stage.speaker("carl")
         found.append(waiting.result().identity)
         ctx.shutdown()
 
@@ -310,7 +319,7 @@ async def test_participant_entrypoints_run_for_those_there_and_those_to_come(
         ctx.add_participant_entrypoint(greet)
         await ctx.connect()
         ctx.add_participant_entrypoint(greet_late)
-        await stage.caller("bert")
+        await stage.speaker("bert")
         seen.append({await early.get(), await early.get()})
         seen.append({await late.get(), await late.get()})
         ctx.shutdown()

@@ -10,7 +10,7 @@ CHUNK = 0.1
 
 
 def changes(pattern: str, **settings: float) -> list[tuple[int, Change]]:
-    """Feed 100 ms chunks, `s` for speech and `.` for silence; the number of each chunk with a change."""
+    """Feed chunks of 100 ms, `s` for speech and `.` for silence; tell which changed what."""
     segmenter = Segmenter(SegmenterSettings(**settings))
     judged = [segmenter.process(CHUNK, char == "s") for char in pattern]
     return [(number, change) for number, change in enumerate(judged) if change is not None]
