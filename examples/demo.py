@@ -29,6 +29,8 @@ READY_TIMEOUT = 60.0
 CALL_TIMEOUT = 120.0
 STOP_TIMEOUT = 20.0
 
+NOT_SHOWN = ("time", "message", "level", "pid", "where", "action", "name")
+
 AGENTD = (sys.executable, "-m", "agentd")
 
 
@@ -82,6 +84,19 @@ def action_of(line: str) -> str:
     return str(record.get("action", "")) if isinstance(record, dict) else ""
 
 
+def shortened(line: str) -> str:
+    """A log line without what only machines want to know."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(record, dict):
+        return line
+    facts = {name: value for name, value in record.items() if name not in NOT_SHOWN}
+    told = " ".join(f"{name}={value}" for name, value in facts.items())
+    return f"{str(record.get('time', ''))[11:23]} {record.get('message', '')}  {told}".rstrip()
+
+
 @asynccontextmanager
 async def running_daemon(environment: dict[str, str]) -> AsyncIterator[Daemon]:
     """The daemon with the parrot, for as long as the block lasts."""
@@ -101,36 +116,48 @@ async def running_daemon(environment: dict[str, str]) -> AsyncIterator[Daemon]:
     try:
         yield daemon
     finally:
-        await stop(process)
-        await follower
+        try:
+            await stop(process)
+        finally:
+            await follower
+            say("what the daemon said:")
+            print("\n".join(f"    {shortened(line)}" for line in daemon.lines[-40:]), flush=True)
 
 
 async def stop(process: asyncio.subprocess.Process) -> None:
-    """Ask a process to end, wait, and force it and what it started if it does not."""
-    if process.returncode is not None:
-        return
-    process.terminate()
+    """Ask a process to end, wait, and force its whole group if it does not.
+
+    Raises DemoFailed when it had to be forced, or ended other than well.
+    """
+    if process.returncode is None:
+        process.terminate()
     try:
         async with asyncio.timeout(STOP_TIMEOUT):
-            await process.wait()
+            code = await process.wait()
     except TimeoutError:
-        say(f"the daemon did not end within {STOP_TIMEOUT:.0f} s: killing it")
         os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
+        raise DemoFailed(f"the daemon did not end within {STOP_TIMEOUT:.0f} s") from None
+    if code != 0:
+        raise DemoFailed(f"the daemon ended with exit code {code}; its log says why")
 
 
 async def call(environment: dict[str, str]) -> None:
     """Run `agentd call` with its output shown; raises DemoFailed."""
     RECORDING.parent.mkdir(exist_ok=True)
     arguments = ("--agent", "parrot", "--say", str(SPEECH), "--record", str(RECORDING))
-    process = await asyncio.create_subprocess_exec(*AGENTD, "call", *arguments, env=environment)
+    process = await asyncio.create_subprocess_exec(
+        *AGENTD, "call", *arguments, env=environment, start_new_session=True
+    )
     try:
         async with asyncio.timeout(CALL_TIMEOUT):
             code = await process.wait()
     except TimeoutError:
         raise DemoFailed(f"the call did not end within {CALL_TIMEOUT:.0f} s") from None
     finally:
-        await stop(process)
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     if code != 0:
         raise DemoFailed(f"the call failed with exit code {code}; its error is above")
 
@@ -161,13 +188,9 @@ async def demo() -> None:
         }
         say(f"LiveKit runs at {livekit.url}; starting the daemon with examples/parrot.py")
         async with running_daemon(environment) as daemon:
-            try:
-                await daemon.wait_until_ready()
-                say(f"the daemon is ready; calling the parrot with {SPEECH.name}")
-                await call(environment)
-            finally:
-                say("what the daemon said:")
-                print("\n".join(f"    {line}" for line in daemon.lines[-40:]), flush=True)
+            await daemon.wait_until_ready()
+            say(f"the daemon is ready; calling the parrot with {SPEECH.name}")
+            await call(environment)
     check_recording()
     say(f"the parrot spoke; hear it: {RECORDING}")
 

@@ -37,7 +37,7 @@ def error_fields(exc: BaseException) -> dict[str, str]:
 
 def _trim(shown: TracebackException) -> None:
     kept = [frame for frame in shown.stack if not _is_ours(frame)]
-    if kept:
+    if kept or issubclass(shown.exc_type, SyntaxError):  # its text has the line itself
         shown.stack = StackSummary.from_list(kept)
     for related in (shown.__cause__, shown.__context__, *(shown.exceptions or ())):
         if related is not None:

@@ -146,6 +146,7 @@ class Daemon:
             self._sink,
             start_method=settings.pool.start_method,
             restart_max_delay=settings.pool.restart_max_delay,
+            spare=self._plan.reload,
         )
 
     def _with_app(self, ready: TemplateReady) -> Resolved:

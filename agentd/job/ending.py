@@ -69,18 +69,28 @@ class Steps:
             result = step()
             if inspect.isawaitable(result):
                 await result
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # the step awaited something of its own that was cancelled
+            self._report(name, error)
+            return False
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code
-            logger.error(
-                "a step of the job's end failed; going on with the next",
-                extra={
-                    "action": "end_step_failed",
-                    "job_id": self._job_id,
-                    "step": name,
-                    **error_fields(error),
-                },
-            )
+            self._report(name, error)
             return False
         return True
+
+    def _report(self, name: str, error: BaseException) -> None:
+        logger.error(
+            "a step of the job's end failed; going on with the next",
+            extra={
+                "action": "end_step_failed",
+                "job_id": self._job_id,
+                "step": name,
+                **error_fields(error),
+            },
+        )
 
 
 async def finish(task: asyncio.Task[Any], budget: float) -> bool:

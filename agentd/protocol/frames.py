@@ -163,6 +163,10 @@ class LogsDropped(Frame, frozen=True, kw_only=True, tag="logs_dropped"):
 # -- supervisor -> template ------------------------------------------------------
 
 
+class ImportApp(Frame, frozen=True, kw_only=True, tag="import_app"):
+    """Import the app now. A spare template waits for this with everything else done."""
+
+
 class Fork(Frame, frozen=True, kw_only=True, tag="fork"):
     """Fork a child; the file descriptor that comes along is its standard output and error."""
 
@@ -216,5 +220,5 @@ class Description(Struct, frozen=True, kw_only=True):
 
 ToChild = Initialize | Offer | Withdraw | StartJob | Shutdown | Ping
 FromChild = Hello | Ready | InitFailed | Answer | JobStarted | JobEnded | Pong | Log | LogsDropped
-ToTemplate = Fork
+ToTemplate = ImportApp | Fork
 FromTemplate = TemplateReady | TemplateFailed | Forked | ForkFailed | Log

@@ -17,6 +17,7 @@ from msgspec import Struct
 from agentd.aio.timing import now, within
 from agentd.errors import AgentdError, ChannelError, ChildError, ProtocolError, VersionMismatch
 from agentd.ipc.listener import ChildStream, Peer
+from agentd.logs.record import EXCEPTION
 from agentd.protocol.frames import (
     PROTOCOL_VERSION,
     Answer,
@@ -191,7 +192,7 @@ class Child:
                         extra={
                             "action": "prewarm_failed",
                             "reason": error,
-                            "traceback": traceback,
+                            EXCEPTION: traceback,
                             **self._fields(),
                         },
                     )

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from agentd.aio.tasks import TaskOwner, cancel_and_wait
 from agentd.aio.timing import now, wait_event
 from agentd.errors import AgentdError, AppImportFailed, TemplateError
+from agentd.logs.record import EXCEPTION
 from agentd.protocol.app import AppInfo
 from agentd.protocol.frames import TemplateReady
 from agentd.settings.model import StartMethod
@@ -45,12 +46,16 @@ class TemplateKeeper:
         *,
         start_method: StartMethod,
         restart_max_delay: float,
+        spare: bool = False,
     ) -> None:
+        """`spare`: keep a second process waiting with all but the app imported, for reloads."""
         self._spec = spec
         self._reaper = reaper
         self._sink = sink
         self._start_method = start_method
         self._backoff = Backoff(base=BACKOFF_BASE, cap=restart_max_delay)
+        self._keep_spare = spare
+        self._spare: Template | None = None
         self._template: Template | None = None
         self._pool: Pool | None = None
         self._generation = 0
@@ -90,6 +95,7 @@ class TemplateKeeper:
         """Restart the template when it dies and reload it when asked, until cancelled."""
         try:
             while True:
+                self._prepare_spare()
                 await self._next_turn()
         finally:
             await self._retired.aclose()
@@ -100,13 +106,15 @@ class TemplateKeeper:
 
     async def aclose(self) -> None:
         """End the template; children that it forked are not its own."""
-        if self._template is not None:
-            await self._template.stop()
+        for template in (self._template, self._spare):
+            if template is not None:
+                await template.stop()
 
     def kill(self) -> None:
         """End the template at once."""
-        if self._template is not None:
-            self._template.kill()
+        for template in (self._template, self._spare):
+            if template is not None:
+                template.kill()
 
     async def _next_turn(self) -> None:
         template = self._template
@@ -184,7 +192,17 @@ class TemplateKeeper:
     # -- inside ----------------------------------------------------------------------
 
     def _new_template(self) -> Template:
+        spare, self._spare = self._spare, None
+        if spare is not None and spare.alive:
+            return spare
+        if spare is not None:
+            self._retired.start(spare.stop(), name=f"stop-{spare.pid}")
         return Template(self._spec, self._reaper, self._sink)
+
+    def _prepare_spare(self) -> None:
+        if self._keep_spare and self._spare is None:
+            self._spare = Template(self._spec, self._reaper, self._sink)
+            self._spare.spawn()
 
     def _note_ready(self, ready: TemplateReady, template: Template) -> None:
         self._last_error = ""
@@ -230,7 +248,7 @@ class TemplateKeeper:
             str(error),
             extra={
                 "action": "app_failed",
-                "traceback": error.traceback if isinstance(error, AppImportFailed) else "",
+                EXCEPTION: error.traceback if isinstance(error, AppImportFailed) else "",
             },
         )
 

@@ -31,6 +31,7 @@ from agentd.protocol.frames import (
     Forked,
     ForkFailed,
     FromTemplate,
+    ImportApp,
     Log,
     LogValue,
     TemplateFailed,
@@ -124,14 +125,24 @@ class Template:
         """Whether it still forks; a thread that appears in it ends that."""
         return self._can_fork and self.alive
 
+    def spawn(self) -> None:
+        """Start the process, which makes itself ready to import the app for `start`.
+
+        May be left out; a template that waits so is a spare, and makes a later `start` quick.
+        """
+        if self._stream is None:
+            self._stream = self._spawn()
+
     async def start(self) -> TemplateReady:
-        """Spawn it and wait until the app is imported.
+        """Have the app imported, in a process spawned now or before.
 
         Raises AppNotFound, AppImportFailed or NoEntrypoint as the app deserves, and
         TemplateError when the process itself failed. Nothing is left behind then.
         """
         try:
-            stream = self._spawn()
+            self.spawn()
+            stream = self._channel()
+            stream.send_nowait(ImportApp())
             ready = await within(now() + self._spec.timeout, self._first_word(stream))
         except TimeoutError:
             await self.stop()
@@ -139,6 +150,9 @@ class Template:
                 f"the app was not imported within {self._spec.timeout:g} s; "
                 "raise template_timeout if its imports or preload take that long"
             ) from None
+        except ChannelError as error:  # the spare had died unseen
+            await self.stop()
+            raise TemplateError(f"the template was lost: {error}") from error
         except BaseException:
             await self.stop()
             raise
@@ -153,12 +167,11 @@ class Template:
 
     async def launch(self, child_id: ChildId, output_fd: int) -> int:
         """Fork a child and return its pid; raises TemplateError."""
-        if self._stream is None:
-            raise TemplateError("the template is not running")
+        stream = self._channel()
         answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._forks[child_id] = answer
         try:
-            self._stream.send_nowait(Fork(child_id=child_id), fds=(output_fd,))
+            stream.send_nowait(Fork(child_id=child_id), fds=(output_fd,))
             return await answer
         except ChannelError as error:
             raise TemplateError(f"the template can't be reached: {error}") from error
@@ -195,8 +208,13 @@ class Template:
             )
         self._output.close_write_end()
         self._process = self._reaper.watch(pid)
-        self._stream = FrameStream(ours, FromTemplate)
-        self._process.on_exit(self._stream.end_of_process)
+        stream: FrameStream[FromTemplate] = FrameStream(ours, FromTemplate)
+        self._process.on_exit(stream.end_of_process)
+        return stream
+
+    def _channel(self) -> FrameStream[FromTemplate]:
+        if self._stream is None:
+            raise TemplateError("the template is not running")
         return self._stream
 
     def _print(self, text: str) -> None:

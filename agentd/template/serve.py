@@ -15,7 +15,14 @@ from agentd.app.describe import describe
 from agentd.app.server import AgentServer
 from agentd.child.entrypoint import load_app
 from agentd.child.logs import FrameLogHandler, install
-from agentd.errors import AppError, AppImportFailed, AppNotFound, ChannelError, NoEntrypoint
+from agentd.errors import (
+    AppError,
+    AppImportFailed,
+    AppNotFound,
+    ChannelError,
+    NoEntrypoint,
+    ProtocolError,
+)
 from agentd.ipc.blocking import BlockingStream
 from agentd.job.logfields import current_fields
 from agentd.protocol.app import BootArgs
@@ -24,6 +31,7 @@ from agentd.protocol.frames import (
     Forked,
     ForkFailed,
     Frame,
+    ImportApp,
     TemplateFailed,
     TemplateReady,
     ToTemplate,
@@ -47,14 +55,14 @@ def serve(boot: BootArgs) -> tuple[AgentServer, ChildId] | None:
     sock = socket.socket(fileno=CONTROL_FD)
     stream: TemplateStream = BlockingStream(sock, ToTemplate)
     install(FrameLogHandler(_offer(stream), current_fields), boot.log_level)
-    app = _import(boot, stream)
-    if app is None:
-        return None
     try:
-        child_id = _fork_on_request(stream)
+        frame, _ = stream.receive()
+        if not isinstance(frame, ImportApp):
+            raise ProtocolError(f"a {type(frame).__name__} frame before ImportApp")
+        app = _import(boot, stream)
+        return (app, _fork_on_request(stream)) if app is not None else None
     except ChannelError:
         return None  # the supervisor is gone or wants no more children
-    return app, child_id
 
 
 def _import(boot: BootArgs, stream: TemplateStream) -> AgentServer | None:
@@ -85,6 +93,8 @@ def _fork_on_request(stream: TemplateStream) -> ChildId:
     """Fork for each request; returns in the children only. Raises ChannelError at the end."""
     while True:
         frame, fds = stream.receive()
+        if not isinstance(frame, Fork):
+            raise ProtocolError(f"a {type(frame).__name__} frame where only Fork can be")
         if _fork(frame, fds, stream):
             return frame.child_id
 

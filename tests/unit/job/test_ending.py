@@ -200,6 +200,25 @@ async def test_step_that_does_not_heed_cancelling_is_left_behind(
         await stubborn_ended.wait()
 
 
+async def test_cancellation_of_a_steps_own_is_reported_as_its_failure(
+    run: Runner, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Awaiting something cancelled is no silent end."""
+
+    async def awaits_cancelled() -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.cancel()
+        await future
+
+    async def entrypoint(ctx: JobContext) -> None:
+        ctx.add_shutdown_callback(awaits_cancelled)
+        ctx.shutdown()
+
+    await run(entrypoint)
+
+    assert "end_step_failed" in [getattr(r, "action", "") for r in caplog.records]
+
+
 async def test_plain_function_as_callback_is_called(run: Runner) -> None:
     """Not what the signature says, but what a user meant is clear."""
     heard: list[str] = []
