@@ -29,6 +29,8 @@ READY_TIMEOUT = 60.0
 CALL_TIMEOUT = 120.0
 STOP_TIMEOUT = 20.0
 
+LINES_SHOWN = 40
+
 NOT_SHOWN = ("time", "message", "level", "pid", "where", "action", "name")
 
 AGENTD = (sys.executable, "-m", "agentd")
@@ -88,13 +90,11 @@ def shortened(line: str) -> str:
     """A log line without what only machines want to know."""
     try:
         record = json.loads(line)
-    except ValueError:
+        facts = {name: value for name, value in record.items() if name not in NOT_SHOWN}
+        told = " ".join(f"{name}={value}" for name, value in facts.items())
+        return f"{record['time'][11:23]} {record['message']}  {told}".rstrip()
+    except (ValueError, LookupError, AttributeError, TypeError):
         return line
-    if not isinstance(record, dict):
-        return line
-    facts = {name: value for name, value in record.items() if name not in NOT_SHOWN}
-    told = " ".join(f"{name}={value}" for name, value in facts.items())
-    return f"{str(record.get('time', ''))[11:23]} {record.get('message', '')}  {told}".rstrip()
 
 
 @asynccontextmanager
@@ -121,7 +121,8 @@ async def running_daemon(environment: dict[str, str]) -> AsyncIterator[Daemon]:
         finally:
             await follower
             say("what the daemon said:")
-            print("\n".join(f"    {shortened(line)}" for line in daemon.lines[-40:]), flush=True)
+            for line in daemon.lines[-LINES_SHOWN:]:
+                print(f"    {shortened(line)}", flush=True)
 
 
 async def stop(process: asyncio.subprocess.Process) -> None:

@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 UV_VERSION=0.13.9
+OLDEST_UV=0.9.0
 STAMP=.venv/.agentd-setup
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -14,7 +15,15 @@ fail() {
     exit 1
 }
 
-have_systemd_headers() { command -v pkg-config >/dev/null && pkg-config --exists libsystemd; }
+# systemd-python is built from source: against libsystemd, and against Python itself.
+have_systemd_headers() {
+    command -v pkg-config >/dev/null && pkg-config --exists libsystemd &&
+        command -v gcc >/dev/null && have_python_headers
+}
+have_python_headers() {
+    "$python" -c 'import os, sys, sysconfig
+sys.exit(not os.path.exists(sysconfig.get_paths()["include"] + "/Python.h"))'
+}
 
 # What the environment was made from; the headers are part of it, so that a set-up that had
 # to go on without them is made anew once they are there.
@@ -36,15 +45,20 @@ find_python() {
         "apt-get install python3 python3-venv, or name another one: PYTHON=/path/to/python3.12 make setup"
 }
 
+# Whether what `uv --version` printed can read our lock.
+is_new_enough() {
+    [ -n "$1" ] && printf '%s\n' "$OLDEST_UV" "$(cut -d' ' -f2 <<<"$1")" | sort -V -C
+}
+
 # uv: from PATH, else a pinned one from PyPI in .uv, which nothing else uses.
 find_uv() {
-    if command -v uv >/dev/null && uv --version >/dev/null 2>&1; then
+    if command -v uv >/dev/null && is_new_enough "$(uv --version 2>/dev/null)"; then
         command -v uv
         return
     fi
     local uv="$PWD/.uv/$UV_VERSION/bin/uv"
     if ! [ -x "$uv" ]; then
-        say "no uv on PATH: installing uv $UV_VERSION from PyPI into .uv"
+        say "no uv (from $OLDEST_UV) on PATH: installing uv $UV_VERSION from PyPI into .uv"
         rm -rf .uv
         "$1" -m venv ".uv/$UV_VERSION" >&2 ||
             fail "Python's venv module can't make an environment (see above)" \
@@ -56,32 +70,38 @@ find_uv() {
     echo "$uv"
 }
 
-# journal and sd_notify support is built from source against libsystemd.
+# Says whether the systemd extra can be installed; as root, gets what it needs.
 want_systemd() {
     [ "$(uname -s)" = Linux ] || return 1
     have_systemd_headers && return 0
-    local packages="libsystemd-dev pkg-config gcc" install
+    local packages="libsystemd-dev pkg-config gcc" install missing
+    have_python_headers || packages="$packages python3-dev"
+    missing="the systemd extra needs headers that are missing (libsystemd or Python)"
     install="apt-get update && apt-get install -y --no-install-recommends $packages"
     if ! command -v apt-get >/dev/null; then
-        say "libsystemd's headers are missing, so the systemd extra is left out; install them with your package manager"
+        say "$missing, so it is left out; install them with your package manager"
         return 1
     fi
     if [ "$(id -u)" != 0 ]; then
-        say "libsystemd's headers are missing, so the systemd extra is left out; for it run: sudo sh -c '$install'"
+        say "$missing, so it is left out; for it run: sudo sh -c '$install'"
         return 1
     fi
-    say "libsystemd's headers are missing: $install"
+    say "$missing: $install"
     if ! DEBIAN_FRONTEND=noninteractive sh -c "$install" </dev/null >&2; then
         say "they could not be installed, so the systemd extra is left out; fix apt and run make setup again"
         return 1
     fi
+    have_systemd_headers || {
+        say "$python still has no headers, so the systemd extra is left out"
+        return 1
+    }
 }
 
+python=$(find_python)
 if [ -x .venv/bin/python ] && [ "$(cat "$STAMP" 2>/dev/null)" = "$(fingerprint)" ]; then
     exit 0
 fi
 
-python=$(find_python)
 uv=$(find_uv "$python")
 extras=(--extra dev)
 if want_systemd; then extras+=(--extra systemd); fi

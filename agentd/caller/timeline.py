@@ -19,13 +19,13 @@ Step = Literal[
 
 MEANINGS: dict[Step, str] = {
     "dispatched": "the agent was asked for",
-    "joined": "the agent's participant came into the room",
-    "listening": "the agent subscribed to the caller's audio",
-    "track subscribed": "the agent's audio track reached the caller",
+    "joined": "the agent came into the room",
+    "listening": "the agent receives the caller's audio",
+    "track subscribed": "the caller receives the agent's",
     "speech began": "the caller began to speak",
-    "speech ended": "the caller's last sample was sent",
-    "answer began": "first audible audio of the answer",
-    "answer ended": "last audible audio of the answer",
+    "speech ended": "the caller had spoken",
+    "answer began": "first sound of the answer",
+    "answer ended": "last sound of the answer",
 }
 
 

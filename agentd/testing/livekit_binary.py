@@ -67,7 +67,7 @@ def build_once(program: Path, environ: Mapping[str, str]) -> Path:
     """Build under a lock, so that of two processes one builds and the other waits for it."""
     try:
         program.parent.mkdir(parents=True, exist_ok=True)
-        with locked(program.with_suffix(".lock")):
+        with locked(program.with_name(program.name + ".lock")):
             if not program.is_file():
                 build(program, environ)
     except OSError as error:
@@ -92,7 +92,7 @@ def locked(path: Path) -> Iterator[None]:
 
 def build(program: Path, environ: Mapping[str, str]) -> None:
     """Build with Go into a folder beside the target, then move it there in one step."""
-    folder = program.with_suffix(".building")
+    folder = program.with_name(program.name + ".building")
     shutil.rmtree(folder, ignore_errors=True)  # what a killed builder left
     folder.mkdir()
     go = find_go(program.parent, environ)

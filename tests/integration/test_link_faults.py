@@ -60,6 +60,12 @@ def connections_to(port: int) -> list[int]:
     return [c.fd for c in connections if c.raddr and c.raddr.port == port]
 
 
+async def settle() -> None:
+    """Let the event loop see what the kernel has to say by now."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
 async def failure_of(link: Link) -> AgentdError:
     """What the link's run() ends with."""
     with pytest.raises(AgentdError) as caught:
@@ -315,5 +321,6 @@ async def test_closing_leaves_no_socket_behind() -> None:
             async with asyncio.timeout(5):
                 await link.aclose()
 
+            await settle()
             assert connections_to(server.port) == []
             assert link.state().phase == "closed"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Protocol
 
 import pytest
 from livekit import api
@@ -13,17 +12,12 @@ from agentd.dispatch.connection import LinkTimings
 from agentd.dispatch.link import Link
 from agentd.errors import LiveKitRefused
 from agentd.protocol.app import AppInfo
+from agentd.protocol.ids import JobId
+from agentd.protocol.job import JobAnswer
 from agentd.settings.model import LiveKitSettings
+from agentd.testing.livekit_server import LiveKitServer
 from tests.support.link_contract import LinkContract
 from tests.support.recording_handler import RecordingHandler, running
-
-
-class LiveKitServer(Protocol):
-    """What the `livekit_server` fixture gives."""
-
-    url: str
-    api_key: str
-    api_secret: str
 
 
 class RealBackend:
@@ -44,12 +38,25 @@ class RealBackend:
         await self._client.agent_dispatch.delete_dispatch(dispatch_id, room)
 
 
+def client_of(server: LiveKitServer) -> api.LiveKitAPI:
+    """The server's API, with its own key."""
+    return api.LiveKitAPI(server.url.replace("ws", "http", 1), server.api_key, server.api_secret)
+
+
+async def start_job(
+    backend: RealBackend, link: Link, handler: RecordingHandler, agent_name: str
+) -> JobId:
+    """Dispatch a job, accept it, and wait for its assignment."""
+    await backend.dispatch(agent_name, "start-job")
+    offer = await handler.next_offer()
+    link.send_answer(offer.job_id, JobAnswer(accept=True))
+    await handler.next("assignment")
+    return offer.job_id
+
+
 @pytest.fixture
 async def backend(livekit_server: LiveKitServer) -> AsyncIterator[RealBackend]:
-    http_url = livekit_server.url.replace("ws", "http", 1)
-    async with api.LiveKitAPI(
-        http_url, livekit_server.api_key, livekit_server.api_secret
-    ) as client:
+    async with client_of(livekit_server) as client:
         yield RealBackend(livekit_server, client)
 
 
@@ -86,6 +93,44 @@ async def test_a_wrong_path_is_said_to_be_no_livekit_server(backend: RealBackend
 
     with pytest.raises(LiveKitRefused, match="is no LiveKit server"):
         await asyncio.wait_for(link.run(), 5.0)
+
+
+async def test_the_error_of_a_failed_job_reaches_the_server(
+    backend: RealBackend, livekit_server: LiveKitServer
+) -> None:
+    """The server's own log has the status and the text (its API never shows them)."""
+    handler = RecordingHandler()
+    link = Link(backend.settings, AppInfo(agent_name="fails"), handler)
+
+    async with running(link):
+        await handler.next("registered")
+        job_id = await start_job(backend, link, handler, "fails")
+        link.report_job(job_id, "failed", "ValueError: no such voice")
+        # The next job's answer goes out after the report: once it is assigned both were read.
+        await start_job(backend, link, handler, "fails")
+
+    log = livekit_server.log_path.read_text()
+    ended = [line for line in log.splitlines() if "job ended" in line and job_id in line]
+    assert len(ended) == 1
+    assert '"status": "JS_FAILED", "error": "ValueError: no such voice"' in ended[0]
+
+
+async def test_a_server_that_restarts_gets_its_worker_back() -> None:
+    """After a restart the link registers anew, and is offered jobs again."""
+    handler = RecordingHandler()
+    with LiveKitServer() as server:
+        async with client_of(server) as client:
+            backend = RealBackend(server, client)
+            link = Link(backend.settings, AppInfo(agent_name="returns"), handler)
+            async with running(link):
+                await handler.next("registered")
+                await asyncio.to_thread(server.restart)
+                await handler.next("registered")
+
+                job_id = await start_job(backend, link, handler, "returns")
+
+    assert job_id.startswith("AJ_")
+    assert handler.names()[:3] == ["registered", "disconnected", "registered"]
 
 
 async def test_the_server_answers_pings(backend: RealBackend) -> None:
