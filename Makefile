@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 # Only what exists already: these rooms come one at a time.
 CODE := $(wildcard agentd plugins examples benchmarks tests)
-# One program per distribution; mypy wants packages by their own folder.
+# mypy takes a plugin by its package folder; the folders above it are no packages.
 TYPED := $(wildcard agentd plugins/*/agentd_* examples benchmarks tests)
 
 .DEFAULT_GOAL := help

@@ -27,7 +27,7 @@ RECORDING = HERE.parent / "build" / "demo-call.wav"
 
 READY_TIMEOUT = 60.0
 CALL_TIMEOUT = 120.0
-STOP_TIMEOUT = 20.0
+STOP_TIMEOUT = 10.0
 
 LINES_SHOWN = 40
 
@@ -126,21 +126,31 @@ async def running_daemon(environment: dict[str, str]) -> AsyncIterator[Daemon]:
 
 
 async def stop(process: asyncio.subprocess.Process) -> None:
-    """Ask a process to end, wait, and force its whole group if it does not.
+    """Ask the daemon to end, ask again, which it takes for "at once", then force its group.
 
-    Raises DemoFailed when it had to be forced, or ended other than well.
+    Raises DemoFailed unless the first was enough.
     """
-    if process.returncode is None:
-        process.terminate()
+    for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
+        await end(process, number)
+        if process.returncode is not None:
+            break
+    if process.returncode != 0:
+        raise DemoFailed(f"the daemon ended with exit code {process.returncode}, not 0")
+
+
+async def end(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    """Send a signal to a process, or for SIGKILL to its group, and give it time to end."""
+    if process.returncode is not None:
+        return
+    if number is signal.SIGKILL:
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
     try:
         async with asyncio.timeout(STOP_TIMEOUT):
-            code = await process.wait()
+            await process.wait()
     except TimeoutError:
-        os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-        raise DemoFailed(f"the daemon did not end within {STOP_TIMEOUT:.0f} s") from None
-    if code != 0:
-        raise DemoFailed(f"the daemon ended with exit code {code}; its log says why")
+        say(f"process {process.pid} did not end within {STOP_TIMEOUT:.0f} s of {number.name}")
 
 
 async def call(environment: dict[str, str]) -> None:
@@ -156,9 +166,9 @@ async def call(environment: dict[str, str]) -> None:
     except TimeoutError:
         raise DemoFailed(f"the call did not end within {CALL_TIMEOUT:.0f} s") from None
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        # As Ctrl-C in its own terminal: it leaves the room, and with it the parrot's job ends.
+        await end(process, signal.SIGINT)
+        await end(process, signal.SIGKILL)
     if code != 0:
         raise DemoFailed(f"the call failed with exit code {code}; its error is above")
 

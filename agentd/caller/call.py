@@ -100,7 +100,7 @@ class _Call:
             return
         remedy = (
             f"is a worker registered under the name '{plan.agent_name}'? The daemon's log says "
-            f"'registered' with its agent_name; without a name there, jobs come by themselves"
+            f"'registered with LiveKit' and the agent_name it has"
             if plan.agent_name
             else "is a worker registered without an agent name? To call one that has a name, "
             "give it with --agent"

@@ -52,7 +52,7 @@ class LinkTimings(Struct, frozen=True, kw_only=True):
     connect_timeout: float = 10.0
     register_timeout: float = 10.0
     confirm_timeout: float = 2.0
-    """For the first sign of life after the registration; without one it is believed all the same."""
+    """For the first sign of life after the registration; without one it counts all the same."""
     send_timeout: float = 10.0
     heartbeat: float = 30.0
     """Silence after which a WebSocket ping is sent; it must be answered in half that time. In

@@ -67,6 +67,8 @@ class Session:
                 self._early = read_server_message(await self._connection.receive())
         except TimeoutError:
             logger.debug("the registration is unconfirmed", extra={"action": "link_unconfirmed"})
+        except ProtocolError as error:
+            _warn_of_bad_message(error)
 
     async def serve(
         self, opening: Iterable[bytes], handle: Callable[[ServerEvent], None]
@@ -94,10 +96,7 @@ class Session:
                 event = read_server_message(await self._connection.receive())
             except ProtocolError as error:
                 bad += 1
-                logger.warning(
-                    "a message from LiveKit was not understood",
-                    extra={"action": "link_bad_message", "error": str(error), "in_a_row": bad},
-                )
+                _warn_of_bad_message(error)
                 if bad >= MAX_BAD_MESSAGES:
                     raise ChannelBroken(f"{bad} messages in a row were not understood") from error
                 continue
@@ -136,6 +135,13 @@ class Session:
             elif answers:
                 # A server that has never answered may simply not know how; one that did is stuck.
                 raise ChannelBroken(f"LiveKit did not answer a ping within {timeout:g} s")
+
+
+def _warn_of_bad_message(error: ProtocolError) -> None:
+    logger.warning(
+        "a message from LiveKit was not understood",
+        extra={"action": "link_bad_message", "error": str(error)},
+    )
 
 
 def _ping_now() -> bytes:

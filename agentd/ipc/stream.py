@@ -72,9 +72,7 @@ class FrameStream(Generic[FrameT]):
         A death alone does not end a connection when the process had forked on its own and
         its child still holds the socket.
         """
-        while self._ended is None and self._read_once():
-            pass
-        self._end(ChannelBroken("the process on the other side died"))
+        self._end_after_reading(ChannelBroken("the process on the other side died"))
 
     def _on_readable(self) -> None:
         self._read_once()
@@ -118,8 +116,8 @@ class FrameStream(Generic[FrameT]):
     def send_nowait(self, frame: Frame, *, fds: Sequence[int] = ()) -> None:
         """Send a frame before any low-priority one; descriptors arrive with its first byte.
 
-        The descriptors must stay open until the other side has answered. Raises ChannelBroken, ChannelClosed
-        or FrameTooLarge.
+        The descriptors must stay open until the other side has answered. Raises
+        ChannelBroken, ChannelClosed or FrameTooLarge.
         """
         if self._ended is not None:
             raise self._ended
@@ -131,7 +129,7 @@ class FrameStream(Generic[FrameT]):
             self._end(ChannelBroken("the other side has stopped reading"))
             raise self._ended_error() from None
         except OSError as error:
-            self._end(ChannelBroken(f"the connection broke: {error.strerror}"))
+            self._end_after_reading(ChannelBroken(f"the connection broke: {error.strerror}"))
             raise self._ended_error() from error
 
     def offer(self, frame: Frame) -> bool:
@@ -156,7 +154,7 @@ class FrameStream(Generic[FrameT]):
             if self._outbox.flush():
                 self._stop_writing()
         except OSError as error:
-            self._end(ChannelBroken(f"the connection broke: {error.strerror}"))
+            self._end_after_reading(ChannelBroken(f"the connection broke: {error.strerror}"))
 
     def _stop_writing(self) -> None:
         if self._writing:
@@ -181,6 +179,12 @@ class FrameStream(Generic[FrameT]):
 
     def _ended_error(self) -> AgentdError:
         return self._ended or ChannelClosed()
+
+    def _end_after_reading(self, why: AgentdError) -> None:
+        """The other side is gone, but what it said last may still wait to be read."""
+        while self._ended is None and self._read_once():
+            pass
+        self._end(why)
 
     def _end(self, why: AgentdError) -> None:
         if self._ended is not None:

@@ -282,14 +282,14 @@ def main(argv: list[str] | None = None) -> int:
 def run(server: LiveKitServer) -> int:
     """Run a server until it ends or we are interrupted, and say how to reach it."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with server:
-        print(f"export LIVEKIT_URL={server.url}")
-        print(f"export LIVEKIT_API_KEY={server.api_key} LIVEKIT_API_SECRET={server.api_secret}")
-        print(f"# its log: {server.log_path}", flush=True)
-        try:
+    try:
+        with server:
+            print(f"export LIVEKIT_URL={server.url}")
+            print(f"export LIVEKIT_API_KEY={API_KEY} LIVEKIT_API_SECRET={API_SECRET}")
+            print(f"# its log: {server.log_path}", flush=True)
             return server.wait() or 0
-        except KeyboardInterrupt:
-            return 0
+    except KeyboardInterrupt:
+        return 0
 
 
 if __name__ == "__main__":

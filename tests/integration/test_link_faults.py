@@ -57,7 +57,7 @@ async def registered(
 def connections_to(port: int) -> list[int]:
     """File descriptors of this process that are connected to a port."""
     connections = psutil.Process().net_connections("tcp4")
-    return [c.fd for c in connections if c.raddr and c.raddr.port == port]
+    return [c.fd for c in connections if tuple(c.raddr)[1:] == (port,)]
 
 
 async def settle() -> None:
@@ -208,7 +208,7 @@ async def test_a_dropped_connection_is_noticed_at_once() -> None:
 
 async def test_a_silent_connection_is_noticed_by_its_heartbeat() -> None:
     """Nothing comes and nothing is read, as after a machine has vanished."""
-    async with FakeLiveKit() as server, registered(server, QUICK) as (link, handler, worker):
+    async with FakeLiveKit() as server, registered(server, QUICK) as (_link, handler, worker):
         worker.stop_reading()
         await handler.next("disconnected")
 
@@ -259,7 +259,7 @@ async def test_an_outage_is_survived_and_reported_each_time(
 ) -> None:
     """After the first registration even a refused key is only a warning: jobs may be running."""
     greetings: tuple[Greeting, ...] = ("register", 401, 503, "register")
-    async with FakeLiveKit(*greetings) as server, registered(server) as (link, handler, worker):
+    async with FakeLiveKit(*greetings) as server, registered(server) as (_link, handler, worker):
         worker.abort()
 
         await server.next_worker()

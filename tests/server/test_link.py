@@ -105,8 +105,10 @@ async def test_the_error_of_a_failed_job_reaches_the_server(
     async with running(link):
         await handler.next("registered")
         job_id = await start_job(backend, link, handler, "fails")
+        # The jobs before and after the report give the server time to note the first as running,
+        # and show that it has read the report.
+        await start_job(backend, link, handler, "fails")
         link.report_job(job_id, "failed", "ValueError: no such voice")
-        # The next job's answer goes out after the report: once it is assigned both were read.
         await start_job(backend, link, handler, "fails")
 
     log = livekit_server.log_path.read_text()

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from livekit import api
 
-from agentd.testing.livekit_server import LiveKitServer, ServerNotReady, answers
+from agentd.testing.livekit_server import LiveKitServer, ServerNotReady, answers, find_or_build
 
 OWNER = """\
 import sys
@@ -109,3 +109,27 @@ def test_it_ends_with_an_owner_that_is_killed(workdir: Path) -> None:
         assert len(started) == 2
         assert alive == []
         assert not answers(port)
+
+
+def test_the_command_prints_where_the_program_is() -> None:
+    """One line, for scripts."""
+    command = [sys.executable, "-m", "agentd.testing.livekit_server"]
+
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+
+    assert told.stdout.strip() == str(find_or_build())
+
+
+def test_the_command_runs_one_until_it_is_told_to_stop(workdir: Path) -> None:
+    """It prints what to export, in words that a shell takes, and ends well on SIGTERM."""
+    command = [sys.executable, "-m", "agentd.testing.livekit_server", "--run"]
+    with subprocess.Popen(
+        [*command, "--log", str(workdir / "log")], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        told = [process.stdout.readline() for _ in range(3)]
+
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(15) == 0
+        assert told[0].startswith("export LIVEKIT_URL=ws://127.0.0.1:")

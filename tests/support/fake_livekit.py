@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from types import TracebackType
-from typing import Literal
+from typing import Literal, cast
 
 from aiohttp import WSMsgType, web
 from livekit.protocol import agent, models
@@ -46,7 +46,8 @@ class FakeWorker:
         self.answers_pings = True
         self.gone = asyncio.Event()
         self.close_code: int | None = None
-        self._transport = request.transport
+        # uvloop's transports are asyncio's by behaviour only, so no isinstance.
+        self._transport = cast("asyncio.Transport", request.transport)
         self._websocket = websocket
         self._arrived = asyncio.Condition()
         self._taken = 0
@@ -55,7 +56,7 @@ class FakeWorker:
     # -- what the worker said ------------------------------------------------------
 
     async def next(self, kind: str) -> agent.WorkerMessage:
-        """The next message of this kind that no call returned yet; those before it are passed by."""
+        """The next message of this kind that no call returned yet; others are passed by."""
         async with asyncio.timeout(DEADLINE), self._arrived:
             while True:
                 while self._taken < len(self.received):
@@ -114,17 +115,14 @@ class FakeWorker:
 
     def abort(self) -> None:
         """Drop the TCP connection."""
-        assert self._transport is not None
         self._transport.abort()
 
     def write_raw(self, data: bytes) -> None:
         """Write bytes that are no WebSocket frame."""
-        assert isinstance(self._transport, asyncio.WriteTransport)
         self._transport.write(data)
 
     def stop_reading(self) -> None:
         """Leave the socket open and unread, as a stuck or vanished machine does."""
-        assert isinstance(self._transport, asyncio.ReadTransport)
         self._transport.pause_reading()
 
     # -- the connection ------------------------------------------------------------

@@ -153,10 +153,13 @@ class LinkContract:
         room: str,
     ) -> None:
         """The server believes a report: there is nothing left to terminate."""
+        # livekit-server notes a job as running a moment after it sent the assignment, and forgets
+        # a report that comes before: one more job on the same connection lets that moment pass.
         job_id, dispatch_id = await self._start_job(backend, link, handler, agent_name, room)
-        link.report_job(job_id, "failed", "ValueError: no such voice")
-        # The other job's answer goes out after the report, so once it is assigned both were read.
         other_id, other_dispatch = await self._start_job(backend, link, handler, agent_name, room)
+        link.report_job(job_id, "failed", "ValueError: no such voice")
+        # An answer goes out after the report, so once its job is assigned both were read.
+        await self._start_job(backend, link, handler, agent_name, room)
 
         await backend.delete_dispatch(dispatch_id, room)
         await backend.delete_dispatch(other_dispatch, room)

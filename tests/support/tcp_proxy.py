@@ -1,0 +1,81 @@
+"""A TCP proxy in front of the LiveKit server that can cut the daemon's own connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+WORKER_PATH = b" /agent"
+"""The daemon's connection asks for this path, a room's for /rtc."""
+
+
+class TcpProxy:
+    """Passes bytes on, and knows which connections are workers'."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._target = (host, port)
+        self._workers: set[asyncio.StreamWriter] = set()
+        self._open = True
+        self._server: asyncio.Server | None = None
+        self.refused = 0
+        """Workers' connections that were turned away."""
+
+    @property
+    def url(self) -> str:
+        assert self._server is not None
+        host, port = self._server.sockets[0].getsockname()[:2]
+        return f"ws://{host}:{port}"
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+
+    async def aclose(self) -> None:
+        assert self._server is not None
+        self._server.close()
+
+    def cut_workers(self) -> None:
+        """Break the daemons' connections, without a word, and let none come back."""
+        self._open = False
+        for writer in list(self._workers):
+            writer.transport.abort()
+
+    def let_workers_in(self) -> None:
+        """Take daemons' connections again."""
+        self._open = True
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            first = await reader.readline()
+            if WORKER_PATH in first:
+                if not self._open:
+                    self.refused += 1
+                    writer.transport.abort()
+                    return
+                self._workers.add(writer)
+            there_reader, there_writer = await asyncio.open_connection(*self._target)
+            there_writer.write(first)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(pass_on(reader, there_writer))
+                group.create_task(pass_on(there_reader, writer))
+        self._workers.discard(writer)
+
+
+async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Copy bytes until one side is gone, then close the other."""
+    with suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+@asynccontextmanager
+async def proxy_to(host: str, port: int) -> AsyncIterator[TcpProxy]:
+    """A proxy for the length of a block."""
+    proxy = TcpProxy(host, port)
+    await proxy.start()
+    try:
+        yield proxy
+    finally:
+        await proxy.aclose()

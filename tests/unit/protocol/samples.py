@@ -1,0 +1,154 @@
+"""One frame of every type, with every field set, for the golden bytes."""
+
+from __future__ import annotations
+
+from types import UnionType
+from typing import Any, NewType, get_args, get_origin, get_type_hints
+
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from agentd.protocol.app import AppInfo, Permissions
+from agentd.protocol.frames import (
+    Answer,
+    ChildConfig,
+    Fork,
+    Forked,
+    ForkFailed,
+    Frame,
+    FromChild,
+    FromTemplate,
+    Hello,
+    ImportApp,
+    InitFailed,
+    Initialize,
+    JobEnded,
+    JobStarted,
+    Log,
+    LogsDropped,
+    Offer,
+    Ping,
+    Pong,
+    Ready,
+    Shutdown,
+    StartJob,
+    TemplateFailed,
+    TemplateReady,
+    ToChild,
+    ToTemplate,
+    Withdraw,
+)
+from agentd.protocol.ids import ChildId, JobId
+from agentd.protocol.job import JobAnswer, JobAssignment, JobOffer, JobOutcome
+
+DIRECTIONS = {
+    "ToChild": ToChild,
+    "FromChild": FromChild,
+    "ToTemplate": ToTemplate,
+    "FromTemplate": FromTemplate,
+}
+
+
+def types_of(direction: str) -> set[type[Frame]]:
+    """The frame types that travel in one direction."""
+    union = DIRECTIONS[direction]
+    return set(get_args(union)) or {union}
+
+
+def anything(hint: Any) -> st.SearchStrategy[Any]:
+    """Any value of a field's type, as msgpack can carry it."""
+    if isinstance(hint, NewType):
+        return anything(hint.__supertype__)
+    if isinstance(hint, type) and issubclass(hint, Struct):
+        hints = get_type_hints(hint)
+        return st.builds(hint, **{name: anything(hints[name]) for name in hint.__struct_fields__})
+    if isinstance(hint, UnionType):
+        return st.one_of(*(anything(member) for member in get_args(hint)))
+    if get_origin(hint) is dict:
+        return st.dictionaries(*(anything(member) for member in get_args(hint)), max_size=3)
+    if get_origin(hint) is list:
+        return st.lists(*(anything(member) for member in get_args(hint)), max_size=3)
+    if hint is float:
+        return st.floats(allow_nan=False)
+    return st.integers(-(2**63), 2**63 - 1) if hint is int else st.from_type(hint)
+
+
+ANSWER = JobAnswer(
+    accept=True,
+    terminate=True,
+    name="Parrot",
+    identity="agent-AJ_1",
+    metadata="m",
+    attributes={"lk.agent.name": "parrot"},
+    reason="why",
+)
+
+FRAMES: list[Frame] = [
+    Hello(version=1, child_id=ChildId("c1"), pid=4711),
+    Initialize(
+        config=ChildConfig(
+            log_level="DEBUG",
+            livekit_url="ws://localhost:7880",
+            api_key="devkey",
+            api_secret="secret",
+            http_proxy="http://proxy:1",
+        )
+    ),
+    Offer(
+        offer=JobOffer(
+            job_id=JobId("AJ_1"), job=b"\x0a\x01x", room="kitchen", agent_name="parrot"
+        )
+    ),
+    Withdraw(reason="no assignment"),
+    StartJob(
+        assignment=JobAssignment(
+            job_id=JobId("AJ_1"),
+            job=b"\x0a\x01x",
+            room="kitchen",
+            url="ws://localhost:7880",
+            token="ey.J",
+            worker_id="AW_1",
+            answer=ANSWER,
+            fake=True,
+        )
+    ),
+    Shutdown(reason="terminated by LiveKit"),
+    Ping(seq=7),
+    Ready(prewarm_seconds=0.25),
+    InitFailed(error="ValueError: no", traceback="Traceback"),
+    Answer(job_id="AJ_1", answer=ANSWER),
+    JobStarted(job_id="AJ_1"),
+    JobEnded(job_id="AJ_1", outcome=JobOutcome(outcome="failed", error="boom", reason="crash")),
+    Pong(seq=7),
+    Log(
+        level=20,
+        logger="app",
+        message="hello",
+        time=1700000000.5,
+        where="app.py:3 entry",
+        exception="Traceback",
+        fields={"room": "kitchen", "n": 3, "ratio": 0.5, "ok": True, "none": None},
+    ),
+    LogsDropped(count=12),
+    ImportApp(),
+    Fork(child_id=ChildId("c1")),
+    TemplateReady(
+        pid=4711,
+        app=AppInfo(
+            agent_name="parrot",
+            server_type="publisher",
+            permissions=Permissions(can_publish_sources=[1], hidden=True),
+            answers_offers=True,
+            settings={"max_jobs": 3},
+            dev_settings={"max_jobs": 1},
+            files=["/app.py"],
+            notes=["a note"],
+        ),
+        can_fork=False,
+        why_not="these threads run",
+        import_seconds=0.5,
+    ),
+    TemplateFailed(kind="import_failed", error="no", traceback="Traceback"),
+    Forked(child_id=ChildId("c1"), pid=4711),
+    ForkFailed(child_id=ChildId("c1"), error="no memory", can_fork=True),
+]
