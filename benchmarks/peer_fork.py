@@ -14,7 +14,7 @@ import sys
 import time
 from typing import Any
 
-import app
+app = importlib.import_module("app")  # beside this file
 
 PRELOADS = ["livekit.agents.ipc._preload", "livekit.agents.ipc._preload_freeze"]
 """The second freezes what the first has imported, so the order matters."""

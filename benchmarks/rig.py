@@ -137,6 +137,8 @@ async def _pool(folder: Path, found: dict[str, float]) -> AsyncIterator[_TimedPo
         await stack.enter_async_context(Listener(socket, pool.handle_hello))
         keeper.attach(pool, ready)
         yield pool
+        pool.close_to_jobs("measured")
+        await asyncio.wait_for(pool.wait_empty(), STEP_TIMEOUT)
 
 
 async def _next_warm(pool: _TimedPool) -> tuple[Child, float]:

@@ -67,7 +67,7 @@ def _as_users(call: Callable[[], T], ref: AppRef, *, verbose: bool) -> T:
 
 
 def _raised_by_user(error: AppError) -> bool:
-    """Whether user code was on the way: its line is of interest then, as with a second entrypoint."""
+    """Whether user code was on the way: then its line is of interest."""
     traceback, ours = error.__traceback__, str(Path(__file__).resolve().parent.parent)
     while traceback is not None:
         filename = traceback.tb_frame.f_code.co_filename

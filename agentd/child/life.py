@@ -26,9 +26,11 @@ from agentd.protocol.frames import (
     PROTOCOL_VERSION,
     Answer,
     ChildConfig,
+    ClosingNoted,
     Hello,
     InitFailed,
     Initialize,
+    JobClosing,
     JobEnded,
     JobStarted,
     Offer,
@@ -41,7 +43,7 @@ from agentd.protocol.frames import (
     Withdraw,
 )
 from agentd.protocol.ids import ChildId
-from agentd.protocol.job import JobAssignment, JobOffer
+from agentd.protocol.job import JobAssignment, JobOffer, JobOutcome
 from agentd.settings.load import export_livekit_env
 
 from .bootstrap import new_loop, settle_process
@@ -142,6 +144,7 @@ class _Life:
         self._stream = stream
         self._tasks = tasks
         self._over = asyncio.Event()
+        self._closing_noted = asyncio.Event()
         self._shutdown = ShutdownRequest()
         self._question: asyncio.Task[None] | None = None
         self._job: asyncio.Task[None] | None = None
@@ -178,6 +181,8 @@ class _Life:
                     self._question.cancel()
             case StartJob(assignment=assignment):
                 self._job = self._tasks.start(self._run_job(assignment), name="job")
+            case ClosingNoted():
+                self._closing_noted.set()
             case Shutdown(reason=reason):
                 self._end(reason)
             case Initialize():
@@ -198,6 +203,7 @@ class _Life:
                 self._config,
                 shutdown=self._shutdown,
                 on_started=lambda: self._tell_started(assignment),
+                on_closing=lambda outcome: self._tell_closing(assignment, outcome),
             )
             self._stream.send_nowait(JobEnded(job_id=assignment.job_id, outcome=outcome))
         except ChannelError:
@@ -210,6 +216,13 @@ class _Life:
             self._stream.send_nowait(JobStarted(job_id=assignment.job_id))
         except ChannelError:
             return  # the listening task sees the same and decides what that means
+
+    async def _tell_closing(self, assignment: JobAssignment, outcome: JobOutcome) -> None:
+        try:
+            self._stream.send_nowait(JobClosing(job_id=assignment.job_id, outcome=outcome))
+        except ChannelError:
+            return  # with nobody to tell there is nothing to wait for
+        await self._closing_noted.wait()
 
     def _end(self, reason: str) -> None:
         if self._job is None:

@@ -6,7 +6,7 @@ import io
 import os
 import select
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -41,7 +41,8 @@ class DroppingPipe(io.RawIOBase):
         return len(view)
 
     def _write_chunk(self, chunk: memoryview) -> None:
-        if any(event & select.POLLERR for _, event in self._poll.poll(0)) or not self._poll.poll(0):
+        ready = self._poll.poll(0)
+        if not ready or ready[0][1] & select.POLLERR:
             self.dropped_bytes += len(chunk)
             return
         try:
@@ -57,9 +58,10 @@ def take_over_stdio() -> None:
 
 
 def _text_stream(fd: int) -> io.TextIOWrapper:
+    # Nothing is held back, not even half a line: it may be the last word before a crash.
     return io.TextIOWrapper(
-        io.BufferedWriter(DroppingPipe(fd)),
+        cast("io.BufferedWriter", DroppingPipe(fd)),
         encoding="utf-8",
         errors="backslashreplace",
-        line_buffering=True,
+        write_through=True,
     )

@@ -12,7 +12,7 @@ import logging
 import os
 from contextlib import AsyncExitStack
 
-from agentd.aio.tasks import TaskOwner
+from agentd.aio.tasks import TaskOwner, cancel_and_wait
 from agentd.aio.timing import now, wait_event, within
 from agentd.dispatch.desk import JobDesk
 from agentd.dispatch.link import Link
@@ -75,12 +75,15 @@ class Daemon:
             stack.push_async_callback(self._tasks.aclose)
             starting = self._tasks.start(self._start(stack), name="start", report=False)
             if not await self._first(starting):
+                await cancel_and_wait(starting)
                 logger.info(
                     "stopped while starting",
                     extra={"action": "stopped", "reason": self._stop.reason},
                 )
                 return ExitCode.OK
             parts = self._parts = starting.result()
+            # Once more, to come first: what serves must not see its parts end.
+            stack.push_async_callback(self._tasks.aclose)
             serving = self._tasks.start(self._serve(parts), name="serve", report=False)
             await self._first(serving)
             return await self._drain(parts)
@@ -190,13 +193,15 @@ class Daemon:
         parts.pool.close_to_jobs("the daemon is stopping")
         ended = await parts.desk.wait_ended(timeout)
         if not ended:
-            self._end_jobs(parts, timeout)
+            self._warn_of_jobs(parts, timeout)
+        # Also when all have ended: a child whose offer came to nothing is warm again.
+        parts.pool.shutdown_jobs("the daemon is stopping")
         await self._wait_empty(parts)
         await parts.link.aclose()
         logger.info("stopped", extra={"action": "stopped", "reason": self._stop.reason})
         return ExitCode.OK if ended or self._plan.dev else ExitCode.DRAIN_TIMEOUT
 
-    def _end_jobs(self, parts: _Parts, timeout: float) -> None:
+    def _warn_of_jobs(self, parts: _Parts, timeout: float) -> None:
         logger.warning(
             "ending the jobs that are left",
             extra={
@@ -205,7 +210,6 @@ class Daemon:
                 "reason": f"the drain timeout of {timeout:g} s is over",
             },
         )
-        parts.pool.shutdown_jobs("the daemon is stopping")
 
     async def _wait_empty(self, parts: _Parts) -> None:
         """Children keep to budgets of their own; this bound is for the sum of them."""

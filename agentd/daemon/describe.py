@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import msgspec
 
 from agentd.errors import TemplateError
 from agentd.protocol.app import AppInfo, AppRef, BootArgs
 from agentd.protocol.frames import Description
 from agentd.settings.load import environment
+from agentd.supervisor.spawn import run_python
 from agentd.supervisor.template import app_error
 
 
@@ -21,18 +19,16 @@ def describe_app(ref: AppRef, timeout: float) -> AppInfo:
     app and TemplateError when the process failed or took longer than `timeout` seconds.
     """
     boot = BootArgs(app=ref, describe=True)
-    command = [sys.executable, "-m", "agentd.template", msgspec.json.encode(boot).decode()]
+    arguments = ["-m", "agentd.template", msgspec.json.encode(boot).decode()]
     try:
-        done = subprocess.run(
-            command, stdout=subprocess.PIPE, timeout=timeout, check=False, env=environment()
-        )
-    except subprocess.TimeoutExpired as error:
+        done = run_python(arguments, environment(), timeout)
+    except TimeoutError as error:
         raise TemplateError(f"'{ref}' was not imported within {timeout:g} s") from error
     try:
-        answer = msgspec.json.decode(done.stdout, type=Description)
+        answer = msgspec.json.decode(done.output, type=Description)
     except msgspec.DecodeError as error:
         raise TemplateError(
-            f"the process ended with code {done.returncode} while it imported '{ref}'"
+            f"the process ended with code {done.code} while it imported '{ref}'"
         ) from error
     if answer.failure is not None:
         raise app_error(answer.failure)

@@ -67,6 +67,8 @@ class JobDesk:
         """Set once LiveKit knows this worker, and never cleared."""
         self._draining = ""
         self._jobs: dict[JobId, Job] = {}
+        self._arriving: set[JobId] = set()
+        """Offers whose task has not begun, so that the pool knows nothing of them yet."""
         self._running: dict[JobId, Child] = {}
         self._assignments: dict[JobId, asyncio.Future[JobAssignment]] = {}
         self._offers = TaskOwner("offers")
@@ -122,6 +124,7 @@ class JobDesk:
             return
         job = self._jobs[offer.job_id] = Job(offer, now())
         self._all_ended.clear()
+        self._arriving.add(job.id)
         self._offers.start(self._consider(job, offer), name=offer.job_id)
 
     def handle_assignment(self, job_id: JobId, job: bytes, room: str, url: str, token: str) -> None:
@@ -156,12 +159,13 @@ class JobDesk:
     def _refusal(self) -> str:
         if self._draining:
             return f"draining: {self._draining}"
-        if self._children.busy >= self._children.capacity:
+        if self._children.busy + len(self._arriving) >= self._children.capacity:
             return f"all {self._children.capacity} slots are taken"
         return ""
 
     async def _consider(self, job: Job, offer: JobOffer) -> None:
         deadline_at = job.offered_at + self._settings.offer_timeout
+        self._arriving.discard(job.id)
         try:
             child = await self._children.reserve(job.id, deadline_at)
         except ChildError as error:
@@ -258,13 +262,22 @@ class JobDesk:
             self._link.report_job(job.id, "running")
         self.report_load()
 
+    def note_closing(self, job: Job, outcome: JobOutcome) -> None:
+        """The job has ended and its agent is about to leave the room: LiveKit hears of it now.
+
+        livekit-server takes an agent that leaves before that for a failure.
+        """
+        job.reported = True
+        if self._link is not None:
+            self._link.report_job(job.id, outcome.outcome, outcome.error)
+
     def note_ended(self, job: Job, outcome: JobOutcome) -> None:
         """The job is over (the job's watcher calls this)."""
         self._running.pop(job.id, None)
         self._report_end(job, outcome)
 
     def _report_end(self, job: Job, outcome: JobOutcome) -> None:
-        if self._link is not None:
+        if self._link is not None and not job.reported:
             self._link.report_job(job.id, outcome.outcome, outcome.error)
         self._end(job, outcome.outcome, outcome.error or outcome.reason)
 
@@ -329,6 +342,9 @@ class _Watch:
 
     def job_started(self) -> None:
         self._desk.note_started(self._job)
+
+    def job_closing(self, outcome: JobOutcome) -> None:
+        self._desk.note_closing(self._job, outcome)
 
     def job_ended(self, outcome: JobOutcome) -> None:
         self._desk.note_ended(self._job, outcome)

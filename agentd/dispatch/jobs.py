@@ -31,6 +31,8 @@ class Job:
         self.room = offer.room
         self.state: JobState = "offered"
         self.offered_at = now
+        self.reported = False
+        """Whether LiveKit has been told how it ended."""
         self.ending: Ending | None = None
         self.reason = ""
 

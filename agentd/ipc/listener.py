@@ -141,6 +141,8 @@ def _someone_listens(path: Path) -> bool:
     probe.settimeout(1.0)
     try:
         probe.connect(str(path))
+    except (BlockingIOError, TimeoutError):
+        return True  # its backlog is full: a daemon that is stopped or busy, but there
     except OSError:
         return False
     finally:

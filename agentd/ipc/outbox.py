@@ -55,6 +55,12 @@ class Outbox:
             self._low.append(data)
             return True, self._write()
 
+    @property
+    def empty(self) -> bool:
+        """Whether all is written."""
+        with self._lock:
+            return self._partial is None and not self._control and not self._low
+
     def flush(self) -> bool:
         """Write what the socket takes; says whether nothing is left."""
         with self._lock:

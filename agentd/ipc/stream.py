@@ -165,11 +165,13 @@ class FrameStream(Generic[FrameT]):
 
     async def flush(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds until all is written; says whether it is."""
-        if self._ended is not None or not self._writing:
-            return self._ended is None
-        self._flushed = self._loop.create_future()
-        done, _ = await asyncio.wait({self._flushed}, timeout=timeout)
-        return bool(done)
+        if self._ended is None:
+            self._on_writable()  # what `offer` left may not be watched yet
+        if self._ended is None and not self._outbox.empty:
+            self._watch_writable()
+            self._flushed = self._loop.create_future()
+            await asyncio.wait({self._flushed}, timeout=timeout)
+        return self._ended is None and self._outbox.empty
 
     # -- ending ------------------------------------------------------------------
 

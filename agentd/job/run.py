@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from agentd.aio.tasks import TaskOwner
@@ -30,8 +30,15 @@ CONNECT_GRACE = 10.0
 """Seconds that an entrypoint has to connect before we say that it has not; and, once it has
 returned without, before the job ends: otherwise nothing would ever end it."""
 
+REPORT_TIMEOUT = 1.0
+"""Seconds that leaving the room waits for the supervisor to have heard the outcome."""
+
 CRASHED = "job crashed"
 NEVER_CONNECTED = "the entrypoint returned without connecting to the room"
+
+
+async def _say_nothing(_outcome: JobOutcome) -> None:
+    return
 
 
 async def run_job(
@@ -42,12 +49,15 @@ async def run_job(
     *,
     shutdown: ShutdownRequest,
     on_started: Callable[[], None],
+    on_closing: Callable[[JobOutcome], Awaitable[None]] = _say_nothing,
 ) -> JobOutcome:
     """Run a job until it has ended and cleaned up; says how it went, whatever the app raises.
 
-    `on_started` is called just before the entrypoint. The job ends on `shutdown`, which
-    the context asks for too. Code that does not heed being cancelled may still run when
-    this returns: the process has to exit without waiting for it. Raises NoEntrypoint.
+    `on_started` is called just before the entrypoint, `on_closing` with the outcome just
+    before the agent leaves the room; leaving waits for it a second at most. The job ends
+    on `shutdown`, which the context asks for too. Code that does not heed being cancelled
+    may still run when this returns: the process has to exit without waiting for it. Raises
+    NoEntrypoint.
     """
     if app.entrypoint_fnc is None:
         raise NoEntrypoint
@@ -59,7 +69,17 @@ async def run_job(
             on_started()
             entrypoint = run.start(app.entrypoint_fnc)
             await shutdown.wait()
-            await _end(app, context, parts, config, entrypoint)
+            logger.info(
+                "the job is ending",
+                extra={
+                    "action": "job_ending",
+                    "job_id": assignment.job_id,
+                    "reason": shutdown.reason,
+                },
+            )
+            await _finish_entrypoint(entrypoint, parts, budget=config.entrypoint_timeout)
+            outcome = run.outcome()
+            await _end(app, context, parts, config, lambda: on_closing(outcome))
         finally:
             run.cancel()
             _remove_directory(parts)
@@ -161,16 +181,10 @@ async def _end(
     context: JobContext,
     parts: JobParts,
     config: ChildConfig,
-    entrypoint: asyncio.Task[None],
+    tell_outcome: Callable[[], Awaitable[None]],
 ) -> None:
-    """The steps of a job's end, in order."""
+    """The steps of a job's end once its entrypoint is over, in order."""
     reason = parts.shutdown.reason
-    logger.info(
-        "the job is ending",
-        extra={"action": "job_ending", "job_id": parts.assignment.job_id, "reason": reason},
-    )
-    await _finish_entrypoint(entrypoint, parts, budget=config.entrypoint_timeout)
-
     steps = Steps(parts.assignment.job_id)
     await steps.run_all("session close", parts.at_end.closers, budget=config.session_close_timeout)
     on_session_end = app.session_end_fnc
@@ -180,6 +194,7 @@ async def _end(
             lambda: on_session_end(context),
             budget=config.session_end_timeout,
         )
+    await steps.run("report", tell_outcome, budget=REPORT_TIMEOUT)
     await steps.run("room disconnect", parts.room.disconnect, budget=config.disconnect_timeout)
     await steps.run("participant entrypoints", parts.participant_tasks.aclose, budget=CANCEL_GRACE)
     await steps.run_all(

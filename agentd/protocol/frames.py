@@ -86,6 +86,10 @@ class StartJob(Frame, frozen=True, kw_only=True, tag="start_job"):
     assignment: JobAssignment
 
 
+class ClosingNoted(Frame, frozen=True, kw_only=True, tag="closing_noted"):
+    """The job's end is on its way to LiveKit; leave the room."""
+
+
 class Shutdown(Frame, frozen=True, kw_only=True, tag="shutdown"):
     """End in an orderly way: shut the running job down, then exit."""
 
@@ -125,6 +129,17 @@ class JobStarted(Frame, frozen=True, kw_only=True, tag="job_started"):
     """The entrypoint is being called now."""
 
     job_id: str
+
+
+class JobClosing(Frame, frozen=True, kw_only=True, tag="job_closing"):
+    """How the job has ended, said right before its agent leaves the room.
+
+    livekit-server calls a job failed when its agent leaves before the end is reported, and
+    ignores what is reported after. The child waits for `ClosingNoted`, but not for long.
+    """
+
+    job_id: str
+    outcome: JobOutcome
 
 
 class JobEnded(Frame, frozen=True, kw_only=True, tag="job_ended"):
@@ -218,7 +233,18 @@ class Description(Struct, frozen=True, kw_only=True):
     failure: TemplateFailed | None = None
 
 
-ToChild = Initialize | Offer | Withdraw | StartJob | Shutdown | Ping
-FromChild = Hello | Ready | InitFailed | Answer | JobStarted | JobEnded | Pong | Log | LogsDropped
+ToChild = Initialize | Offer | Withdraw | StartJob | ClosingNoted | Shutdown | Ping
+FromChild = (
+    Hello
+    | Ready
+    | InitFailed
+    | Answer
+    | JobStarted
+    | JobClosing
+    | JobEnded
+    | Pong
+    | Log
+    | LogsDropped
+)
 ToTemplate = ImportApp | Fork
 FromTemplate = TemplateReady | TemplateFailed | Forked | ForkFailed | Log

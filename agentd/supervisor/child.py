@@ -15,17 +15,26 @@ from typing import Literal, Protocol, assert_never
 from msgspec import Struct
 
 from agentd.aio.timing import now, within
-from agentd.errors import AgentdError, ChannelError, ChildError, ProtocolError, VersionMismatch
+from agentd.errors import (
+    AgentdError,
+    ChannelBroken,
+    ChannelError,
+    ChildError,
+    ProtocolError,
+    VersionMismatch,
+)
 from agentd.ipc.listener import ChildStream, Peer
 from agentd.logs.record import EXCEPTION
 from agentd.protocol.frames import (
     PROTOCOL_VERSION,
     Answer,
     ChildConfig,
+    ClosingNoted,
     FromChild,
     Hello,
     InitFailed,
     Initialize,
+    JobClosing,
     JobEnded,
     JobStarted,
     Log,
@@ -72,6 +81,10 @@ class JobWatcher(Protocol):
 
     def job_started(self) -> None: ...
 
+    def job_closing(self, outcome: JobOutcome) -> None:
+        """How it has ended, before its agent leaves the room; may not come."""
+        ...
+
     def job_ended(self, outcome: JobOutcome) -> None: ...
 
 
@@ -103,6 +116,7 @@ class Child:
         self._sink = sink
         self._link = _Link()
         self._watcher: JobWatcher | None = None
+        self._job_started = False
         self._answer: asyncio.Future[JobAnswer] | None = None
         self._pongs: dict[int, asyncio.Future[None]] = {}
         self._end = _End()
@@ -120,18 +134,23 @@ class Child:
 
     async def run(self, launcher: Launcher, reaper: Reaper) -> ExitReason:
         """Live through the whole life of the process and say why it ended."""
-        output = OutputReader(self._print)
         try:
-            if await self._boot(launcher, reaper, output):
+            output = OutputReader(self._print)
+        except OSError as error:
+            self._move("gone")
+            return ExitReason(kind="boot_failed", text=f"it got no pipe: {error.strerror}")
+        try:
+            await self._boot(launcher, reaper, output)
+            if self._end.ready:
                 self._move("idle")
                 await self._serve()
             status = await self._wait_for_death()
         finally:
-            if self._link.stream is not None:
-                self._link.stream.close()
+            self._link.close()
             await output.finish(OUTPUT_TIMEOUT)
         reason = judge_exit(
             status,
+            ready=self._end.ready,
             asked_to_stop=self._end.asked,
             killed_because=self._end.killed_because,
             failure=self._end.failure,
@@ -156,17 +175,19 @@ class Child:
             self._link.peer_pid = peer.pid
             self._link.hello.set_result(stream)
 
-    async def _boot(self, launcher: Launcher, reaper: Reaper, output: OutputReader) -> bool:
-        """Bring it to ready; says whether that worked. `failure` has the reason if not."""
+    async def _boot(self, launcher: Launcher, reaper: Reaper, output: OutputReader) -> None:
+        """Bring it to ready; where that fails, `failure` or its exit status says why."""
         try:
             await within(
                 now() + self._spec.initialize_timeout, self._reach_ready(launcher, reaper, output)
             )
+            self._end.ready = True
+        except ChannelError:
+            return  # dead, or about to be: the process itself has the last word
         except TimeoutError:
             self._fail(f"was not ready within {self._spec.initialize_timeout:g} s")
         except (AgentdError, OSError) as error:
             self._fail(str(error))
-        return not self._end.failure and not self._end.killed_because
 
     async def _reach_ready(self, launcher: Launcher, reaper: Reaper, output: OutputReader) -> None:
         pid = await launcher.launch(self.id, output.write_fd)
@@ -197,8 +218,8 @@ class Child:
                         },
                     )
                     raise ChildError(f"prewarm raised {error}")
-                case Log() as record:
-                    self._sink.record(record, self._fields())
+                case Log() | LogsDropped() as frame:
+                    self._note(frame)
                 case frame:
                     raise ProtocolError(f"a {type(frame).__name__} frame before ready")
 
@@ -234,21 +255,17 @@ class Child:
 
     def _handle(self, frame: FromChild) -> None:
         match frame:
-            case Log():
-                self._sink.record(frame, self._fields())
-            case LogsDropped(count=count):
-                logger.warning(
-                    "log records of a child were dropped",
-                    extra={"action": "logs_dropped", "count": count, **self._fields()},
-                )
-            case Answer(answer=answer):
-                self._handle_answer(answer)
-            case JobStarted(job_id=job_id):
-                self._expect(job_id, frame)
-                if self._watcher is not None:
-                    self._watcher.job_started()
-            case JobEnded(job_id=job_id, outcome=outcome):
-                self._expect(job_id, frame)
+            case Log() | LogsDropped():
+                self._note(frame)
+            case Answer(job_id=job_id, answer=answer):
+                self._handle_answer(job_id, answer)
+            case JobStarted():
+                self._handle_job_started(self._expected(frame), frame)
+            case JobClosing(outcome=outcome):
+                self._expected(frame).job_closing(outcome)
+                self._send(ClosingNoted())
+            case JobEnded(outcome=outcome):
+                self._expected(frame)
                 self._handle_job_ended(outcome)
             case Pong(seq=seq):
                 self._handle_pong(seq)
@@ -257,14 +274,33 @@ class Child:
             case _:
                 assert_never(frame)
 
-    def _expect(self, job_id: str, frame: FromChild) -> None:
-        if job_id != self.job_id:
-            raise ProtocolError(f"a {type(frame).__name__} frame for the job '{job_id}'")
+    def _note(self, frame: Log | LogsDropped) -> None:
+        if isinstance(frame, Log):
+            self._sink.record(frame, self._fields())
+            return
+        logger.warning(
+            "log records of a child were dropped",
+            extra={"action": "logs_dropped", "count": frame.count, **self._fields()},
+        )
 
-    def _handle_answer(self, answer: JobAnswer) -> None:
-        if self._answer is None:
-            raise ProtocolError("an answer to no offer")
-        if not self._answer.done():
+    def _expected(self, frame: JobStarted | JobClosing | JobEnded) -> JobWatcher:
+        """Who watches the job that the frame is about; it must be the one that runs here."""
+        if frame.job_id != self.job_id or self._watcher is None:
+            raise ProtocolError(
+                f"a {type(frame).__name__} frame for the job '{frame.job_id}', not its own"
+            )
+        return self._watcher
+
+    def _handle_job_started(self, watcher: JobWatcher, frame: JobStarted) -> None:
+        if self._job_started:
+            raise ProtocolError(f"a second JobStarted frame for the job '{frame.job_id}'")
+        self._job_started = True
+        watcher.job_started()
+
+    def _handle_answer(self, job_id: str, answer: JobAnswer) -> None:
+        # An answer may cross with the Withdraw of its offer; it must not be taken for the
+        # answer to the next one.
+        if job_id == self.job_id and self._answer is not None and not self._answer.done():
             self._answer.set_result(answer)
 
     def _handle_job_ended(self, outcome: JobOutcome) -> None:
@@ -349,7 +385,7 @@ class Child:
 
     # -- inside --------------------------------------------------------------------
 
-    def _send(self, frame: Offer | Withdraw | StartJob | Shutdown) -> None:
+    def _send(self, frame: Offer | Withdraw | StartJob | ClosingNoted | Shutdown) -> None:
         if self._link.stream is None:
             return
         try:
@@ -394,13 +430,19 @@ class _Link:
 
     def process_died(self) -> None:
         if not self.hello.done():
-            self.hello.set_exception(ChildError("its process died before it said hello"))
+            self.hello.set_exception(ChannelBroken("its process died before it said hello"))
+
+    def close(self) -> None:
+        """Also a connection that was made and never used, since its launch then failed."""
+        if self.hello.done() and not self.hello.cancelled() and self.hello.exception() is None:
+            self.hello.result().close()
 
 
 class _End:
     """What is known of the end before it has come."""
 
     def __init__(self) -> None:
+        self.ready = False
         self.asked = False
         self.failure = ""
         self.killed_because = ""

@@ -14,7 +14,6 @@ ExitKind = Literal[
     "signalled",
     "killed",
     "boot_failed",
-    "protocol_error",
     "unknown",
 ]
 
@@ -66,18 +65,22 @@ def signal_name(number: int) -> str:
 
 
 def judge_exit(
-    status: WaitStatus, *, asked_to_stop: bool, killed_because: str, failure: str
+    status: WaitStatus, *, ready: bool, asked_to_stop: bool, killed_because: str, failure: str
 ) -> ExitReason:
     """The reason for an end.
 
-    `killed_because`: why we killed it, if we did. `failure`: what had gone wrong before
-    (a failed prewarm, a bad frame), if anything had.
+    `ready`: whether it had come so far. `killed_because`: why we killed it, if we did.
+    `failure`: what had gone wrong before it was ready (a failed prewarm, a bad frame), if
+    anything had.
     """
-    how = describe_status(status)
+    how = f"was killed: {killed_because}" if killed_because else describe_status(status)
+    if asked_to_stop and not ready:  # nobody waits to hear how far it would have come
+        return ExitReason(kind="shutdown", text=how, status=status)
     if killed_because:
-        return ExitReason(kind="killed", text=f"was killed: {killed_because}", status=status)
-    if failure:
-        return ExitReason(kind="boot_failed", text=failure, status=status)
+        return ExitReason(kind="killed", text=how, status=status)
+    if not ready:
+        text = failure or f"{how} before it was ready"
+        return ExitReason(kind="boot_failed", text=text, status=status)
     if status.clean:
         return ExitReason(kind="shutdown" if asked_to_stop else "normal", text=how, status=status)
     if status.signal is not None:

@@ -56,6 +56,7 @@ class TemplateKeeper:
         self._backoff = Backoff(base=BACKOFF_BASE, cap=restart_max_delay)
         self._keep_spare = spare
         self._spare: Template | None = None
+        self._coming: Template | None = None  # imports the app; not in service yet
         self._template: Template | None = None
         self._pool: Pool | None = None
         self._generation = 0
@@ -82,6 +83,8 @@ class TemplateKeeper:
         """Start the first template; raises what is wrong with the app."""
         template = self._template = self._new_template()
         ready = await template.start()
+        if self._why_no_fork(ready):
+            raise TemplateError(self._why_no_fork(ready))
         self._generation = 1
         self._note_ready(ready, template)
         return ready
@@ -106,15 +109,17 @@ class TemplateKeeper:
 
     async def aclose(self) -> None:
         """End the template; children that it forked are not its own."""
-        for template in (self._template, self._spare):
-            if template is not None:
-                await template.stop()
+        for template in self._templates():
+            await template.stop()
 
     def kill(self) -> None:
         """End the template at once."""
-        for template in (self._template, self._spare):
-            if template is not None:
-                template.kill()
+        for template in self._templates():
+            template.kill()
+
+    def _templates(self) -> list[Template]:
+        known = (self._template, self._spare, self._coming)
+        return [template for template in known if template is not None]
 
     async def _next_turn(self) -> None:
         template = self._template
@@ -172,9 +177,15 @@ class TemplateKeeper:
         self._retired.start(old.stop(), name=f"stop-{old.pid}")
 
     async def _bring_up(self) -> None:
-        template = self._new_template()
         started_at = now()
-        ready = await template.start()
+        template = self._coming = self._new_template()
+        try:
+            ready = await template.start()
+        finally:
+            self._coming = None
+        if self._why_no_fork(ready):
+            await template.stop()
+            raise TemplateError(self._why_no_fork(ready))
         self._template = template
         self._generation += 1
         self._note_ready(ready, template)
@@ -201,8 +212,16 @@ class TemplateKeeper:
 
     def _prepare_spare(self) -> None:
         if self._keep_spare and self._spare is None:
-            self._spare = Template(self._spec, self._reaper, self._sink)
-            self._spare.spawn()
+            spare = Template(self._spec, self._reaper, self._sink)
+            try:
+                spare.spawn()
+            except TemplateError as error:
+                logger.warning(
+                    "no spare template: the next reload takes longer",
+                    extra={"action": "spare_failed", "reason": str(error)},
+                )
+                return
+            self._spare = spare
 
     def _note_ready(self, ready: TemplateReady, template: Template) -> None:
         self._last_error = ""
@@ -225,22 +244,21 @@ class TemplateKeeper:
     def _serve(self, ready: TemplateReady) -> None:
         if self._pool is None or self._template is None:
             return
-        if self._start_method != "spawn" and ready.can_fork and fork_works():
+        if self._start_method != "spawn" and not _obstacle(ready):
             self._pool.use_launcher(self._template, "fork")
             return
-        if self._start_method == "fork":
-            self._last_error = f"start_method is fork, but it can't: {ready.why_not}"
-            self._pool.use_launcher(None, "none")
-            raise TemplateError(self._last_error)
         if self._start_method == "auto":
             logger.warning(
                 "children are spawned, which is slower: the template can't fork",
-                extra={
-                    "action": "spawn_fallback",
-                    "reason": ready.why_not or "this platform has no pidfds",
-                },
+                extra={"action": "spawn_fallback", "reason": _obstacle(ready)},
             )
         self._pool.use_launcher(SpawnLauncher(self._spec), "spawn")
+
+    def _why_no_fork(self, ready: TemplateReady) -> str:
+        """Why the user's wish to fork can't be had; empty when it can, or is no wish."""
+        if self._start_method != "fork" or not _obstacle(ready):
+            return ""
+        return f"start_method is 'fork', but {_obstacle(ready)}: set it to 'auto'"
 
     def _tell_failure(self, error: AgentdError) -> None:
         self._last_error = str(error)
@@ -251,6 +269,13 @@ class TemplateKeeper:
                 EXCEPTION: error.traceback if isinstance(error, AppImportFailed) else "",
             },
         )
+
+
+def _obstacle(ready: TemplateReady) -> str:
+    """What forbids forking children from a template; empty when nothing does."""
+    if not fork_works():
+        return "this platform has no pidfds"
+    return "" if ready.can_fork else ready.why_not
 
 
 def _ignore(_app: AppInfo) -> None:

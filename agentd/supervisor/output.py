@@ -36,16 +36,19 @@ class LineCutter:
 
     def feed(self, data: bytes) -> list[str]:
         """Take what arrived and return the lines that are whole now, without their ends."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        while len(self._rest) > self._limit:
-            lines.append(self._rest[: self._limit])
-            self._rest = self._rest[self._limit :]
-        return [self._text(line) for line in lines]
+        *whole, rest = (self._rest + data).split(b"\n")
+        pieces = [piece for line in whole for piece in self._cut(line)]
+        *begun, self._rest = self._cut(rest)
+        return [self._text(piece) for piece in (*pieces, *begun)]
 
     def finish(self) -> list[str]:
         """The last line, if it had no end."""
         rest, self._rest = self._rest, b""
         return [self._text(rest)] if rest else []
+
+    def _cut(self, line: bytes) -> list[bytes]:
+        starts = range(0, max(len(line), 1), self._limit)
+        return [line[start : start + self._limit] for start in starts]
 
     @staticmethod
     def _text(line: bytes) -> str:

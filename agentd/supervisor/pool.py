@@ -220,8 +220,12 @@ class Pool:
         self.refill()
         try:
             return await within(deadline_at, waiter)
-        except TimeoutError:
-            raise ChildError(self._why_none()) from None
+        except BaseException as error:
+            if waiter.done() and not waiter.cancelled():  # it came in the very moment of the end
+                waiter.result().release("nobody waits for it any more")
+            if isinstance(error, TimeoutError):
+                raise ChildError(self._why_none()) from None
+            raise
         finally:
             if entry in self._waiting:
                 self._waiting.remove(entry)

@@ -3,11 +3,41 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
+from msgspec import Struct
+
+
+class Ran(Struct, frozen=True, kw_only=True):
+    """What became of a process that was run to its end."""
+
+    code: int
+    output: bytes
+
+
 CONTROL_FD = 3
 """Number of the inherited socket in a process that is started with one."""
+
+
+def run_python(arguments: Sequence[str], environment: Mapping[str, str], timeout: float) -> Ran:
+    """Run this Python to its end and return what it wrote to standard output.
+
+    For commands, not for the daemon: it blocks. Raises TimeoutError.
+    """
+    try:
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            timeout=timeout,
+            check=False,
+            env=dict(environment),
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError from error
+    return Ran(code=done.returncode, output=done.stdout)
 
 
 def spawn_python(

@@ -197,16 +197,22 @@ class Template:
     # -- inside --------------------------------------------------------------------
 
     def _spawn(self) -> FrameStream[FromTemplate]:
+        output = self._output = OutputReader(self._print)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._output = OutputReader(self._print)
-        with theirs:
+        try:
             pid = spawn_python(
                 ["-m", "agentd.template", self._spec.arguments()],
                 self._spec.environment,
-                output_fd=self._output.write_fd,
+                output_fd=output.write_fd,
                 control_fd=theirs.fileno(),
             )
-        self._output.close_write_end()
+        except OSError as error:
+            ours.close()
+            output.close()
+            raise TemplateError(f"no process could be started: {error.strerror}") from error
+        finally:
+            theirs.close()
+        output.close_write_end()
         self._process = self._reaper.watch(pid)
         stream: FrameStream[FromTemplate] = FrameStream(ours, FromTemplate)
         self._process.on_exit(stream.end_of_process)

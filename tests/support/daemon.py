@@ -136,7 +136,7 @@ class Daemon:
     async def left(self) -> list[str]:
         """What is left of it a moment after its end."""
         _, alive = await asyncio.to_thread(psutil.wait_procs, self.processes(), ENDING_TIMEOUT)
-        return [f"{process.pid} {process.name()}" for process in alive]
+        return [f"{process.pid} {' '.join(process.cmdline())[:200]}" for process in alive]
 
     async def aclose(self) -> None:
         """End what still lives of it, by force."""
@@ -149,7 +149,7 @@ class Daemon:
         signs = ("never retrieved", "never awaited", "Exception ignored", "was destroyed but")
         return [
             *(json.dumps(line) for line in self.seen(action="task_failed")),
-            *(line for line in self.errors.splitlines() if any(sign in line for sign in signs)),
+            *(line for line in self.output().splitlines() if any(sign in line for sign in signs)),
         ]
 
     # -- inside --------------------------------------------------------------------------

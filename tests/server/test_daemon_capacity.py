@@ -1,0 +1,84 @@
+"""Slots and warm children: who is taken, who waits, who is declined."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from agentd.aio.timing import now
+from tests.support.daemon import Callers, running_daemon, write_app
+
+
+async def test_a_full_daemon_takes_no_more_than_max_jobs(
+    livekit_server: LiveKitServer, callers: Callers, workdir: Path
+) -> None:
+    """What is over is declined with one line each; a slot that is free again is used."""
+    write_app(workdir)
+    async with running_daemon(
+        workdir, "start", "app.py", "--max-jobs", "1", server=livekit_server
+    ) as daemon:
+        await daemon.wait_ready()
+
+        # At the same time, so that the server offers them all before it hears that we are full.
+        await asyncio.gather(*(callers.dispatch(daemon, "hold") for _ in range(3)))
+
+        await daemon.wait_for_count(2, action="offer_declined")
+        (assigned,) = daemon.seen(action="job_assigned")
+        declined = daemon.seen(action="offer_declined")
+        assert [line["reason"] for line in declined] == ["all 1 slots are taken"] * 2
+        await callers.delete_room(assigned["room"])
+        await daemon.wait_for(action="job_ended", job=assigned["job"])
+        assert await daemon.stop() == 0
+
+
+async def test_offers_wait_for_a_warm_child(
+    livekit_server: LiveKitServer, callers: Callers, workdir: Path
+) -> None:
+    """Three at once on one warm child, and a prewarm of a second: all three are served."""
+    write_app(workdir)
+    async with running_daemon(
+        workdir,
+        "start",
+        "app.py",
+        server=livekit_server,
+        TEST_PREWARM="1",
+        AGENTD_NUM_IDLE_PROCESSES="1",
+    ) as daemon:
+        await daemon.wait_ready()
+
+        await asyncio.gather(*(callers.dispatch(daemon, "finish") for _ in range(3)))
+
+        await daemon.wait_for_count(3, action="job_ended", ending="completed")
+        waited = sorted(line["waited"] for line in daemon.seen(action="job_assigned"))
+        assert waited[0] < 0.5
+        assert waited[1] > 0.5
+        assert daemon.seen(action="offer_declined") == []
+        assert await daemon.stop() == 0
+
+
+async def test_none_of_a_burst_is_lost(
+    livekit_server: LiveKitServer, callers: Callers, workdir: Path
+) -> None:
+    """16 dispatches at once on 4 warm children with 16 slots: all 16 are in their rooms."""
+    write_app(workdir)
+    async with running_daemon(
+        workdir,
+        "start",
+        "app.py",
+        server=livekit_server,
+        AGENTD_NUM_IDLE_PROCESSES="4",
+        AGENTD_MAX_JOBS="16",
+    ) as daemon:
+        await daemon.wait_ready()
+        started_at = now()
+
+        dispatches = await asyncio.gather(*(callers.dispatch(daemon, "hold") for _ in range(16)))
+
+        await daemon.wait_for_count(16, message="holding")
+        print(f"\nburst of 16: the last one in its room after {now() - started_at:.2f} s")
+        rooms = {line["room"] for line in daemon.seen(message="holding")}
+        assert rooms == {dispatch.room for dispatch in dispatches}
+        assert daemon.seen(action="offer_declined") == []
+        for dispatch in dispatches:
+            await callers.delete_room(dispatch.room)
+        assert await daemon.stop() == 0
