@@ -103,6 +103,34 @@ class TemplateError(ChildError):
     """The template process failed."""
 
 
+class SupervisionError(AgentdError):
+    """A supervisor was asked for something that it can't do."""
+
+
+class NotStarted(SupervisionError):
+    """A child could not be started."""
+
+
+class Escalated(SupervisionError):
+    """A supervisor gave up on a child that kept failing."""
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        child: str = "",
+        last_error: str = "",
+        history: tuple[float, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.child = child
+        """The id of the child that failed once too often."""
+        self.last_error = last_error
+        """What that child died of at last."""
+        self.history = history
+        """Instants of the restarts that were too many, on the loop's clock."""
+
+
 # -- the world outside -----------------------------------------------------------
 
 
@@ -129,6 +157,18 @@ class CallFailed(AgentdError):
 
 class DirectoryUnusable(AgentdError):
     """A directory that the daemon needs can't be used."""
+
+
+class JournalError(AgentdError):
+    """The journal can't be used."""
+
+
+class JournalCorrupt(JournalError):
+    """The journal's file is damaged."""
+
+
+class JournalTooNew(JournalError):
+    """The journal was written by a newer agentd."""
 
 
 class AlreadyRunning(AgentdError):

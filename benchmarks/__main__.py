@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 
 from rich.console import Console
 
 from agentd.testing.livekit_server import LiveKitServer
 
-from . import burst, dispatch, fork, idle, imports, ipc, memory
+from . import burst, dispatch, fork, idle, imports, ipc, journal, memory
 from .bench import Bench, Benchmark
 from .figures import Figure
 from .peer import NoPeer, peer_python
@@ -27,6 +29,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "burst": burst.measure,
     "idle": idle.measure,
     "imports": imports.measure,
+    "journal": journal.measure,
 }
 
 BENCHMARK_TIMEOUT = 600.0
@@ -35,7 +38,12 @@ OUTPUT = Path("build/bench.json")
 
 def main() -> int:
     options = _parser().parse_args()
+    # As Ctrl+C, which ends workers and server in order.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     names = options.names or list(BENCHMARKS)
+    if unknown := [name for name in names if name not in BENCHMARKS]:
+        print(f"no benchmark '{unknown[0]}': there are {', '.join(BENCHMARKS)}", file=sys.stderr)
+        return 2
     load = os.getloadavg()
     peer = None if options.no_peer else _find_peer()
     with (
@@ -52,7 +60,8 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    known = ", ".join(BENCHMARKS)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {known}; default: all")
     parser.add_argument("--quick", action="store_true", help="few samples, to see that it works")
     parser.add_argument("--no-peer", action="store_true", help="leave livekit-agents out")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="JSON file")
@@ -77,9 +86,13 @@ async def _run(bench: Bench, names: list[str]) -> tuple[list[Figure], int]:
         # One that can't be measured must not cost the others their figures.
         except Exception as error:  # noqa: BLE001
             failures += 1
-            print(f"{name} failed: {type(error).__name__}: {error}", file=sys.stderr)
+            print(f"{name} failed:", file=sys.stderr)
+            traceback.print_exception(error)
     return figures, failures
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

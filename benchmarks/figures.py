@@ -40,8 +40,8 @@ def percentile(samples: Sequence[float], percent: int) -> float:
 
 
 def spread(samples: Sequence[float], unit: str) -> str:
-    """`p95 12.3 ms, max 14.0 ms, n=50`, for a note."""
-    return f"p95 {percentile(samples, 95):.3g}, max {max(samples):.3g} {unit}, n={len(samples)}"
+    """`p95 12.3, max 14.0 ms, n=50`, for a note."""
+    return f"p95 {percentile(samples, 95):.1f}, max {max(samples):.1f} {unit}, n={len(samples)}"
 
 
 def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> float:

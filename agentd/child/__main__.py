@@ -15,7 +15,9 @@ def main() -> int:
     # Only now: what these import is no light matter, and a wrong command line fails before.
     from agentd.child.entrypoint import load_app
     from agentd.child.life import ChildPlan, run_child
+    from agentd.room.native import prepare_native_library
 
+    prepare_native_library()
     plan = ChildPlan(child_id=ChildId(boot.child_id), socket=boot.socket, verbose=boot.verbose)
     return run_child(plan, lambda: load_app(boot.app, verbose=boot.verbose))
 

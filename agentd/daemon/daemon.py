@@ -75,12 +75,7 @@ class Daemon:
             stack.push_async_callback(self._tasks.aclose)
             starting = self._tasks.start(self._start(stack), name="start", report=False)
             if not await self._first(starting):
-                await cancel_and_wait(starting)
-                logger.info(
-                    "stopped while starting",
-                    extra={"action": "stopped", "reason": self._stop.reason},
-                )
-                return ExitCode.OK
+                return await self._give_up(starting)
             parts = self._parts = starting.result()
             # Once more, to come first: what serves must not see its parts end.
             stack.push_async_callback(self._tasks.aclose)
@@ -97,6 +92,14 @@ class Daemon:
             task.result()
             return True
         return False
+
+    async def _give_up(self, starting: asyncio.Task[_Parts]) -> ExitCode:
+        """End the start; parts that are there already end with the stack."""
+        told = {"reason": self._stop.reason}
+        logger.info("stopping while starting", extra={"action": "stopping", **told})
+        await cancel_and_wait(starting)
+        logger.info("stopped", extra={"action": "stopped", **told})
+        return ExitCode.OK
 
     # -- starting --------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from agentd.errors import (
     LiveKitUnreachable,
     PortBusy,
     SettingsError,
+    TemplateError,
 )
 
 
@@ -26,7 +27,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     """The command line is wrong."""
     APP = 3
-    """The app is not there, does not import, or has no entrypoint."""
+    """The app is not there, does not import, has no entrypoint, or ends its process."""
     SETTINGS = 4
     """A setting is missing or can't be used."""
     LIVEKIT_REFUSED = 5
@@ -45,6 +46,7 @@ class ExitCode(IntEnum):
 
 EXIT_CODES: dict[type[AgentdError], ExitCode] = {
     AppError: ExitCode.APP,
+    TemplateError: ExitCode.APP,
     SettingsError: ExitCode.SETTINGS,
     LiveKitRefused: ExitCode.LIVEKIT_REFUSED,
     LiveKitUnreachable: ExitCode.LIVEKIT_UNREACHABLE,

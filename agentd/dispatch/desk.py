@@ -28,6 +28,8 @@ from .messages import JobStatus
 
 logger = logging.getLogger("agentd.dispatch")
 
+LINK_LOST = "the connection to LiveKit was lost"
+
 
 class Children(Protocol):
     """The pool, as far as the desk needs it."""
@@ -112,9 +114,11 @@ class JobDesk:
 
     def handle_disconnected(self) -> None:
         """Offers in flight are void; running jobs do not notice."""
+        for job in self._jobs.values():
+            job.void = job.void or job.state == "offered"
         for assignment in list(self._assignments.values()):
             if not assignment.done():
-                assignment.set_exception(AssignmentTimeout("the connection to LiveKit was lost"))
+                assignment.set_exception(AssignmentTimeout(LINK_LOST))
 
     def handle_offer(self, offer: JobOffer) -> None:
         if offer.job_id in self._jobs:
@@ -130,10 +134,7 @@ class JobDesk:
     def handle_assignment(self, job_id: JobId, job: bytes, room: str, url: str, token: str) -> None:
         waiting = self._assignments.get(job_id)
         if waiting is None or waiting.done():
-            logger.warning(
-                "assignment of a job that is not ours ignored",
-                extra={"action": "assignment_unknown", "job": job_id, "room": room},
-            )
+            self._refuse_assignment(job_id, room)
             return
         waiting.set_result(
             JobAssignment(
@@ -146,6 +147,17 @@ class JobDesk:
                 answer=JobAnswer(accept=True),
             )
         )
+
+    def _refuse_assignment(self, job_id: JobId, room: str) -> None:
+        """LiveKit believes that we run a job; unless it is told, the caller waits for ever."""
+        if job_id in self._jobs:
+            return  # the server repeated itself
+        logger.error(
+            "assignment of a job that nobody waits for any more",
+            extra={"action": "assignment_unknown", "job": job_id, "room": room},
+        )
+        if self._link is not None:
+            self._link.report_job(job_id, "failed", "the assignment came too late")
 
     def handle_termination(self, job_id: JobId) -> None:
         child = self._running.get(job_id)
@@ -164,8 +176,16 @@ class JobDesk:
         return ""
 
     async def _consider(self, job: Job, offer: JobOffer) -> None:
-        deadline_at = job.offered_at + self._settings.offer_timeout
         self._arriving.discard(job.id)
+        try:
+            await self._pursue(job, offer)
+        except BaseException:
+            if job.state != "ended":
+                self._end(job, "lost", "the offer was given up")
+            raise
+
+    async def _pursue(self, job: Job, offer: JobOffer) -> None:
+        deadline_at = job.offered_at + self._settings.offer_timeout
         try:
             child = await self._children.reserve(job.id, deadline_at)
         except ChildError as error:
@@ -206,14 +226,22 @@ class JobDesk:
         waiting: asyncio.Future[JobAssignment] = asyncio.get_running_loop().create_future()
         self._assignments[job.id] = waiting
         try:
-            if self._link is None or not self._link.send_answer(job.id, answer):
-                raise AssignmentTimeout("the connection to LiveKit was lost")
+            if job.void or self._link is None or not self._link.send_answer(job.id, answer):
+                raise AssignmentTimeout(LINK_LOST)
             job.move("accepted")
-            assignment = await within(now() + self._settings.assignment_timeout, waiting)
+            assignment = await self._await_assignment(waiting)
         finally:
             del self._assignments[job.id]
         job.move("assigned")
         return structs.replace(assignment, answer=answer)
+
+    async def _await_assignment(self, waiting: asyncio.Future[JobAssignment]) -> JobAssignment:
+        try:
+            return await within(now() + self._settings.assignment_timeout, waiting)
+        except TimeoutError:
+            if waiting.done() and not waiting.cancelled():  # it came in the very last moment
+                return waiting.result()
+            raise
 
     def _too_late(self) -> str:
         return f"LiveKit assigned nothing within {self._settings.assignment_timeout:g} s"
@@ -228,9 +256,9 @@ class JobDesk:
                 "reason": answer.reason or "declined by on_request",
             },
         )
-        if self._link is not None:
-            self._link.send_answer(offer.job_id, answer)
         job = self._jobs.get(offer.job_id)
+        if self._link is not None and not (job and job.void):
+            self._link.send_answer(offer.job_id, answer)
         if job is not None:
             self._end(job, "rejected", answer.reason)
 

@@ -31,6 +31,8 @@ class Job:
         self.room = offer.room
         self.state: JobState = "offered"
         self.offered_at = now
+        self.void = False
+        """Whether the connection that the offer came on is gone: LiveKit asks somebody else."""
         self.reported = False
         """Whether LiveKit has been told how it ended."""
         self.ending: Ending | None = None

@@ -10,6 +10,9 @@ from .ids import JobId
 
 Outcome = Literal["completed", "failed"]
 
+MAX_SNAPSHOT_BYTES = 1024 * 1024
+"""What a job may ask to have remembered: a long conversation is a tenth of it."""
+
 
 class JobOffer(Struct, frozen=True, kw_only=True):
     """A job that LiveKit asks us to take."""

@@ -98,7 +98,8 @@ def export_livekit_env(config: LiveKitAccess) -> None:
 def child_environment(settings: Settings, *, dev: bool = False) -> dict[str, str]:
     """The environment for a template or a child; what the user has set himself stays."""
     livekit = settings.livekit
-    environ = SINGLE_THREADED | {"PYTHONUNBUFFERED": "1"} | environment()
+    # RUST_LOG: what LiveKit's library writes to standard error (agentd/room/native.py).
+    environ = SINGLE_THREADED | {"PYTHONUNBUFFERED": "1", "RUST_LOG": "warn"} | environment()
     environ |= _livekit_variables(livekit.url, livekit.api_key, livekit.api_secret)
     if dev:
         environ["LIVEKIT_DEV_MODE"] = "1"

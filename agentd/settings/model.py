@@ -213,6 +213,24 @@ class PathSettings(Struct, frozen=True, kw_only=True):
     ] = ""
 
 
+class JournalSettings(Struct, frozen=True, kw_only=True):
+    """The journal in the state directory: jobs, events, snapshots, post-mortems."""
+
+    journal_max_age: Annotated[
+        Seconds,
+        Meta(description="How long ended jobs and events are kept; a week unless set."),
+    ] = 604800.0
+    journal_max_mb: Annotated[
+        AtLeastOne,
+        Meta(
+            description=(
+                "Size in MiB over which the oldest ended jobs and events are dropped. "
+                "Unfinished jobs are always kept."
+            )
+        ),
+    ] = 256
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """All settings, by section."""
 
@@ -222,6 +240,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()
     paths: PathSettings = PathSettings()
+    journal: JournalSettings = JournalSettings()
 
 
 DEV_DEFAULTS: dict[str, bool | int | float | str] = {

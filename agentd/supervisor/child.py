@@ -142,7 +142,6 @@ class Child:
         try:
             await self._boot(launcher, reaper, output)
             if self._end.ready:
-                self._move("idle")
                 await self._serve()
             status = await self._wait_for_death()
         finally:
@@ -194,6 +193,8 @@ class Child:
         output.close_write_end()
         process = self._link.process = reaper.watch(pid)
         process.on_exit(self._link.process_died)
+        if self._end.killed_because:  # while it had no pid yet, though it may have said hello
+            raise ChildError(self._end.killed_because)
         stream = self._link.stream = await self._link.hello
         if self._link.peer_pid != pid:
             raise ProtocolError(f"the hello came from pid {self._link.peer_pid}, not {pid}")
@@ -226,12 +227,21 @@ class Child:
     async def _serve(self) -> None:
         assert self._link.stream is not None
         try:
+            self._move("idle")
             while True:
                 self._handle(await self._link.stream.receive())
         except ChannelError:
             return  # dead, or about to be: the process itself has the last word
         except ProtocolError as error:
             self.kill(f"it sent a bad frame: {error}")
+        except Exception as error:
+            # A fault of ours, in what a frame has set off elsewhere. It may cost this child,
+            # but neither its seat nor the word that its job has ended.
+            logger.exception(
+                "a child's frame could not be handled",
+                extra={"action": "frame_failed", **self._fields()},
+            )
+            self.kill(f"its frame could not be handled: {error}")
 
     async def _wait_for_death(self) -> WaitStatus:
         process = self._link.process

@@ -56,6 +56,7 @@ class Pool:
         self._tasks = TaskOwner("pool")
         self._numbers = itertools.count(1)
         self._closing = False
+        self._killing = False
         self._subscribers: list[Callable[[], None]] = []
 
     def subscribe(self, callback: Callable[[], None]) -> None:
@@ -166,7 +167,7 @@ class Pool:
         was_current = self._is_current(child)
         reason = await child.run(launcher, self._reaper)
         slot.vacate(reason)
-        if reason.abnormal:
+        if reason.abnormal and not (self._killing and child.job_id is None):
             self._note_failure(child, reason, was_current=was_current)
         else:
             logger.debug("child ended", extra=_report(child, reason, "child_ended"))
@@ -184,6 +185,8 @@ class Pool:
 
     def child_changed(self, child: Child) -> None:
         """A child has moved on in life (the children call this)."""
+        if child.state == "gone":
+            return  # looked at when its seat is free, and a pause after its failure has begun
         if child.state == "idle":
             self._launching.note_health()
             self._hand_out(child)
@@ -202,8 +205,8 @@ class Pool:
         while self._waiting:
             job_id, waiter = self._waiting.popleft()
             if not waiter.done():
-                child.reserve(job_id)
                 waiter.set_result(child)
+                child.reserve(job_id)
                 return
 
     # -- offers ----------------------------------------------------------------------
@@ -267,7 +270,7 @@ class Pool:
 
     async def aclose(self, reason: str) -> None:
         """Kill what still lives and reap it. May be repeated."""
-        self._closing = True
+        self._closing = self._killing = True
         self._launching.stop()
         for child in self.children:
             child.kill(reason)

@@ -243,11 +243,13 @@ class Template:
                     raise TemplateError(f"the template began with a {type(frame).__name__} frame")
 
     async def _died_early(self, error: AgentdError) -> TemplateError:
-        if self._process is None or self._process.status is None:
+        assert self._process is not None
+        try:
+            # The end of its connection may be seen a moment before its death.
+            status = await within(now() + STOP_TIMEOUT, self._process.wait())
+        except TimeoutError:
             return TemplateError(f"the template was lost: {error}")
-        return TemplateError(
-            f"the process {describe_status(self._process.status)} while it imported the app"
-        )
+        return TemplateError(f"the process {describe_status(status)} while it imported the app")
 
     async def _listen(self, stream: FrameStream[FromTemplate]) -> None:
         try:

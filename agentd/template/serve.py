@@ -37,6 +37,7 @@ from agentd.protocol.frames import (
     ToTemplate,
 )
 from agentd.protocol.ids import ChildId
+from agentd.room.native import prepare_native_library
 
 from .fork import fork_orphan, threads
 from .sources import app_files
@@ -55,6 +56,7 @@ def serve(boot: BootArgs) -> tuple[AgentServer, ChildId] | None:
     sock = socket.socket(fileno=CONTROL_FD)
     stream: TemplateStream = BlockingStream(sock, ToTemplate)
     install(FrameLogHandler(_offer(stream), current_fields), boot.log_level)
+    prepare_native_library()
     try:
         frame, _ = stream.receive()
         if not isinstance(frame, ImportApp):

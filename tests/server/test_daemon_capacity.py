@@ -6,28 +6,29 @@ import asyncio
 from pathlib import Path
 
 from agentd.aio.timing import now
+from agentd.testing.livekit_server import LiveKitServer
 from tests.support.daemon import Callers, running_daemon, write_app
 
 
 async def test_a_full_daemon_takes_no_more_than_max_jobs(
     livekit_server: LiveKitServer, callers: Callers, workdir: Path
 ) -> None:
-    """What is over is declined with one line each; a slot that is free again is used."""
+    """Of three at once it runs one."""
     write_app(workdir)
     async with running_daemon(
         workdir, "start", "app.py", "--max-jobs", "1", server=livekit_server
     ) as daemon:
         await daemon.wait_ready()
 
-        # At the same time, so that the server offers them all before it hears that we are full.
         await asyncio.gather(*(callers.dispatch(daemon, "hold") for _ in range(3)))
 
-        await daemon.wait_for_count(2, action="offer_declined")
-        (assigned,) = daemon.seen(action="job_assigned")
-        declined = daemon.seen(action="offer_declined")
-        assert [line["reason"] for line in declined] == ["all 1 slots are taken"] * 2
-        await callers.delete_room(assigned["room"])
-        await daemon.wait_for(action="job_ended", job=assigned["job"])
+        line = await daemon.wait_for(message="holding")
+        # What the server offers before it hears that we are full is declined (the exact rules:
+        # tests/integration/test_daemon_offers.py); what comes later it does not offer at all.
+        declined = [line["reason"] for line in daemon.seen(action="offer_declined")]
+        assert set(declined) <= {"all 1 slots are taken"}
+        assert len(daemon.seen(action="job_assigned")) == 1
+        await callers.delete_room(line["room"])
         assert await daemon.stop() == 0
 
 
@@ -41,8 +42,7 @@ async def test_offers_wait_for_a_warm_child(
         "start",
         "app.py",
         server=livekit_server,
-        TEST_PREWARM="1",
-        AGENTD_NUM_IDLE_PROCESSES="1",
+        environ={"TEST_PREWARM": "1", "AGENTD_NUM_IDLE_PROCESSES": "1"},
     ) as daemon:
         await daemon.wait_ready()
 
@@ -66,8 +66,7 @@ async def test_none_of_a_burst_is_lost(
         "start",
         "app.py",
         server=livekit_server,
-        AGENTD_NUM_IDLE_PROCESSES="4",
-        AGENTD_MAX_JOBS="16",
+        environ={"AGENTD_NUM_IDLE_PROCESSES": "4", "AGENTD_MAX_JOBS": "16"},
     ) as daemon:
         await daemon.wait_ready()
         started_at = now()
@@ -75,7 +74,8 @@ async def test_none_of_a_burst_is_lost(
         dispatches = await asyncio.gather(*(callers.dispatch(daemon, "hold") for _ in range(16)))
 
         await daemon.wait_for_count(16, message="holding")
-        print(f"\nburst of 16: the last one in its room after {now() - started_at:.2f} s")
+        # Measured for whoever looks (pytest -s); `make bench` measures it in earnest.
+        print(f"\nburst of 16: the last one in its room after {now() - started_at:.2f} s")  # noqa: T201
         rooms = {line["room"] for line in daemon.seen(message="holding")}
         assert rooms == {dispatch.room for dispatch in dispatches}
         assert daemon.seen(action="offer_declined") == []

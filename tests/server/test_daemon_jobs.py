@@ -27,7 +27,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def daemon(livekit_server: LiveKitServer, root: Path) -> AsyncIterator[Daemon]:
     write_app(root)
     async with running_daemon(
-        root, "start", "app.py", server=livekit_server, AGENTD_NUM_IDLE_PROCESSES="2"
+        root, "start", "app.py", server=livekit_server, environ={"AGENTD_NUM_IDLE_PROCESSES": "2"}
     ) as running:
         await running.wait_ready()
         yield running

@@ -17,7 +17,7 @@ async def test_a_lost_connection_costs_no_job_and_no_outcome(
     async with (
         proxy_to("127.0.0.1", livekit_server.ports.http) as proxy,
         running_daemon(
-            workdir, "start", "app.py", server=livekit_server, LIVEKIT_URL=proxy.url
+            workdir, "start", "app.py", server=livekit_server, environ={"LIVEKIT_URL": proxy.url}
         ) as daemon,
     ):
         await daemon.wait_ready()

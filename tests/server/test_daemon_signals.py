@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from pathlib import Path
 
@@ -52,7 +51,7 @@ async def test_after_the_drain_timeout_jobs_are_ended_in_order(
     """Their shutdown callbacks run, also slow ones, and the exit code tells."""
     write_app(workdir)
     async with running_daemon(
-        workdir, "start", "app.py", server=livekit_server, AGENTD_DRAIN_TIMEOUT="0.5"
+        workdir, "start", "app.py", server=livekit_server, environ={"AGENTD_DRAIN_TIMEOUT": "0.5"}
     ) as daemon:
         await daemon.wait_ready()
         line = await callers.job(daemon, "hold, slow end")
@@ -126,7 +125,7 @@ async def test_a_second_signal_while_the_app_is_imported_ends_at_once(
         await daemon.wait_for(message="importing")
 
         daemon.signal(signal.SIGTERM)
-        await daemon.wait_for(action="stopped")
+        await daemon.wait_for(action="stopping")
         daemon.signal(signal.SIGTERM)
 
         assert await daemon.wait_exit(PROMPT) == ExitCode.FORCED
@@ -138,7 +137,7 @@ async def test_a_signal_during_the_first_prewarm_stops_the_start(
     """A child that sits in user code is not waited for."""
     write_app(workdir)
     async with running_daemon(
-        workdir, "start", "app.py", server=livekit_server, TEST_PREWARM="3600"
+        workdir, "start", "app.py", server=livekit_server, environ={"TEST_PREWARM": "3600"}
     ) as daemon:
         await daemon.wait_for(action="http_listening")
 
@@ -178,7 +177,7 @@ async def test_a_signal_while_a_job_is_being_assigned_is_honoured(
         "--log-format",
         "json",
         server=livekit_server,
-        AGENTD_OFFER_TIMEOUT="2",
+        environ={"AGENTD_OFFER_TIMEOUT": "2"},
     ) as daemon:
         await daemon.wait_ready()
         await callers.dispatch(daemon, "request hangs")
@@ -211,11 +210,18 @@ async def test_stopping_an_idle_daemon_is_quick_and_quiet(
 ) -> None:
     """No line of the end warns of anything."""
     write_app(workdir)
-    async with running_daemon(workdir, "start", "app.py", server=livekit_server) as daemon:
+    async with running_daemon(
+        workdir,
+        "start",
+        "app.py",
+        server=livekit_server,
+        environ={"AGENTD_NUM_IDLE_PROCESSES": "1"},
+    ) as daemon:
         await daemon.wait_ready()
 
-        async with asyncio.timeout(PROMPT):
-            assert await daemon.stop() == ExitCode.OK
+        daemon.signal(signal.SIGTERM)
+
+        assert await daemon.wait_exit(PROMPT) == ExitCode.OK
 
         assert [line["action"] for line in daemon.lines][-2:] == ["draining", "stopped"]
         assert {line["level"] for line in daemon.lines} == {"INFO"}

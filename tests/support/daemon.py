@@ -18,7 +18,7 @@ import signal
 import sys
 import uuid
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,7 @@ class Daemon:
         self._process = process
         self._mark = mark
         self._arrived = asyncio.Condition()
+        self._open_pipes = 2
         self._reading = [
             asyncio.create_task(self._read_output()),
             asyncio.create_task(self._read_errors()),
@@ -63,26 +64,16 @@ class Daemon:
 
     # -- what it says ----------------------------------------------------------------
 
-    async def wait_for(self, *, since: int = 0, timeout: float = DEADLINE, **fields: object) -> Line:
+    async def wait_for(self, *, since: int = 0, **fields: object) -> Line:
         """The first line with these fields, from number `since` on; raises with the output."""
-        try:
-            async with asyncio.timeout(timeout), self._arrived:
-                while not (found := self.seen(since=since, **fields)):
-                    if self._process.returncode is not None and self._has_read_all():
-                        raise AssertionError(f"it ended without {fields}:\n{self.output()}")
-                    await self._arrived.wait()
-                return found[0]
-        except TimeoutError:
-            raise AssertionError(f"no {fields} within {timeout:g} s:\n{self.output()}") from None
+        await self._wait_until(lambda: bool(self.seen(since=since, **fields)), fields)
+        return self.seen(since=since, **fields)[0]
 
-    async def wait_for_count(self, count: int, *, timeout: float = DEADLINE, **fields: object) -> None:
-        """Wait until that many lines have these fields."""
-        try:
-            async with asyncio.timeout(timeout), self._arrived:
-                await self._arrived.wait_for(lambda: len(self.seen(**fields)) >= count)
-        except TimeoutError:
-            found = len(self.seen(**fields))
-            raise AssertionError(f"{found} of {count} {fields}:\n{self.output()}") from None
+    async def wait_for_count(self, count: int, **fields: object) -> None:
+        """Wait until that many lines have these fields; raises with the output."""
+        await self._wait_until(
+            lambda: len(self.seen(since=0, **fields)) >= count, {"count": count, **fields}
+        )
 
     def seen(self, *, since: int = 0, **fields: object) -> list[Line]:
         """All lines so far with these fields, from number `since` on."""
@@ -105,6 +96,11 @@ class Daemon:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; minus the signal if one ended it."""
+        return self._process.returncode
 
     def signal(self, number: signal.Signals) -> None:
         """Send the daemon's own process a signal."""
@@ -154,6 +150,15 @@ class Daemon:
 
     # -- inside --------------------------------------------------------------------------
 
+    async def _wait_until(self, come: Callable[[], bool], what: object) -> None:
+        try:
+            async with asyncio.timeout(DEADLINE), self._arrived:
+                await self._arrived.wait_for(lambda: come() or not self._open_pipes)
+        except TimeoutError:
+            raise AssertionError(f"no {what} in {DEADLINE:g} s:\n{self.output()}") from None
+        if not come():
+            raise AssertionError(f"it ended without {what}:\n{self.output()}")
+
     def _is_ours(self, process: psutil.Process) -> bool:
         try:
             dead = process.status() == psutil.STATUS_ZOMBIE
@@ -161,19 +166,18 @@ class Daemon:
         except (psutil.Error, OSError):  # somebody else's, or just ended
             return False
 
-    def _has_read_all(self) -> bool:
-        return all(task.done() for task in self._reading)
-
     async def _read_output(self) -> None:
         assert self._process.stdout is not None
         async for data in self._process.stdout:
             await self._take(parse(data))
+        self._open_pipes -= 1
         await self._take(None)
 
     async def _read_errors(self) -> None:
         assert self._process.stderr is not None
         async for data in self._process.stderr:
             self.errors += data.decode()
+        self._open_pipes -= 1
         await self._take(None)
 
     async def _take(self, line: Line | None) -> None:
@@ -215,7 +219,7 @@ async def start_daemon(
     *arguments: str,
     server: LiveKitServer | None = None,
     command: tuple[str, ...] = ("-m", "agentd"),
-    **environ: str,
+    environ: Mapping[str, str] | None = None,
 ) -> Daemon:
     """Start `agentd ARGUMENTS` in `root` with directories of its own below it.
 
@@ -241,7 +245,7 @@ async def start_daemon(
         *command,
         *arguments,
         cwd=root,
-        env=plain_environment() | access | environ,
+        env=plain_environment() | access | dict(environ or {}),
         stdout=PIPE,
         stderr=PIPE,
         limit=LINE_LIMIT,
@@ -256,25 +260,19 @@ async def running_daemon(
     *arguments: str,
     server: LiveKitServer | None = None,
     command: tuple[str, ...] = ("-m", "agentd"),
-    **environ: str,
+    environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Daemon]:
     """A daemon for the length of a block; see `start_daemon` and the module's docstring."""
-    daemon = await start_daemon(root, *arguments, server=server, command=command, **environ)
+    daemon = await start_daemon(root, *arguments, server=server, command=command, environ=environ)
     try:
         yield daemon
-        code = daemon_code(daemon)
-        left = await daemon.left() if code is not None else []
+        left = await daemon.left() if daemon.exit_code is not None else []
     finally:
         await daemon.aclose()
     assert left == [], f"outlived the daemon: {left}\n{daemon.output()}"
     assert daemon.faults() == []
     if server is not None:
         assert server.api_secret not in daemon.output(), "a secret was written"
-
-
-def daemon_code(daemon: Daemon) -> int | None:
-    """The exit code, None while it runs."""
-    return daemon._process.returncode
 
 
 def write_app(root: Path, text: str | None = None) -> Path:
@@ -328,9 +326,13 @@ class Callers:
         return room
 
     async def say(self, room_name: str, text: str) -> None:
-        """Send words to whoever is in a room."""
-        data = api.SendDataRequest(room=room_name, data=text.encode())
-        await self.client.room.send_data(data)
+        """Tell an agent something through its room's connection.
+
+        As the room's metadata: data packets are lost until the agent's data channel is open,
+        a moment after it has joined.
+        """
+        request = api.UpdateRoomMetadataRequest(room=room_name, metadata=text)
+        await self.client.room.update_room_metadata(request)
 
     async def delete_room(self, room_name: str) -> None:
         await self.client.room.delete_room(api.DeleteRoomRequest(room=room_name))

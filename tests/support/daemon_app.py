@@ -56,7 +56,7 @@ async def entry(ctx: JobContext) -> None:
             print(f"line {number}")
         logger.info("a record", extra={"action": "app_record"})
     ctx.add_shutdown_callback(lambda reason: goodbye(ctx, reason))
-    ctx.room.on("data_received", lambda packet: hear(ctx, packet.data.decode()))
+    ctx.room.on("room_metadata_changed", lambda _old, new: hear(ctx, new))
     await ctx.connect()
     if task == "accept as":
         agent = ctx.agent

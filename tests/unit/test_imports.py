@@ -28,6 +28,7 @@ HOMES = {
     ),
     # daemon/describe.py asks a template one question and waits for it, with no loop running.
     "subprocess": ("agentd/supervisor/spawn.py", "agentd/daemon/describe.py", "agentd/testing/"),
+    "sqlite3": ("agentd/journal/",),
     "multiprocessing": (),
     "pickle": (),
 }

@@ -36,7 +36,7 @@ def wire() -> Wire:
 @pytest.fixture
 def log(wire: Wire) -> logging.Logger:
     """A logger whose records become frames."""
-    logger = logging.Logger("app")
+    logger = logging.Logger("app")  # noqa: LOG001 - not one that other tests see
     logger.addHandler(FrameLogHandler(wire.offer, lambda: JOB))
     return logger
 

@@ -109,11 +109,7 @@ def test_half_a_line_before_a_crash_has_left_the_process(statement: str) -> None
 
 def test_text_that_utf8_can_not_carry_is_shown_escaped() -> None:
     """A print never raises for what it is given."""
-    code = (
-        "from agentd.child.stdio import take_over_stdio\n"
-        "take_over_stdio()\n"
-        "print('a\\udcffb')\n"
-    )
+    code = "from agentd.child.stdio import take_over_stdio\ntake_over_stdio()\nprint('a\\udcffb')\n"
 
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=20

@@ -25,9 +25,7 @@ def stream(ends: Ends) -> BlockingStream[ToTemplate]:
     return BlockingStream(ends[0], ToTemplate)
 
 
-def test_a_frame_comes_with_its_descriptors(
-    stream: BlockingStream[ToTemplate], ends: Ends
-) -> None:
+def test_a_frame_comes_with_its_descriptors(stream: BlockingStream[ToTemplate], ends: Ends) -> None:
     """And with those only."""
     with open(os.devnull) as null:
         socket.send_fds(ends[1], [bytes(encode(FORK))], [null.fileno()])

@@ -17,7 +17,7 @@ from agentd.errors import (
     FrameTooLarge,
     ProtocolError,
 )
-from agentd.ipc.outbox import MAX_LOW_PRIORITY
+from agentd.ipc.outbox import MAX_CONTROL_BYTES, MAX_LOW_PRIORITY
 from agentd.ipc.stream import MAX_PENDING, FrameStream
 from agentd.protocol.codec import FrameDecoder, encode
 from agentd.protocol.frames import (
@@ -214,11 +214,27 @@ async def test_offering_to_a_closed_stream_is_a_drop(stream: Stream) -> None:
     assert not stream.offer(log(1))
 
 
+async def test_what_it_said_before_it_left_is_heard_after_a_failed_send(
+    stream: Stream, ends: Ends
+) -> None:
+    """A job's end must not be lost because a ping crossed with it."""
+    ends[1].sendall(encode(Pong(seq=1)))
+    ends[1].close()
+    with pytest.raises(ChannelBroken):
+        stream.send_nowait(Ping(seq=2))
+
+    assert await next_frame(stream) == Pong(seq=1)
+    with pytest.raises(ChannelBroken):
+        await next_frame(stream)
+
+
 async def test_a_reader_who_stops_reading_control_frames_counts_as_broken(stream: Stream) -> None:
     """The memory that may wait for it has an end."""
+    for _ in range(1 + MAX_CONTROL_BYTES // len(BIG.reason)):
+        stream.send_nowait(BIG)
+
     with pytest.raises(ChannelBroken, match="stopped reading"):
-        for _ in range(20):
-            stream.send_nowait(BIG)
+        stream.send_nowait(BIG)
 
 
 async def test_descriptors_travel_with_their_frame(ends: Ends) -> None:

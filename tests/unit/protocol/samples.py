@@ -12,6 +12,7 @@ from agentd.protocol.app import AppInfo, Permissions
 from agentd.protocol.frames import (
     Answer,
     ChildConfig,
+    ClosingNoted,
     Fork,
     Forked,
     ForkFailed,
@@ -22,6 +23,7 @@ from agentd.protocol.frames import (
     ImportApp,
     InitFailed,
     Initialize,
+    JobClosing,
     JobEnded,
     JobStarted,
     Log,
@@ -95,9 +97,7 @@ FRAMES: list[Frame] = [
         )
     ),
     Offer(
-        offer=JobOffer(
-            job_id=JobId("AJ_1"), job=b"\x0a\x01x", room="kitchen", agent_name="parrot"
-        )
+        offer=JobOffer(job_id=JobId("AJ_1"), job=b"\x0a\x01x", room="kitchen", agent_name="parrot")
     ),
     Withdraw(reason="no assignment"),
     StartJob(
@@ -112,12 +112,14 @@ FRAMES: list[Frame] = [
             fake=True,
         )
     ),
+    ClosingNoted(),
     Shutdown(reason="terminated by LiveKit"),
     Ping(seq=7),
     Ready(prewarm_seconds=0.25),
     InitFailed(error="ValueError: no", traceback="Traceback"),
     Answer(job_id="AJ_1", answer=ANSWER),
     JobStarted(job_id="AJ_1"),
+    JobClosing(job_id="AJ_1", outcome=JobOutcome(outcome="completed", reason="done")),
     JobEnded(job_id="AJ_1", outcome=JobOutcome(outcome="failed", error="boom", reason="crash")),
     Pong(seq=7),
     Log(

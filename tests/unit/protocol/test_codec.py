@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -64,7 +65,7 @@ def test_frames_may_arrive_in_any_pieces(cuts: list[int]) -> None:
     """A stream has no borders but those of the frames."""
     whole, places = decoder(), [0, *sorted(cuts), len(JOINED)]
 
-    pieces = [JOINED[start:end] for start, end in zip(places, places[1:], strict=False)]
+    pieces = [JOINED[start:end] for start, end in pairwise(places)]
 
     assert [frame for piece in pieces for frame in whole.feed(piece)] == FRAMES
 
