@@ -7,6 +7,7 @@ Whoever connects must be of our own user (SO_PEERCRED, which can't be forged) an
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import socket
@@ -27,6 +28,10 @@ logger = logging.getLogger("agentd.ipc")
 
 HELLO_TIMEOUT = 5.0
 BACKLOG = 128
+
+NO_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+REST = 1.0
+"""Seconds before the next try when descriptors or memory have run out."""
 
 ChildStream = FrameStream[FromChild]
 
@@ -56,14 +61,17 @@ class Listener:
         self._on_hello = on_hello
         self._sock: socket.socket | None = None
         self._greetings = TaskOwner("listener")
+        self._resting: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Listener:
         self._sock = bind_unix(self._path)
-        asyncio.get_running_loop().add_reader(self._sock.fileno(), self._accept)
+        self._listen()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self._greetings.aclose()
+        if self._resting is not None:
+            self._resting.cancel()
         if self._sock is not None:
             asyncio.get_running_loop().remove_reader(self._sock.fileno())
             self._sock.close()
@@ -74,8 +82,10 @@ class Listener:
         assert self._sock is not None
         try:
             sock, _ = self._sock.accept()
-        except OSError:
-            return  # the other side has gone again, or descriptors ran out: the next one may do
+        except OSError as error:
+            if error.errno in NO_RESOURCES:
+                self._rest(error)
+            return  # otherwise the other side has gone again
         peer = peer_of(sock)
         if peer.uid not in (os.getuid(), 0):
             logger.warning(
@@ -85,6 +95,22 @@ class Listener:
             sock.close()
             return
         self._greetings.start(self._greet(sock, peer), name=f"hello-{peer.pid}")
+
+    def _rest(self, error: OSError) -> None:
+        """Out of descriptors: the caller stays in the backlog, and asking at once is no use."""
+        logger.error(
+            "a child could not be let in; trying again",
+            extra={"action": "accept_failed", "reason": error.strerror, "retry_in": REST},
+        )
+        loop = asyncio.get_running_loop()
+        if self._sock is not None:
+            loop.remove_reader(self._sock.fileno())
+        self._resting = loop.call_later(REST, self._listen)
+
+    def _listen(self) -> None:
+        self._resting = None
+        if self._sock is not None:
+            asyncio.get_running_loop().add_reader(self._sock.fileno(), self._accept)
 
     async def _greet(self, sock: socket.socket, peer: Peer) -> None:
         stream: ChildStream = FrameStream(sock, FromChild)

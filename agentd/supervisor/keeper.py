@@ -244,14 +244,26 @@ class TemplateKeeper:
     def _serve(self, ready: TemplateReady) -> None:
         if self._pool is None or self._template is None:
             return
-        if self._start_method != "spawn" and not _obstacle(ready):
-            self._pool.use_launcher(self._template, "fork")
+        if self._start_method == "spawn":
+            self._pool.use_launcher(SpawnLauncher(self._spec), "spawn")
+        elif why := _obstacle(ready):
+            self._stop_forking(self._template, why)
+        else:
+            template = self._template
+            template.on_cannot_fork = lambda why: self._stop_forking(template, why)
+            self._pool.use_launcher(template, "fork")
+
+    def _stop_forking(self, template: Template, why: str) -> None:
+        """Spawn from now on; where only forking is wanted, try with a fresh template."""
+        if self._pool is None or template is not self._template:
             return
-        if self._start_method == "auto":
-            logger.warning(
-                "children are spawned, which is slower: the template can't fork",
-                extra={"action": "spawn_fallback", "reason": _obstacle(ready)},
-            )
+        if self._start_method == "fork":
+            template.kill()
+            return
+        logger.warning(
+            "children are spawned, which is slower: the template can't fork",
+            extra={"action": "spawn_fallback", "reason": why},
+        )
         self._pool.use_launcher(SpawnLauncher(self._spec), "spawn")
 
     def _why_no_fork(self, ready: TemplateReady) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -110,7 +110,8 @@ class Template:
         self._stream: FrameStream[FromTemplate] | None = None
         self._process: OsProcess | None = None
         self._output: OutputReader | None = None
-        self._can_fork = False
+        self.on_cannot_fork: Callable[[str], None] = _ignore
+        """Told why, when a thread has appeared in the process since it was ready."""
 
     @property
     def pid(self) -> int | None:
@@ -119,11 +120,6 @@ class Template:
     @property
     def alive(self) -> bool:
         return self._process is not None and self._process.status is None
-
-    @property
-    def can_fork(self) -> bool:
-        """Whether it still forks; a thread that appears in it ends that."""
-        return self._can_fork and self.alive
 
     def spawn(self) -> None:
         """Start the process, which makes itself ready to import the app for `start`.
@@ -156,7 +152,6 @@ class Template:
         except BaseException:
             await self.stop()
             raise
-        self._can_fork = ready.can_fork
         self._tasks.start(self._listen(stream), name="listen")
         return ready
 
@@ -266,8 +261,9 @@ class Template:
             case Forked(child_id=child_id, pid=pid):
                 self._settle(child_id, pid)
             case ForkFailed(child_id=child_id, error=error, can_fork=can_fork):
-                self._can_fork = can_fork
                 self._settle(child_id, TemplateError(error))
+                if not can_fork:
+                    self.on_cannot_fork(error)
             case Log():
                 self._sink.record(frame, TEMPLATE_FIELDS)
             case _:
@@ -303,3 +299,7 @@ def app_error(frame: TemplateFailed) -> AppError:
             return AppImportFailed(frame.error, traceback=frame.traceback)
         case "no_entrypoint":
             return NoEntrypoint(frame.error)
+
+
+def _ignore(_why: str) -> None:
+    return

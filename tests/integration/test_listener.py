@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import socket
 import stat
 import sys
@@ -203,3 +204,25 @@ def test_a_socket_that_can_not_be_made_is_told_with_a_remedy(workdir: Path, name
     """No folder, or a path too long for a socket."""
     with pytest.raises(DirectoryUnusable, match="AGENTD_RUNTIME_DIR"):
         bind_unix(workdir / name)
+
+
+async def test_running_out_of_descriptors_keeps_a_guest_waiting_and_loses_none(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The loop does not spin meanwhile: the next try is said and comes after a rest."""
+    door = Door()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with Listener(path, door.open):
+        with knock(path, bytes(encode(HELLO))):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0.05)  # a try, and not hundreds
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            hello, _, stream = await door.next()
+            stream.close()
+
+    tries = [
+        record for record in caplog.records if getattr(record, "action", "") == "accept_failed"
+    ]
+    assert hello == HELLO
+    assert len(tries) == 1

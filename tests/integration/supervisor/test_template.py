@@ -46,6 +46,14 @@ import threading
 threading.Thread(target=threading.Event().wait, name="meddler", daemon=True).start()
 """
 
+WITH_THREAD_ON_SIGNAL = """\
+import signal, threading
+def start(*_):
+    threading.Thread(target=threading.Event().wait, name="latecomer", daemon=True).start()
+    print("thread started")
+signal.signal(signal.SIGALRM, start)
+"""
+
 MakePlan = Callable[..., Plan]
 
 
@@ -115,6 +123,23 @@ async def test_an_app_with_threads_is_spawned_and_the_thread_named(
         assert parts.pool.view().start_method == "spawn"
     assert says == "job on one"
     assert "meddler" in changes.reasons("spawn_fallback")[0]
+
+
+async def test_a_thread_that_appears_later_makes_the_pool_spawn(
+    plan_of: MakePlan, changes: Changes
+) -> None:
+    """The template refuses to fork from then on, and offers are served all the same."""
+    async with supervised(plan_of(WITH_THREAD_ON_SIGNAL + APP), changes) as parts:
+        (child,) = await parts.idle()
+        os.kill(parts.keeper.view().pid or 0, signal.SIGALRM)
+        await changes.until(lambda: "thread started" in parts.sink.texts())
+        child.kill("make room for another")
+
+        await changes.until(lambda: parts.pool.view().start_method == "spawn")
+        says = await job_says(parts)
+
+    assert says == "job on one"
+    assert "latecomer" in changes.reasons("spawn_fallback")[0]
 
 
 async def test_spawning_can_be_asked_for(plan_of: MakePlan, changes: Changes) -> None:
