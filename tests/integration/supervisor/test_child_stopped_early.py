@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
 from collections.abc import Mapping
+
+import psutil
 
 from agentd.daemon.configure import child_spec
 from agentd.ipc.listener import ChildStream, Peer
@@ -31,14 +35,13 @@ class HelloFirst:
 
     def __init__(self) -> None:
         self.child: Child | None = None
-        self.process: asyncio.subprocess.Process | None = None
+        self.pid = 0
+        self.ours, self.theirs = socket.socketpair()
 
     async def launch(self, child_id: ChildId, output_fd: int) -> int:
         assert self.child is not None
-        self.process = await asyncio.create_subprocess_exec("sleep", "60")
-        ours, self.theirs = socket.socketpair()
-        stream: ChildStream = FrameStream(ours, FromChild)
-        pid = self.process.pid
+        pid = self.pid = os.posix_spawnp("sleep", ["sleep", "60"], os.environ)  # noqa: ASYNC221
+        stream: ChildStream = FrameStream(self.ours, FromChild)
         hello = Hello(version=PROTOCOL_VERSION, child_id=child_id, pid=pid)
         self.child.handle_hello(hello, Peer(pid=pid, uid=0, gid=0), stream)
         self.child.shutdown("the daemon is stopping")
@@ -52,10 +55,14 @@ async def test_a_child_stopped_between_its_hello_and_its_pid_ends_at_once() -> N
         ChildId("c1"), SlotId(0), child_spec(Settings()), Nobody(), Nobody()
     )
 
-    async with asyncio.timeout(5.0):
-        await child.run(launcher, Reaper())
+    try:
+        async with asyncio.timeout(5.0):
+            await child.run(launcher, Reaper())
+    except TimeoutError:
+        os.kill(launcher.pid, signal.SIGKILL)
+        raise
+    finally:
+        launcher.theirs.close()
 
-    launcher.theirs.close()
     assert child.state == "gone"
-    assert launcher.process is not None
-    await asyncio.wait_for(launcher.process.wait(), 5.0)
+    assert not psutil.pid_exists(launcher.pid)
