@@ -119,6 +119,9 @@ class Listener:
         except (AgentdError, TimeoutError) as error:
             self._turn_away(stream, peer, str(error) or "it said nothing")
             return
+        except asyncio.CancelledError:  # the listener closes before the hello has come
+            stream.close()
+            raise
         if not isinstance(frame, Hello):
             self._turn_away(stream, peer, f"its first frame was {type(frame).__name__}")
             return

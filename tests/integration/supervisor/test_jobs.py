@@ -278,7 +278,16 @@ async def test_many_jobs_leave_nothing(parts: Supervised) -> None:
     await parts.changes.until(lambda: len(parts.pool.children) == 2)
     assert open_descriptors() == before
     ours = {child.pid for child in parts.pool.children} | {parts.keeper.view().pid}
-    assert {process.pid for process in psutil.Process().children()} == ours
+    assert ours_alive() == ours
+
+
+def ours_alive() -> set[int]:
+    """Templates and children of this process, and any zombie; its livekit-server is no matter."""
+    return {
+        process.pid
+        for process in psutil.Process().children()
+        if process.status() == psutil.STATUS_ZOMBIE or "agentd.template" in process.cmdline()
+    }
 
 
 async def run_jobs(parts: Supervised, count: int) -> None:
