@@ -61,6 +61,8 @@ class Listener:
         self._on_hello = on_hello
         self._sock: socket.socket | None = None
         self._greetings = TaskOwner("listener")
+        self._strangers: set[ChildStream] = set()
+        """Connections that have not said hello; a greeting may be cancelled before it began."""
         self._resting: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Listener:
@@ -70,6 +72,8 @@ class Listener:
 
     async def __aexit__(self, *exc: object) -> None:
         await self._greetings.aclose()
+        for stream in self._strangers:
+            stream.close()
         if self._resting is not None:
             self._resting.cancel()
         if self._sock is not None:
@@ -94,7 +98,9 @@ class Listener:
             )
             sock.close()
             return
-        self._greetings.start(self._greet(sock, peer), name=f"hello-{peer.pid}")
+        stream: ChildStream = FrameStream(sock, FromChild)
+        self._strangers.add(stream)
+        self._greetings.start(self._greet(stream, peer), name=f"hello-{peer.pid}")
 
     def _rest(self, error: OSError) -> None:
         """Out of descriptors: the caller stays in the backlog, and asking at once is no use."""
@@ -112,19 +118,16 @@ class Listener:
         if self._sock is not None:
             asyncio.get_running_loop().add_reader(self._sock.fileno(), self._accept)
 
-    async def _greet(self, sock: socket.socket, peer: Peer) -> None:
-        stream: ChildStream = FrameStream(sock, FromChild)
+    async def _greet(self, stream: ChildStream, peer: Peer) -> None:
         try:
             frame = await within(now() + HELLO_TIMEOUT, stream.receive())
         except (AgentdError, TimeoutError) as error:
             self._turn_away(stream, peer, str(error) or "it said nothing")
             return
-        except asyncio.CancelledError:  # the listener closes before the hello has come
-            stream.close()
-            raise
         if not isinstance(frame, Hello):
             self._turn_away(stream, peer, f"its first frame was {type(frame).__name__}")
             return
+        self._strangers.discard(stream)
         self._on_hello(frame, peer, stream)
 
     def _turn_away(self, stream: ChildStream, peer: Peer, why: str) -> None:
@@ -132,6 +135,7 @@ class Listener:
             "connection turned away",
             extra={"action": "hello_failed", "peer_pid": peer.pid, "reason": why},
         )
+        self._strangers.discard(stream)
         stream.close()
 
 

@@ -226,3 +226,13 @@ async def test_running_out_of_descriptors_keeps_a_guest_waiting_and_loses_none(
     ]
     assert hello == HELLO
     assert len(tries) == 1
+
+
+async def test_a_listener_that_closes_hangs_up_on_who_has_said_nothing(path: Path) -> None:
+    """No socket is left to the garbage collector, not even one that came at the last moment."""
+    async with Listener(path, Door().open):
+        sock = knock(path)
+        await asyncio.sleep(0)
+
+    with sock:
+        assert await answer(sock) == b""
