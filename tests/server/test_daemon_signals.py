@@ -190,13 +190,19 @@ async def test_a_signal_while_a_job_is_being_assigned_is_honoured(
         assert daemon.seen(action="job_assigned") == []
 
 
-async def test_a_script_starts_as_agentd_start_does(
-    livekit_server: LiveKitServer, callers: Callers, workdir: Path
+@pytest.mark.parametrize("command", ["start", "dev"])
+async def test_a_script_runs_as_the_command_of_that_name_does(
+    livekit_server: LiveKitServer, callers: Callers, workdir: Path, command: str
 ) -> None:
     """`python app.py start`: jobs run, signals reach the daemon, since the script became it."""
     write_app(workdir)
     async with running_daemon(
-        workdir, "start", server=livekit_server, command=("app.py",)
+        workdir,
+        command,
+        "--log-format",
+        "json",
+        server=livekit_server,
+        command=("app.py",),
     ) as daemon:
         await daemon.wait_ready()
         line = await callers.job(daemon, "finish")
