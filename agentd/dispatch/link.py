@@ -69,7 +69,7 @@ class LinkHandler(Protocol):
         """The registration is gone; offers that were pending are void."""
 
     def handle_offer(self, offer: JobOffer) -> None:
-        """LiveKit asks; answer with `Link.send_answer` within 10 s."""
+        """LiveKit asks; answer with `Link.send_answer` within 2.8 s."""
 
     def handle_assignment(self, job_id: JobId, job: bytes, room: str, url: str, token: str) -> None:
         """The job is ours; `url` is where its room is."""

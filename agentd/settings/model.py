@@ -137,8 +137,13 @@ class JobSettings(Struct, frozen=True, kw_only=True):
 
     offer_timeout: Annotated[
         Seconds,
-        Meta(description="How long an offer may wait for a warm child; LiveKit gives up at 10 s."),
-    ] = 9.0
+        Meta(
+            description=(
+                "How long an offer may wait for a warm child. livekit-server 1.11 ignores an answer "
+                "that comes later than 3 s after the dispatch."
+            )
+        ),
+    ] = 2.5
     assignment_timeout: Annotated[
         Seconds, Meta(description="How long to wait for the assignment after accepting.")
     ] = 7.5

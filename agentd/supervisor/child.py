@@ -443,8 +443,10 @@ class _Link:
             self.hello.set_exception(ChannelBroken("its process died before it said hello"))
 
     def close(self) -> None:
-        """Also a connection that was made and never used, since its launch then failed."""
-        if self.hello.done() and not self.hello.cancelled() and self.hello.exception() is None:
+        """Also a connection that was made and never used, or that is yet to come."""
+        if self.hello.cancel() or self.hello.cancelled():
+            return  # one that comes now finds that nobody waits, and is closed
+        if self.hello.exception() is None:
             self.hello.result().close()
 
 
