@@ -139,8 +139,8 @@ class JobSettings(Struct, frozen=True, kw_only=True):
         Seconds,
         Meta(
             description=(
-                "How long an offer may wait for a warm child. livekit-server 1.11 ignores an answer "
-                "that comes later than 3 s after the dispatch."
+                "How long an offer may wait for a warm child. livekit-server 1.11 ignores one "
+                "answered later than 3 s after the dispatch."
             )
         ),
     ] = 2.5

@@ -9,7 +9,6 @@ from agentd.aio.timing import now
 from agentd.testing.livekit_server import LiveKitServer
 from tests.support.daemon import Callers, running_daemon, write_app
 
-
 NO_COVERAGE = {"COVERAGE_PROCESS_CONFIG": "", "COVERAGE_PROCESS_START": ""}
 
 
