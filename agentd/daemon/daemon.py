@@ -297,5 +297,5 @@ class _Parts:
         )
 
     def _note_warm(self) -> None:
-        if self.pool.view().idle:
+        if not self._warm.is_set() and self.pool.view().idle:
             self._warm.set()

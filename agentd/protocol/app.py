@@ -27,6 +27,10 @@ class AppRef(Struct, frozen=True, kw_only=True):
         return f"{self.target}:{self.name}" if self.name else self.target
 
 
+CONTROL_FD = 3
+"""Number of the descriptor that a template inherits its supervisor's socket as."""
+
+
 class BootArgs(Struct, frozen=True, kw_only=True):
     """What a template, or a child that is spawned, gets on its command line, as JSON."""
 

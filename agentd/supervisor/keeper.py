@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 
 from agentd.aio.tasks import TaskOwner, cancel_and_wait
 from agentd.aio.timing import now, wait_event
 from agentd.errors import AgentdError, AppImportFailed, TemplateError
 from agentd.logs.record import EXCEPTION
-from agentd.protocol.app import AppInfo
 from agentd.protocol.frames import TemplateReady
 from agentd.settings.model import StartMethod
 from agentd.supervision.backoff import Backoff
@@ -63,7 +61,6 @@ class TemplateKeeper:
         self._last_error = ""
         self._reload = asyncio.Event()
         self._retired = TaskOwner("retired-templates")
-        self.on_reloaded: Callable[[AppInfo], None] = _ignore
 
     # -- views -----------------------------------------------------------------------
 
@@ -190,7 +187,6 @@ class TemplateKeeper:
         self._generation += 1
         self._note_ready(ready, template)
         self._serve(ready)
-        self.on_reloaded(ready.app)
         logger.info(
             "new jobs run the new code",
             extra={
@@ -288,7 +284,3 @@ def _obstacle(ready: TemplateReady) -> str:
     if not fork_works():
         return "this platform has no pidfds"
     return "" if ready.can_fork else ready.why_not
-
-
-def _ignore(_app: AppInfo) -> None:
-    return

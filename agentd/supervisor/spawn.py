@@ -9,16 +9,14 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from agentd.protocol.app import CONTROL_FD
+
 
 class Ran(Struct, frozen=True, kw_only=True):
     """What became of a process that was run to its end."""
 
     code: int
     output: bytes
-
-
-CONTROL_FD = 3
-"""Number of the inherited socket in a process that is started with one."""
 
 
 def run_python(arguments: Sequence[str], environment: Mapping[str, str], timeout: float) -> Ran:

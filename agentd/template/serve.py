@@ -25,7 +25,7 @@ from agentd.errors import (
 )
 from agentd.ipc.blocking import BlockingStream
 from agentd.job.logfields import current_fields
-from agentd.protocol.app import BootArgs
+from agentd.protocol.app import CONTROL_FD, BootArgs
 from agentd.protocol.frames import (
     Fork,
     Forked,
@@ -41,9 +41,6 @@ from agentd.room.native import prepare_native_library
 
 from .fork import fork_orphan, threads
 from .sources import app_files
-
-CONTROL_FD = 3
-"""Where the supervisor's socket is inherited (agentd/supervisor/spawn.py)."""
 
 TemplateStream = BlockingStream[ToTemplate]
 
