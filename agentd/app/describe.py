@@ -30,19 +30,20 @@ _SETTINGS = frozenset(
         "host",
         "port",
         "log_level",
+        "job_memory_warn_mb",
+        "job_memory_limit_mb",
     }
 )
 """Options of AgentServer that are settings of the daemon."""
+
+_WHOLE_NUMBERS = ("job_memory_warn_mb", "job_memory_limit_mb")
+"""What users of livekit-agents may give as a float and we count in whole megabytes."""
 
 _NO_EFFECT = {
     "load_fnc": "is not called: capacity is counted in slots, set max_jobs",
     "load_threshold": "has no effect: capacity is counted in slots, set max_jobs",
     "multiprocessing_context": (
         "has no effect: children are forked from the template, set start_method to change that"
-    ),
-    "job_memory_warn_mb": "has no effect yet: children's memory is not watched in this version",
-    "job_memory_limit_mb": (
-        "has no effect yet: limit the daemon's memory from outside (systemd's MemoryMax=)"
     ),
     "prometheus_port": "has no effect: the daemon has one HTTP port for everything, set port",
     "prometheus_multiproc_dir": (
@@ -102,6 +103,8 @@ def _means_unset(name: str, value: Any) -> bool:
 def _setting(name: str, value: Any) -> SettingValue:
     if name == "host" and value == "":
         return "0.0.0.0"  # what an empty host means to users of livekit-agents
+    if name in _WHOLE_NUMBERS:
+        return int(value)
     setting: SettingValue = "" if value is None else value
     return setting
 

@@ -24,6 +24,7 @@ from agentd.job.run import run_job
 from agentd.job.shutdown import ShutdownRequest
 from agentd.protocol.frames import (
     PROTOCOL_VERSION,
+    Adopted,
     Answer,
     ChildConfig,
     ClosingNoted,
@@ -185,8 +186,8 @@ class _Life:
                 self._closing_noted.set()
             case Shutdown(reason=reason):
                 self._end(reason)
-            case Initialize():
-                raise ProtocolError("a second Initialize frame")
+            case Initialize() | Adopted():
+                raise ProtocolError(f"a {type(frame).__name__} frame at the wrong time")
             case _:
                 assert_never(frame)
 

@@ -374,5 +374,11 @@ class _Watch:
     def job_closing(self, outcome: JobOutcome) -> None:
         self._desk.note_closing(self._job, outcome)
 
+    def job_snapshot(self, version: int, data: bytes) -> None:
+        del version, data  # kept from the next commit on
+
     def job_ended(self, outcome: JobOutcome) -> None:
         self._desk.note_ended(self._job, outcome)
+
+    def job_lost(self, why: str) -> None:
+        self._desk.note_ended(self._job, JobOutcome(outcome="failed", error=why))

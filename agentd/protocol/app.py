@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Literal
 
 from msgspec import Struct
@@ -26,6 +27,12 @@ class AppRef(Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         return f"{self.target}:{self.name}" if self.name else self.target
 
+
+STACKS_SIGNAL = signal.SIGRTMIN + 3
+"""Asks a child to write the stacks of its threads and tasks to its standard error.
+
+A real-time signal, since the other free ones belong to the user's code.
+"""
 
 CONTROL_FD = 3
 """Number of the descriptor that a template inherits its supervisor's socket as."""

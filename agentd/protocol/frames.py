@@ -15,9 +15,9 @@ from msgspec import Struct
 
 from .app import AppInfo
 from .ids import ChildId
-from .job import JobAnswer, JobAssignment, JobOffer, JobOutcome
+from .job import JobAnswer, JobAssignment, JobOffer, JobOutcome, Resume
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 MAX_FRAME_BYTES = 4 * 1024 * 1024
 """Largest body of a frame. A job's metadata is bounded by LiveKit far below it."""
@@ -33,11 +33,19 @@ class Frame(Struct, frozen=True, kw_only=True, tag_field="t"):
 
 
 class Hello(Frame, frozen=True, kw_only=True, tag="hello"):
-    """First frame of a child: who it is and which protocol it speaks."""
+    """First frame of a child: who it is and which protocol it speaks.
+
+    A child with a job that has lost its supervisor says hello to the next one, and says
+    which job that is; the answer is `Adopted` then, not `Initialize`.
+    """
 
     version: int
     child_id: ChildId
     pid: int
+    job_id: str = ""
+    """The job that it has; empty for a child that was just made."""
+    started: bool = False
+    """Whether that job's entrypoint has been called."""
 
 
 # -- supervisor -> child ---------------------------------------------------------
@@ -68,6 +76,15 @@ class Initialize(Frame, frozen=True, kw_only=True, tag="initialize"):
     config: ChildConfig
 
 
+class Adopted(Frame, frozen=True, kw_only=True, tag="adopted"):
+    """Answer to the `Hello` of a child that comes back: go on as before.
+
+    One file descriptor comes along, the new standard output and error. The child then says
+    again what its lost supervisor may not have heard: the latest `Snapshot`, `JobClosing`,
+    `JobEnded`.
+    """
+
+
 class Offer(Frame, frozen=True, kw_only=True, tag="offer"):
     """Ask the app's `on_request` about a job."""
 
@@ -84,6 +101,8 @@ class StartJob(Frame, frozen=True, kw_only=True, tag="start_job"):
     """Run this job, then exit."""
 
     assignment: JobAssignment
+    resume: Resume | None = None
+    """Set when another child has begun this job and died."""
 
 
 class ClosingNoted(Frame, frozen=True, kw_only=True, tag="closing_noted"):
@@ -147,6 +166,16 @@ class JobEnded(Frame, frozen=True, kw_only=True, tag="job_ended"):
 
     job_id: str
     outcome: JobOutcome
+
+
+class Snapshot(Frame, frozen=True, kw_only=True, tag="snapshot"):
+    """What the job wants remembered, in case its process dies; replaces the one before."""
+
+    job_id: str
+    version: int
+    """Of the document in `data`, for the code that will read it."""
+    data: bytes
+    """At most `MAX_SNAPSHOT_BYTES`."""
 
 
 class Pong(Frame, frozen=True, kw_only=True, tag="pong"):
@@ -233,7 +262,7 @@ class Description(Struct, frozen=True, kw_only=True):
     failure: TemplateFailed | None = None
 
 
-ToChild = Initialize | Offer | Withdraw | StartJob | ClosingNoted | Shutdown | Ping
+ToChild = Initialize | Adopted | Offer | Withdraw | StartJob | ClosingNoted | Shutdown | Ping
 FromChild = (
     Hello
     | Ready
@@ -242,6 +271,7 @@ FromChild = (
     | JobStarted
     | JobClosing
     | JobEnded
+    | Snapshot
     | Pong
     | Log
     | LogsDropped

@@ -37,6 +37,10 @@ class JobAnswer(Struct, frozen=True, kw_only=True):
     attributes: dict[str, str] = {}
     reason: str = ""
     """Why it was declined, for our own log."""
+    max_resumes: int | None = None
+    """Restart policy of this job, where it is not the daemon's: so many resumes ..."""
+    resume_period: float | None = None
+    """... within so many seconds."""
 
 
 class JobAssignment(Struct, frozen=True, kw_only=True):
@@ -52,6 +56,16 @@ class JobAssignment(Struct, frozen=True, kw_only=True):
     answer: JobAnswer
     fake: bool = False
     """Run without a LiveKit room (simulation, console, tests)."""
+
+
+class Resume(Struct, frozen=True, kw_only=True):
+    """What a job that goes on in another process is given of its past."""
+
+    resumes: int
+    """How often it has been resumed, this time included."""
+    snapshot_version: int = 0
+    snapshot: bytes = b""
+    """The latest that the job had taken; empty when there was none."""
 
 
 class JobOutcome(Struct, frozen=True, kw_only=True):

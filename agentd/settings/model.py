@@ -16,12 +16,14 @@ from msgspec import Meta, Struct
 Seconds = Annotated[float, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=0)]
 AtLeastOne = Annotated[int, Meta(ge=1)]
+Percent = Annotated[int, Meta(ge=0, le=100)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Secret = Annotated[str, Meta(extra={"secret": True})]
 
 LogLevel = Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 LogFormat = Literal["auto", "json", "console"]
 StartMethod = Literal["auto", "fork", "spawn"]
+OnOff = Literal["on", "off"]
 
 
 def available_cpus() -> int:
@@ -168,6 +170,48 @@ class JobSettings(Struct, frozen=True, kw_only=True):
         Seconds,
         Meta(description="How long a job goes on when the supervisor is gone."),
     ] = 60.0
+    max_resumes: Annotated[
+        Count,
+        Meta(
+            description=(
+                "How often a job goes on in another child after its own has died, within "
+                "`resume_period`; after that it has failed. 0 resumes nothing. `request.accept` "
+                "sets it for one job."
+            )
+        ),
+    ] = 5
+    resume_period: Annotated[
+        Seconds, Meta(description="The time in which resumes are counted.")
+    ] = 60.0
+    resume_timeout: Annotated[
+        Seconds,
+        Meta(description="How long a job may wait for a child to go on in, before it has failed."),
+    ] = 30.0
+    heartbeat_timeout: Annotated[
+        Seconds,
+        Meta(
+            description=(
+                "How long a child's event loop may be blocked before the child is replaced "
+                "and its job resumed."
+            )
+        ),
+    ] = 15.0
+    blocked_warning: Annotated[
+        Seconds,
+        Meta(description="How long it may be blocked before a warning shows where."),
+    ] = 1.0
+    job_memory_warn_mb: Annotated[
+        Count, Meta(description="Memory of a child, in MB, that is warned about; 0 for never.")
+    ] = 500
+    job_memory_limit_mb: Annotated[
+        Count,
+        Meta(
+            description=(
+                "Memory of a child, in MB, over which it is replaced and its job resumed; 0 for "
+                "no limit."
+            )
+        ),
+    ] = 0
 
 
 class HttpSettings(Struct, frozen=True, kw_only=True):
@@ -236,6 +280,58 @@ class JournalSettings(Struct, frozen=True, kw_only=True):
     ] = 256
 
 
+class AdmissionSettings(Struct, frozen=True, kw_only=True):
+    """What closes the door to new jobs before the slots are taken. Running jobs go on."""
+
+    min_free_memory_mb: Annotated[
+        Count,
+        Meta(
+            description=(
+                "Memory in MB, of the machine and below the cgroup's limit, that must be free "
+                "for a new job; 0 looks at neither."
+            )
+        ),
+    ] = 256
+    max_memory_pressure: Annotated[
+        Percent,
+        Meta(
+            description=(
+                "Percent of the last 10 s in which some task waited for memory (PSI), over which "
+                "no new job is taken; 0 does not look."
+            )
+        ),
+    ] = 40
+    max_cpu_pressure: Annotated[
+        Percent,
+        Meta(
+            description=(
+                "The same for tasks that waited for a CPU; 0 does not look. Off unless set: a "
+                "machine may be busy with other things and still serve calls well."
+            )
+        ),
+    ] = 0
+
+
+class ReconcileSettings(Struct, frozen=True, kw_only=True):
+    """Dispatches that LiveKit has forgotten are made again."""
+
+    reconcile: Annotated[
+        OnOff,
+        Meta(
+            description=(
+                "Look for dispatches for our agent name that have no job, and for agents whose "
+                "host has died, and make those dispatches again."
+            )
+        ),
+    ] = "on"
+    reconcile_interval: Annotated[
+        Seconds, Meta(description="Time between two looks while there is room for a job.")
+    ] = 2.5
+    reconcile_max_rate: Annotated[
+        AtLeastOne, Meta(description="API calls a second that this may take.")
+    ] = 20
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """All settings, by section."""
 
@@ -246,6 +342,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     log: LogSettings = LogSettings()
     paths: PathSettings = PathSettings()
     journal: JournalSettings = JournalSettings()
+    admission: AdmissionSettings = AdmissionSettings()
+    reconcile: ReconcileSettings = ReconcileSettings()
 
 
 DEV_DEFAULTS: dict[str, bool | int | float | str] = {

@@ -45,6 +45,7 @@ from agentd.protocol.frames import (
     Pong,
     Ready,
     Shutdown,
+    Snapshot,
     StartJob,
     Withdraw,
 )
@@ -77,7 +78,7 @@ class ChildSpec(Struct, frozen=True, kw_only=True):
 
 
 class JobWatcher(Protocol):
-    """Hears how a job fares; `job_ended` comes exactly once, however the job ends."""
+    """Hears how a job fares. In the end comes one of `job_ended` and `job_lost`, once."""
 
     def job_started(self) -> None: ...
 
@@ -85,7 +86,13 @@ class JobWatcher(Protocol):
         """How it has ended, before its agent leaves the room; may not come."""
         ...
 
+    def job_snapshot(self, version: int, data: bytes) -> None: ...
+
     def job_ended(self, outcome: JobOutcome) -> None: ...
+
+    def job_lost(self, why: str) -> None:
+        """The process died with the job unfinished, and nobody had asked it to end."""
+        ...
 
 
 class ChildObserver(Protocol):
@@ -154,7 +161,7 @@ class Child:
             killed_because=self._end.killed_because,
             failure=self._end.failure,
         )
-        self._close_job(JobOutcome(outcome="failed", error=f"the job's process {reason.text}"))
+        self._lose_job(f"the job's process {reason.text}")
         self._move("gone")
         return reason
 
@@ -277,6 +284,8 @@ class Child:
             case JobEnded(outcome=outcome):
                 self._expected(frame)
                 self._handle_job_ended(outcome)
+            case Snapshot(version=version, data=data):
+                self._expected(frame).job_snapshot(version, data)
             case Pong(seq=seq):
                 self._handle_pong(seq)
             case Hello() | Ready() | InitFailed():
@@ -293,7 +302,7 @@ class Child:
             extra={"action": "logs_dropped", "count": frame.count, **self._fields()},
         )
 
-    def _expected(self, frame: JobStarted | JobClosing | JobEnded) -> JobWatcher:
+    def _expected(self, frame: JobStarted | JobClosing | JobEnded | Snapshot) -> JobWatcher:
         """Who watches the job that the frame is about; it must be the one that runs here."""
         if frame.job_id != self.job_id or self._watcher is None:
             raise ProtocolError(
@@ -316,19 +325,26 @@ class Child:
     def _handle_job_ended(self, outcome: JobOutcome) -> None:
         self._move("stopping")
         self._kill_after(self._spec.exit_timeout, "it did not exit after its job")
-        self._close_job(outcome)
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.job_ended(outcome)
 
     def _handle_pong(self, seq: int) -> None:
         waiter = self._pongs.pop(seq, None)
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    def _close_job(self, outcome: JobOutcome) -> None:
+    def _lose_job(self, why: str) -> None:
+        """The process is dead: whoever waits for a word from it hears that."""
         watcher, self._watcher = self._watcher, None
         if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(ChildError(outcome.error or "the child ended"))
-        if watcher is not None:
-            watcher.job_ended(outcome)
+            self._answer.set_exception(ChildError(why))
+        if watcher is None:
+            return
+        if self._end.asked:
+            watcher.job_ended(JobOutcome(outcome="failed", error=why))
+        else:
+            watcher.job_lost(why)
 
     # -- what others ask of it -------------------------------------------------------
 

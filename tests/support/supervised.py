@@ -96,6 +96,8 @@ class Watcher:
         self.started = 0
         self.closings: list[JobOutcome] = []
         self.outcomes: list[JobOutcome] = []
+        self.snapshots: list[tuple[int, bytes]] = []
+        self.losses: list[str] = []
         self._changes = changes
 
     def job_started(self) -> None:
@@ -112,6 +114,20 @@ class Watcher:
         """The job is over."""
         self.outcomes.append(outcome)
         self._changes.note()
+
+    def job_snapshot(self, version: int, data: bytes) -> None:
+        """The job wants something remembered."""
+        self.snapshots.append((version, data))
+        self._changes.note()
+
+    def job_lost(self, why: str) -> None:
+        """The process died under the job."""
+        self.losses.append(why)
+        self._changes.note()
+
+    async def lost(self) -> str:
+        """Why the job lost its process."""
+        return (await self._changes.until(lambda: self.losses))[0]
 
     async def running(self) -> None:
         """Wait until the entrypoint runs."""

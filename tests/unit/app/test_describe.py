@@ -121,8 +121,6 @@ def test_on_request_is_told_of() -> None:
         ("load_fnc", lambda: 0.5),
         ("load_threshold", 0.9),
         ("multiprocessing_context", "spawn"),
-        ("job_memory_warn_mb", 500),
-        ("job_memory_limit_mb", 800),
         ("prometheus_port", 9090),
         ("prometheus_multiproc_dir", "/tmp/metrics"),
         ("job_executor_type", JobExecutorType.THREAD),

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from agentd.protocol.app import AppInfo, Permissions
 from agentd.protocol.frames import (
+    Adopted,
     Answer,
     ChildConfig,
     ClosingNoted,
@@ -33,6 +34,7 @@ from agentd.protocol.frames import (
     Pong,
     Ready,
     Shutdown,
+    Snapshot,
     StartJob,
     TemplateFailed,
     TemplateReady,
@@ -41,7 +43,7 @@ from agentd.protocol.frames import (
     Withdraw,
 )
 from agentd.protocol.ids import ChildId, JobId
-from agentd.protocol.job import JobAnswer, JobAssignment, JobOffer, JobOutcome
+from agentd.protocol.job import JobAnswer, JobAssignment, JobOffer, JobOutcome, Resume
 
 DIRECTIONS = {
     "ToChild": ToChild,
@@ -83,10 +85,13 @@ ANSWER = JobAnswer(
     metadata="m",
     attributes={"lk.agent.name": "parrot"},
     reason="why",
+    max_resumes=2,
+    resume_period=30.5,
 )
 
 FRAMES: list[Frame] = [
-    Hello(version=1, child_id=ChildId("c1"), pid=4711),
+    Hello(version=2, child_id=ChildId("c1"), pid=4711, job_id="AJ_1", started=True),
+    Adopted(),
     Initialize(
         config=ChildConfig(
             log_level="DEBUG",
@@ -110,7 +115,8 @@ FRAMES: list[Frame] = [
             worker_id="AW_1",
             answer=ANSWER,
             fake=True,
-        )
+        ),
+        resume=Resume(resumes=2, snapshot_version=1, snapshot=b"\x80"),
     ),
     ClosingNoted(),
     Shutdown(reason="terminated by LiveKit"),
@@ -121,6 +127,7 @@ FRAMES: list[Frame] = [
     JobStarted(job_id="AJ_1"),
     JobClosing(job_id="AJ_1", outcome=JobOutcome(outcome="completed", reason="done")),
     JobEnded(job_id="AJ_1", outcome=JobOutcome(outcome="failed", error="boom", reason="crash")),
+    Snapshot(job_id="AJ_1", version=1, data=b"\x80"),
     Pong(seq=7),
     Log(
         level=20,
