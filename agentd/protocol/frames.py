@@ -46,6 +46,10 @@ class Hello(Frame, frozen=True, kw_only=True, tag="hello"):
     """The job that it has; empty for a child that was just made."""
     started: bool = False
     """Whether that job's entrypoint has been called."""
+    resumes: int = 0
+    """How often that job has been resumed."""
+    assignment: JobAssignment | None = None
+    """That job; a daemon whose journal is lost knows it from here."""
 
 
 # -- supervisor -> child ---------------------------------------------------------

@@ -89,8 +89,27 @@ ANSWER = JobAnswer(
     resume_period=30.5,
 )
 
+ASSIGNMENT = JobAssignment(
+    job_id=JobId("AJ_1"),
+    job=b"\x0a\x01x",
+    room="kitchen",
+    url="ws://localhost:7880",
+    token="ey.J",
+    worker_id="AW_1",
+    answer=ANSWER,
+    fake=True,
+)
+
 FRAMES: list[Frame] = [
-    Hello(version=2, child_id=ChildId("c1"), pid=4711, job_id="AJ_1", started=True),
+    Hello(
+        version=2,
+        child_id=ChildId("c1"),
+        pid=4711,
+        job_id="AJ_1",
+        started=True,
+        resumes=1,
+        assignment=ASSIGNMENT,
+    ),
     Adopted(),
     Initialize(
         config=ChildConfig(
@@ -106,16 +125,7 @@ FRAMES: list[Frame] = [
     ),
     Withdraw(reason="no assignment"),
     StartJob(
-        assignment=JobAssignment(
-            job_id=JobId("AJ_1"),
-            job=b"\x0a\x01x",
-            room="kitchen",
-            url="ws://localhost:7880",
-            token="ey.J",
-            worker_id="AW_1",
-            answer=ANSWER,
-            fake=True,
-        ),
+        assignment=ASSIGNMENT,
         resume=Resume(resumes=2, snapshot_version=1, snapshot=b"\x80"),
     ),
     ClosingNoted(),
