@@ -16,11 +16,14 @@ from agentd.aio.tasks import TaskOwner, cancel_and_wait
 from agentd.aio.timing import now, wait_event, within
 from agentd.dispatch.desk import JobDesk
 from agentd.dispatch.link import Link
+from agentd.dispatch.restore import Restorer
 from agentd.ipc.listener import Listener
+from agentd.journal.journal import FILE_NAME, Journal
 from agentd.management.health import DaemonView, Health, LinkView, judge_health
 from agentd.management.server import HttpServer
 from agentd.protocol.app import AppInfo
 from agentd.protocol.frames import TemplateReady
+from agentd.protocol.job import JobAssignment
 from agentd.settings.access import require_access
 from agentd.settings.layers import Resolved, app_layer, resolve
 from agentd.settings.load import child_environment, environment
@@ -116,9 +119,22 @@ class Daemon:
 
         pool = self._pool = Pool(settings.pool, child_spec(settings), self._reaper, self._sink)
         stack.push_async_callback(pool.aclose, "the daemon is stopping")
-        await stack.enter_async_context(Listener(directories.socket_path, pool.handle_hello))
-        desk = JobDesk(settings.jobs, pool, ask_app=ready.app.answers_offers)
+        journal = await stack.enter_async_context(
+            Journal.open(directories.state.path / FILE_NAME, settings.journal)
+        )
+        desk = JobDesk(
+            settings.jobs,
+            settings.livekit,
+            pool,
+            journal,
+            ask_app=ready.app.answers_offers,
+        )
         stack.push_async_callback(desk.aclose)
+        restorer = Restorer(desk.book, desk.running, pool, _somebody)
+        orphans = await restorer.adopt_living(journal)
+        pool.on_return = restorer.take_back
+        await stack.enter_async_context(Listener(directories.socket_path, pool.handle_hello))
+        self._tasks.start(restorer.resume_orphans(orphans), name="orphans")
         link = Link(settings.livekit, ready.app, desk, running_jobs=desk.running_jobs)
         stack.push_async_callback(link.aclose)
         desk.connect(link)
@@ -236,6 +252,10 @@ class Daemon:
             self._keeper.kill()
         logging.shutdown()
         os._exit(ExitCode.FORCED)
+
+
+async def _somebody(_assignment: JobAssignment) -> bool:
+    return True
 
 
 class _Parts:

@@ -1,4 +1,4 @@
-"""The states of a job and the moves between them. Pure."""
+"""The states of a job, the moves between them, and how often it may go on. Pure."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from typing import Literal
 from msgspec import Struct
 
 from agentd.protocol.ids import JobId
-from agentd.protocol.job import JobOffer
+from agentd.protocol.job import JobAnswer, JobAssignment, JobOutcome, Resume
+from agentd.settings.model import JobSettings
+from agentd.supervision.intensity import Intensity, add_restart
 
-JobState = Literal["offered", "accepted", "assigned", "running", "ended"]
+JobState = Literal["offered", "accepted", "assigned", "running", "resuming", "ended"]
 
 Ending = Literal["completed", "failed", "rejected", "lost"]
-"""`rejected`: we declined. `lost`: accepted, but the assignment never came."""
+"""`rejected`: we declined. `lost`: accepted, but the assignment never came; or its daemon and
+its child died, and there is nobody in the room any more to go on for."""
 
 MOVES: dict[JobState, frozenset[JobState]] = {
     "offered": frozenset({"accepted", "ended"}),
     "accepted": frozenset({"assigned", "ended"}),
-    "assigned": frozenset({"running", "ended"}),
-    "running": frozenset({"ended"}),
+    "assigned": frozenset({"running", "resuming", "ended"}),
+    "running": frozenset({"resuming", "ended"}),
+    "resuming": frozenset({"running", "ended"}),
     "ended": frozenset(),
 }
 
@@ -26,17 +30,26 @@ MOVES: dict[JobState, frozenset[JobState]] = {
 class Job:
     """One job, from the offer to its end."""
 
-    def __init__(self, offer: JobOffer, now: float) -> None:
-        self.id: JobId = offer.job_id
-        self.room = offer.room
+    def __init__(self, job_id: JobId, room: str, *, offered_at: float) -> None:
+        self.id = job_id
+        self.room = room
         self.state: JobState = "offered"
-        self.offered_at = now
+        self.offered_at = offered_at
         self.void = False
         """Whether the connection that the offer came on is gone: LiveKit asks somebody else."""
-        self.reported = False
-        """Whether LiveKit has been told how it ended."""
+        self.outcome: JobOutcome | None = None
+        """How it ended, once LiveKit has been told so."""
         self.ending: Ending | None = None
         self.reason = ""
+
+        self.assignment: JobAssignment | None = None
+        self.begun = False
+        """Whether its entrypoint has been called in any child."""
+        self.resumes = 0
+        self.resumed_at: tuple[float, ...] = ()
+        """When, within the period of its policy."""
+        self.snapshot_version = 0
+        self.snapshot = b""
 
     def move(self, state: JobState) -> None:
         """Go on to the next state; raises ValueError for a move that does not exist."""
@@ -50,6 +63,32 @@ class Job:
         self.ending = ending
         self.reason = reason
 
+    def past(self) -> Resume | None:
+        """What the next child is given of its past; None when no entrypoint was called yet."""
+        if not self.begun:
+            return None
+        return Resume(
+            resumes=self.resumes, snapshot_version=self.snapshot_version, snapshot=self.snapshot
+        )
+
+
+def resume_policy(settings: JobSettings, answer: JobAnswer) -> Intensity:
+    """How often a job may be resumed: the app's word for this job, else the daemon's."""
+    restarts = settings.max_resumes if answer.max_resumes is None else answer.max_resumes
+    period = settings.resume_period if answer.resume_period is None else answer.resume_period
+    return Intensity(restarts=restarts, period=period)
+
+
+def count_resume(job: Job, policy: Intensity, now: float) -> str:
+    """Note that the job wants to go on; says why it may not, or nothing."""
+    job.resumed_at, allowed = add_restart(job.resumed_at, now, policy)
+    if allowed:
+        job.resumes += 1
+        return ""
+    if not policy.restarts:
+        return "it may not be resumed"
+    return f"it was resumed {policy.restarts} times within {policy.period:g} s"
+
 
 class JobView(Struct, frozen=True, kw_only=True):
     """One job at one moment."""
@@ -59,3 +98,4 @@ class JobView(Struct, frozen=True, kw_only=True):
     state: JobState
     age: float
     """Seconds since the offer."""
+    resumes: int = 0

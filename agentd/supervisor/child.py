@@ -1,39 +1,31 @@
 """One child process, from the wish for it until it is reaped.
 
 `Child.run` is the whole life: launch, handshake, prewarm, then frames until the process
-is dead. What the pool and the desk do to a child meanwhile (reserve it, offer, start a
-job, shut down) are short calls that send a frame or set a timer.
+is dead; `Child.run_adopted` is the rest of the life of one that another daemon has made.
+What the pool and the desk do to a child meanwhile (reserve it, offer, start a job, shut
+down) are short calls that send a frame or set a timer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import signal
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Literal, Protocol, assert_never
 
 from msgspec import Struct
 
 from agentd.aio.timing import now, within
-from agentd.errors import (
-    AgentdError,
-    ChannelBroken,
-    ChannelError,
-    ChildError,
-    ProtocolError,
-    VersionMismatch,
-)
+from agentd.errors import AgentdError, ChannelError, ChildError, ProtocolError
 from agentd.ipc.listener import ChildStream, Peer
-from agentd.logs.record import EXCEPTION
 from agentd.protocol.frames import (
-    PROTOCOL_VERSION,
     Answer,
     ChildConfig,
     ClosingNoted,
     FromChild,
     Hello,
     InitFailed,
-    Initialize,
     JobClosing,
     JobEnded,
     JobStarted,
@@ -50,20 +42,21 @@ from agentd.protocol.frames import (
     Withdraw,
 )
 from agentd.protocol.ids import ChildId, JobId, SlotId
-from agentd.protocol.job import JobAnswer, JobAssignment, JobOffer, JobOutcome
+from agentd.protocol.job import JobAnswer, JobAssignment, JobOffer, JobOutcome, Resume
 
 from .exit import ExitReason, WaitStatus, judge_exit
+from .handshake import ADOPT_TIMEOUT, ChildLink, adopt, initialize, launch
 from .output import OutputReader, RecordSink
-from .process import OsProcess, Reaper
+from .process import Reaper
 from .template import Launcher
 
 logger = logging.getLogger("agentd.supervisor")
 
-ChildState = Literal["starting", "prewarming", "idle", "reserved", "running", "stopping", "gone"]
+ChildState = Literal[
+    "starting", "prewarming", "adopting", "idle", "reserved", "running", "stopping", "gone"
+]
 
 OUTPUT_TIMEOUT = 0.5
-KILL_TIMEOUT = 5.0
-"""SIGKILL works at once, but for a process that the kernel itself holds up."""
 
 
 class ChildSpec(Struct, frozen=True, kw_only=True):
@@ -121,16 +114,17 @@ class Child:
         self._spec = spec
         self._observer = observer
         self._sink = sink
-        self._link = _Link()
+        self._link = ChildLink()
         self._watcher: JobWatcher | None = None
         self._job_started = False
+        self._job_ended = False
         self._answer: asyncio.Future[JobAnswer] | None = None
         self._pongs: dict[int, asyncio.Future[None]] = {}
         self._end = _End()
 
     @property
     def pid(self) -> int | None:
-        return self._link.process.pid if self._link.process is not None else None
+        return self._link.pid
 
     @property
     def failure(self) -> str:
@@ -141,45 +135,46 @@ class Child:
 
     async def run(self, launcher: Launcher, reaper: Reaper) -> ExitReason:
         """Live through the whole life of the process and say why it ended."""
+        return await self._live(lambda output: self._boot(launcher, reaper, output))
+
+    async def run_adopted(self, pid: int, reaper: Reaper) -> ExitReason:
+        """Take over a process that holds a job, and live through the rest of its life."""
+        return await self._live(lambda output: self._take_over(pid, reaper, output))
+
+    def handle_hello(self, hello: Hello, peer: Peer, stream: ChildStream) -> None:
+        """The process has connected."""
+        self._link.handle_hello(hello, peer, stream)
+
+    async def _live(self, begin: Callable[[OutputReader], Awaitable[None]]) -> ExitReason:
         try:
             output = OutputReader(self._print)
         except OSError as error:
+            reason = self._bury(WaitStatus(), f"it got no pipe: {error.strerror}")
             self._move("gone")
-            return ExitReason(kind="boot_failed", text=f"it got no pipe: {error.strerror}")
+            return reason
         try:
-            await self._boot(launcher, reaper, output)
+            await begin(output)
             if self._end.ready:
                 await self._serve()
-            status = await self._wait_for_death()
+            status = await self._link.wait_for_death(self._spec.exit_timeout, self.kill)
+            reason = self._bury(status)  # before its last words: its job waits to go on
         finally:
             self._link.close()
             await output.finish(OUTPUT_TIMEOUT)
+        self._move("gone")
+        return reason
+
+    def _bury(self, status: WaitStatus, failure: str = "") -> ExitReason:
         reason = judge_exit(
             status,
             ready=self._end.ready,
             asked_to_stop=self._end.asked,
+            job_ended=self._job_ended,
             killed_because=self._end.killed_because,
-            failure=self._end.failure,
+            failure=failure or self._end.failure,
         )
         self._lose_job(f"the job's process {reason.text}")
-        self._move("gone")
         return reason
-
-    def handle_hello(self, hello: Hello, peer: Peer, stream: ChildStream) -> None:
-        """The process has connected."""
-        if self._link.hello.done():
-            stream.close()
-        elif hello.version != PROTOCOL_VERSION:
-            stream.close()
-            self._link.hello.set_exception(
-                VersionMismatch(
-                    f"the child speaks frame protocol {hello.version}, this daemon "
-                    f"{PROTOCOL_VERSION}: agentd was changed under a running daemon; restart it"
-                )
-            )
-        else:
-            self._link.peer_pid = peer.pid
-            self._link.hello.set_result(stream)
 
     async def _boot(self, launcher: Launcher, reaper: Reaper, output: OutputReader) -> None:
         """Bring it to ready; where that fails, `failure` or its exit status says why."""
@@ -188,6 +183,7 @@ class Child:
                 now() + self._spec.initialize_timeout, self._reach_ready(launcher, reaper, output)
             )
             self._end.ready = True
+            self._move("idle")
         except ChannelError:
             return  # dead, or about to be: the process itself has the last word
         except TimeoutError:
@@ -196,45 +192,38 @@ class Child:
             self._fail(str(error))
 
     async def _reach_ready(self, launcher: Launcher, reaper: Reaper, output: OutputReader) -> None:
-        pid = await launcher.launch(self.id, output.write_fd)
-        output.close_write_end()
-        process = self._link.process = reaper.watch(pid)
-        process.on_exit(self._link.process_died)
+        await launch(self._link, partial(launcher.launch, self.id), reaper, output)
         if self._end.killed_because:  # while it had no pid yet, though it may have said hello
             raise ChildError(self._end.killed_because)
-        stream = self._link.stream = await self._link.hello
-        if self._link.peer_pid != pid:
-            raise ProtocolError(f"the hello came from pid {self._link.peer_pid}, not {pid}")
-        process.on_exit(stream.end_of_process)
+        await self._link.greet()
         self._move("prewarming")
-        stream.send_nowait(Initialize(config=self._spec.config))
-        await self._await_ready(stream)
+        await initialize(self._link, self._spec.config, self._note, self._fields)
 
-    async def _await_ready(self, stream: ChildStream) -> None:
-        while True:
-            match await stream.receive():
-                case Ready():
-                    return
-                case InitFailed(error=error, traceback=traceback):
-                    logger.error(
-                        "prewarm failed",
-                        extra={
-                            "action": "prewarm_failed",
-                            "reason": error,
-                            EXCEPTION: traceback,
-                            **self._fields(),
-                        },
-                    )
-                    raise ChildError(f"prewarm raised {error}")
-                case Log() | LogsDropped() as frame:
-                    self._note(frame)
-                case frame:
-                    raise ProtocolError(f"a {type(frame).__name__} frame before ready")
+    async def _take_over(self, pid: int, reaper: Reaper, output: OutputReader) -> None:
+        """Wait for it to come back; one that does not is killed, its job goes on elsewhere."""
+        self._link.watch(reaper.watch(pid))
+        self._end.ready = True
+        try:
+            hello = await adopt(self._link, output)
+        except ChannelError:
+            return  # it is dead
+        except TimeoutError:
+            self.kill(f"it did not come back within {ADOPT_TIMEOUT:g} s of the daemon's start")
+            return
+        except AgentdError as error:
+            self.kill(str(error))
+            return
+        self._job_started = hello.started
+        self._move("running")
+        if self._end.asked:
+            self._link.send(Shutdown(reason="the daemon is stopping"))
+        if hello.started and self._watcher is not None:
+            self._watcher.job_started()
 
     async def _serve(self) -> None:
-        assert self._link.stream is not None
+        if self._link.stream is None:
+            return
         try:
-            self._move("idle")
             while True:
                 self._handle(await self._link.stream.receive())
         except ChannelError:
@@ -250,23 +239,9 @@ class Child:
             )
             self.kill(f"its frame could not be handled: {error}")
 
-    async def _wait_for_death(self) -> WaitStatus:
-        process = self._link.process
-        if process is None:
-            return WaitStatus()
-        try:
-            return await within(now() + self._spec.exit_timeout, process.wait())
-        except TimeoutError:
-            self.kill(f"it did not exit within {self._spec.exit_timeout:g} s")
-        try:
-            return await within(now() + KILL_TIMEOUT, process.wait())
-        except TimeoutError:
-            return WaitStatus()
-
     def _fail(self, why: str) -> None:
         self._end.failure = self._end.failure or why
-        if self._link.process is not None:
-            self._link.process.signal(signal.SIGKILL)
+        self._link.kill()
 
     # -- frames --------------------------------------------------------------------
 
@@ -280,7 +255,7 @@ class Child:
                 self._handle_job_started(self._expected(frame), frame)
             case JobClosing(outcome=outcome):
                 self._expected(frame).job_closing(outcome)
-                self._send(ClosingNoted())
+                self._link.send(ClosingNoted())
             case JobEnded(outcome=outcome):
                 self._expected(frame)
                 self._handle_job_ended(outcome)
@@ -323,6 +298,7 @@ class Child:
             self._answer.set_result(answer)
 
     def _handle_job_ended(self, outcome: JobOutcome) -> None:
+        self._job_ended = True
         self._move("stopping")
         self._kill_after(self._spec.exit_timeout, "it did not exit after its job")
         watcher, self._watcher = self._watcher, None
@@ -358,46 +334,51 @@ class Child:
         if self.state != "reserved":
             return
         self.job_id = None
-        self._send(Withdraw(reason=reason))
+        self._link.send(Withdraw(reason=reason))
         self._move("idle")
 
     async def ask(self, offer: JobOffer, deadline_at: float) -> JobAnswer:
         """What the app's `on_request` says; raises ChildError or TimeoutError."""
         self._answer = asyncio.get_running_loop().create_future()
         try:
-            self._send(Offer(offer=offer))
+            self._link.send(Offer(offer=offer))
             return await within(deadline_at, self._answer)
         finally:
             self._answer = None
 
-    def start_job(self, assignment: JobAssignment, watcher: JobWatcher) -> None:
-        """Run the job that it was reserved for."""
+    def start_job(
+        self, assignment: JobAssignment, watcher: JobWatcher, resume: Resume | None = None
+    ) -> None:
+        """Run the job that it was reserved for, or go on with it where another child died."""
         self._watcher = watcher
         self.room = assignment.room
         self._move("running")
-        self._send(StartJob(assignment=assignment))
+        self._link.send(StartJob(assignment=assignment, resume=resume))
+
+    def hold_job(self, job_id: JobId, room: str, watcher: JobWatcher) -> None:
+        """It has this job from the daemon before; it has yet to come back with it."""
+        self.job_id, self.room, self._watcher = job_id, room, watcher
+        self._move("adopting")
 
     def shutdown(self, reason: str) -> None:
         """Ask it to end in an orderly way, by force once its budget is spent. May be repeated."""
         if self.state in ("stopping", "gone"):
             return
-        running = self.state == "running"
+        running = self.state in ("running", "adopting")
         budget = self._spec.job_shutdown_timeout if running else self._spec.exit_timeout
         self._end.asked = True
         self._move("stopping")
-        if self._link.stream is None:
+        if self._link.stream is None and not running:
             self.kill(reason)
         else:
-            self._send(Shutdown(reason=reason))
+            self._link.send(Shutdown(reason=reason))
             self._kill_after(budget, f"its shutdown took longer than {budget:g} s")
 
     def kill(self, why: str) -> None:
         """End it at once; the reason is kept for the report."""
         self._end.killed_because = self._end.killed_because or why
-        if self._link.process is not None:
-            self._link.process.signal(signal.SIGKILL)
-        elif not self._link.hello.done():
-            self._link.hello.set_exception(ChildError(why))
+        if not self._link.kill():
+            self._link.give_up(why)
 
     async def ping(self, seq: int, timeout: float) -> None:
         """A round trip through its event loop; raises TimeoutError or ChannelError."""
@@ -410,14 +391,6 @@ class Child:
             self._pongs.pop(seq, None)
 
     # -- inside --------------------------------------------------------------------
-
-    def _send(self, frame: Offer | Withdraw | StartJob | ClosingNoted | Shutdown) -> None:
-        if self._link.stream is None:
-            return
-        try:
-            self._link.stream.send_nowait(frame)
-        except ChannelError:
-            return  # it is dying: `run` sees that and reports it to whoever waits
 
     def _kill_after(self, seconds: float, why: str) -> None:
         self._end.disarm()
@@ -441,29 +414,6 @@ class Child:
         if self.room:
             fields["room"] = self.room
         return fields
-
-
-class _Link:
-    """The process and the connection to it, as far as they exist."""
-
-    def __init__(self) -> None:
-        self.process: OsProcess | None = None
-        self.stream: ChildStream | None = None
-        self.peer_pid = 0
-        self.hello: asyncio.Future[ChildStream] = asyncio.get_running_loop().create_future()
-        # A failure may come when nobody waits any more; without this asyncio would complain.
-        self.hello.add_done_callback(lambda hello: hello.cancelled() or hello.exception())
-
-    def process_died(self) -> None:
-        if not self.hello.done():
-            self.hello.set_exception(ChannelBroken("its process died before it said hello"))
-
-    def close(self) -> None:
-        """Also a connection that was made and never used, or that is yet to come."""
-        if self.hello.cancel() or self.hello.cancelled():
-            return  # one that comes now finds that nobody waits, and is closed
-        if self.hello.exception() is None:
-            self.hello.result().close()
 
 
 class _End:

@@ -65,11 +65,19 @@ def signal_name(number: int) -> str:
 
 
 def judge_exit(
-    status: WaitStatus, *, ready: bool, asked_to_stop: bool, killed_because: str, failure: str
+    status: WaitStatus,
+    *,
+    ready: bool,
+    asked_to_stop: bool,
+    killed_because: str,
+    failure: str,
+    job_ended: bool = False,
 ) -> ExitReason:
     """The reason for an end.
 
     `ready`: whether it had come so far. `killed_because`: why we killed it, if we did.
+    `job_ended`: whether it had told the end of its job, after which it exits by itself; the
+    status of one that is not our own child can't be known.
     `failure`: what had gone wrong before it was ready (a failed prewarm, a bad frame), if
     anything had.
     """
@@ -85,6 +93,8 @@ def judge_exit(
         return ExitReason(kind="shutdown" if asked_to_stop else "normal", text=how, status=status)
     if status.signal is not None:
         return ExitReason(kind="signalled", text=how, status=status)
+    if status.code is None and job_ended:
+        return ExitReason(kind="normal", text="exited after its job", status=status)
     if status.code is not None:
         return ExitReason(kind="crashed", text=how, status=status)
     return ExitReason(kind="unknown", text=how, status=status)

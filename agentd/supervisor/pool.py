@@ -11,7 +11,8 @@ import asyncio
 import itertools
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now, within
@@ -39,6 +40,9 @@ HEALTHY_AFTER = 5.0
 
 CLOSE_MARGIN = 10.0
 
+ADOPTED = -1
+"""The generation of children that another daemon's template has made."""
+
 
 class Pool:
     """Slots with children in them. Needs a launcher before it starts any."""
@@ -55,9 +59,13 @@ class Pool:
         self._waiting: deque[tuple[JobId, asyncio.Future[Child]]] = deque()
         self._tasks = TaskOwner("pool")
         self._numbers = itertools.count(1)
+        self._draining = False
         self._closing = False
         self._killing = False
         self._subscribers: list[Callable[[], None]] = []
+        self.on_return: Callable[[Hello, Peer], bool] = _turn_away
+        """Asked about a child of an earlier daemon that nobody expects; adopts it and says
+        True, or leaves it alone."""
 
     def subscribe(self, callback: Callable[[], None]) -> None:
         """Have something called after each change of what `view` shows."""
@@ -77,7 +85,7 @@ class Pool:
 
     @property
     def capacity(self) -> int:
-        return len(self._slots)
+        return self._settings.max_jobs
 
     def view(self) -> PoolView:
         """The pool at this moment."""
@@ -115,6 +123,9 @@ class Pool:
             if child.id == hello.child_id:
                 child.handle_hello(hello, peer, stream)
                 return
+        if hello.assignment is not None and self.on_return(hello, peer):
+            self.handle_hello(hello, peer, stream)
+            return
         logger.warning(
             "unknown child turned away; it will exit",
             extra={"action": "unknown_child", "child": hello.child_id, "peer_pid": peer.pid},
@@ -136,9 +147,9 @@ class Pool:
         return Demand(
             idle=sum(c.state == "idle" and self._is_current(c) for c in children),
             starting=sum(c.state in ("starting", "prewarming") for c in children),
-            free_slots=len(self._slots) - len(children),
+            free_slots=sum(slot.child is None for slot in self._slots),
             waiting=len(self._waiting),
-            idle_target=self._settings.num_idle_processes,
+            idle_target=0 if self._draining else self._settings.num_idle_processes,
             max_starting=self._settings.max_starting,
         )
 
@@ -161,12 +172,40 @@ class Pool:
         child = Child(child_id, slot.number, self._spec, self, self._sink)
         child.generation = self._launching.generation
         slot.seat(child)
-        self._tasks.start(self._run_child(slot, child, launcher), name=child_id)
+        life = child.run(launcher, self._reaper)
+        self._tasks.start(self._run_child(slot, child, life), name=child_id)
 
-    async def _run_child(self, slot: Slot, child: Child, launcher: Launcher) -> None:
+    def adopt(self, child_id: ChildId, pid: int) -> Child:
+        """Take over a process with a job that an earlier daemon has made.
+
+        It gets a seat also where all are taken: there it is one too many until it ends.
+        """
+        self._skip_number(child_id)
+        slot = next((slot for slot in self._slots if slot.child is None), None)
+        if slot is None:
+            slot = Slot(SlotId(self._slots[-1].number + 1))
+            self._slots.append(slot)
+        child = Child(child_id, slot.number, self._spec, self, self._sink)
+        child.generation = ADOPTED
+        slot.seat(child)
+        life = child.run_adopted(pid, self._reaper)
+        self._tasks.start(self._run_child(slot, child, life), name=child_id)
+        return child
+
+    def _skip_number(self, child_id: ChildId) -> None:
+        """Give no child of ours the id of one that is adopted."""
+        digits = child_id.removeprefix("c")
+        if digits.isdigit():
+            self._numbers = itertools.count(max(next(self._numbers), int(digits) + 1))
+
+    async def _run_child(
+        self, slot: Slot, child: Child, life: Coroutine[Any, Any, ExitReason]
+    ) -> None:
         was_current = self._is_current(child)
-        reason = await child.run(launcher, self._reaper)
+        reason = await life
         slot.vacate(reason)
+        if slot.number >= self.capacity:
+            self._slots.remove(slot)
         if reason.abnormal and not (self._killing and child.job_id is None):
             self._note_failure(child, reason, was_current=was_current)
         else:
@@ -191,6 +230,7 @@ class Pool:
             self._launching.note_health()
             self._hand_out(child)
             self._retire_old()
+            self._retire_unneeded()
         self._changed()
         self.refill()
 
@@ -200,6 +240,12 @@ class Pool:
             for child in idle:
                 if not self._is_current(child):
                     child.shutdown("its code is out of date")
+
+    def _retire_unneeded(self) -> None:
+        if self._draining:
+            for child in self.children:
+                if child.state == "idle":
+                    child.shutdown("the daemon is stopping")
 
     def _hand_out(self, child: Child) -> None:
         while self._waiting:
@@ -211,15 +257,21 @@ class Pool:
 
     # -- offers ----------------------------------------------------------------------
 
-    async def reserve(self, job_id: JobId, deadline_at: float) -> Child:
-        """A warm child for a job, now or when there is one; ChildError after the deadline."""
+    async def reserve(self, job_id: JobId, deadline_at: float, *, urgent: bool = False) -> Child:
+        """A warm child for a job, now or when there is one; ChildError after the deadline.
+
+        `urgent`: before all that wait already, for a job that has been running.
+        """
         child = self._best_idle()
         if child is not None:
             child.reserve(job_id)
             return child
         waiter: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
         entry = (job_id, waiter)
-        self._waiting.append(entry)
+        if urgent:
+            self._waiting.appendleft(entry)
+        else:
+            self._waiting.append(entry)
         self.refill()
         try:
             return await within(deadline_at, waiter)
@@ -253,14 +305,15 @@ class Pool:
     # -- the end ---------------------------------------------------------------------
 
     def close_to_jobs(self, reason: str) -> None:
-        """Start no child any more and end those without a job."""
-        self._closing = True
+        """Keep no warm children any more; one is started only for a job that must go on."""
+        self._draining = True
         for child in self.children:
             if child.job_id is None:
                 child.shutdown(reason)
 
     def shutdown_jobs(self, reason: str) -> None:
-        """Ask every running job to end within its budget."""
+        """Ask every running job to end within its budget; start nothing any more."""
+        self._closing = True
         for child in self.children:
             child.shutdown(reason)
 
@@ -338,6 +391,10 @@ class _Launching:
             self._health = None
         self.backoff.reset()
         self.last_error = ""
+
+
+def _turn_away(_hello: Hello, _peer: Peer) -> bool:
+    return False
 
 
 def _view(child: Child) -> ChildView:

@@ -100,18 +100,19 @@ async def test_an_entrypoint_that_raises_has_failed_with_its_own_words(parts: Su
     assert (outcome.outcome, outcome.error) == ("failed", "ValueError: the model is missing")
 
 
-async def test_an_entrypoint_that_ends_its_process_has_failed_with_the_exit_code(
+async def test_a_job_that_ends_its_process_is_lost_with_the_exit_code(
     parts: Supervised,
 ) -> None:
     """And its last words are there, half a line though they are."""
-    outcome = await ended(parts, "exits_7")
+    job = await parts.start_job("exits_7")
 
-    assert (outcome.outcome, outcome.error) == ("failed", "the job's process exited with code 7")
+    assert await job.lost() == "the job's process exited with code 7"
+    await parts.gone(job.child)
     assert "half a line" in parts.sink.texts()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT])
-async def test_a_job_whose_process_is_killed_has_failed_with_the_signal(
+async def test_a_job_whose_process_is_killed_is_lost_with_the_signal(
     parts: Supervised, number: signal.Signals
 ) -> None:
     """Exactly once."""
@@ -122,8 +123,8 @@ async def test_a_job_whose_process_is_killed_has_failed_with_the_signal(
     os.kill(job.child.pid, number)
 
     await parts.gone(job.child)
-    assert [outcome.outcome for outcome in job.outcomes] == ["failed"]
-    assert f"the job's process was ended by {number.name}" in job.outcomes[0].error
+    assert (len(job.losses), job.outcomes) == (1, [])
+    assert f"the job's process was ended by {number.name}" in job.losses[0]
 
 
 async def test_a_job_that_is_asked_to_end_does_so_with_the_reason(parts: Supervised) -> None:

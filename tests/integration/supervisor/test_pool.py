@@ -304,7 +304,7 @@ async def test_a_job_by_the_book(plan: Plan, changes: Changes) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
-async def test_a_job_whose_process_is_killed_has_failed_exactly_once(
+async def test_a_job_whose_process_is_killed_is_lost_exactly_once(
     plan: Plan, changes: Changes, number: signal.Signals
 ) -> None:
     """And the signal is in the text that LiveKit is told."""
@@ -316,8 +316,8 @@ async def test_a_job_whose_process_is_killed_has_failed_exactly_once(
 
         await parts.gone(job.child)
 
-    assert [outcome.outcome for outcome in job.outcomes] == ["failed"]
-    assert f"the job's process was ended by {number.name}" in job.outcomes[0].error
+    assert (len(job.losses), job.outcomes) == (1, [])
+    assert f"the job's process was ended by {number.name}" in job.losses[0]
 
 
 async def test_a_crashed_job_is_no_reason_to_start_children_slower(
@@ -333,7 +333,7 @@ async def test_a_crashed_job_is_no_reason_to_start_children_slower(
         assert parts.pool.view().failures == 0
 
 
-async def test_a_job_given_to_a_child_that_has_just_died_fails_with_a_reason(
+async def test_a_job_given_to_a_child_that_has_just_died_is_lost_with_a_reason(
     plan: Plan, changes: Changes
 ) -> None:
     """The supervisor may not know of the death yet."""
@@ -343,10 +343,9 @@ async def test_a_job_given_to_a_child_that_has_just_died_fails_with_a_reason(
 
         job = await parts.start_job()
 
-        outcome = await job.outcome()
+        why = await job.lost()
 
-    assert outcome.outcome == "failed"
-    assert "was ended by SIGKILL" in outcome.error
+    assert "was ended by SIGKILL" in why
 
 
 # -- new code --------------------------------------------------------------------
@@ -445,7 +444,5 @@ async def test_closing_kills_and_reaps_whatever_lives(plan: Plan, changes: Chang
 
         assert parts.pool.children == []
 
-    assert [outcome.error for outcome in job.outcomes] == [
-        "the job's process was killed: the daemon is stopping"
-    ]
+    assert job.losses == ["the job's process was killed: the daemon is stopping"]
     assert [r.__dict__["job"] for r in changes.actions("child_failed")] == ["AJ_1"]

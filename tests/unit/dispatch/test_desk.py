@@ -5,150 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import cast
 
 import pytest
 
-from agentd.aio.timing import now, within
-from agentd.dispatch.desk import JobDesk
-from agentd.dispatch.load import WorkerReport
-from agentd.dispatch.messages import JobStatus
 from agentd.errors import ChildError
 from agentd.protocol.ids import JobId
-from agentd.protocol.job import JobAnswer, JobAssignment, JobOffer, JobOutcome
-from agentd.settings.model import JobSettings
-from agentd.supervisor.child import Child, JobWatcher
+from agentd.protocol.job import JobAnswer, JobOutcome
 from agentd.testing.virtual_time import run_virtual
+from tests.support.office import Office, settle
 
-SETTINGS = JobSettings(offer_timeout=9.0, assignment_timeout=7.5)
 YES = JobAnswer(accept=True, identity="polly")
-
-
-class FakeChild:
-    """A child as the desk sees it; `says` is its answer to an offer."""
-
-    def __init__(self, pool: FakePool, says: Callable[[], Awaitable[JobAnswer]] | None) -> None:
-        self.id = "c1"
-        self.state = "idle"
-        self.assignment: JobAssignment | None = None
-        self.watcher: JobWatcher | None = None
-        self.shutdown_reason = ""
-        self._pool = pool
-        self._says = says
-
-    async def ask(self, _offer: JobOffer, deadline_at: float) -> JobAnswer:
-        assert self._says is not None
-        return await within(deadline_at, self._says())
-
-    def release(self, _reason: str) -> None:
-        if self.state == "reserved":
-            self.state = "idle"
-
-    def start_job(self, assignment: JobAssignment, watcher: JobWatcher) -> None:
-        self.state, self.assignment, self.watcher = "running", assignment, watcher
-
-    def shutdown(self, reason: str) -> None:
-        self.shutdown_reason = reason
-
-    def end(self, outcome: JobOutcome) -> None:
-        """Its job is over and so is it."""
-        self.state = "gone"
-        assert self.watcher is not None
-        self.watcher.job_ended(outcome)
-
-
-class FakePool:
-    """Slots with children that are warm when the test says so; keeps the pool's contract."""
-
-    def __init__(self, slots: int, says: Callable[[], Awaitable[JobAnswer]] | None = None) -> None:
-        self.capacity = slots
-        self.waiting = 0
-        self.children = [FakeChild(self, says) for _ in range(slots)]
-        self.warm = asyncio.Event()
-        self.warm.set()
-
-    @property
-    def busy(self) -> int:
-        return self.waiting + sum(child.state in ("reserved", "running") for child in self.children)
-
-    def subscribe(self, _callback: Callable[[], None]) -> None:
-        return
-
-    async def reserve(self, _job_id: JobId, deadline_at: float) -> Child:
-        self.waiting += 1
-        try:
-            await within(deadline_at, self.warm.wait())
-        except TimeoutError:
-            raise ChildError("no warm child in time") from None
-        finally:
-            self.waiting -= 1
-        child = next(child for child in self.children if child.state == "idle")
-        child.state = "reserved"
-        return cast("Child", child)
-
-
-class FakeLink:
-    """Remembers what LiveKit is told; assigns what is accepted unless told not to."""
-
-    def __init__(self) -> None:
-        self.desk: JobDesk | None = None
-        self.connected = True
-        self.assigns = True
-        self.answers: list[tuple[str, JobAnswer, float]] = []
-        self.reports: list[tuple[str, JobStatus, str]] = []
-        self.load: list[WorkerReport] = []
-
-    def send_answer(self, job_id: JobId, answer: JobAnswer) -> bool:
-        if self.connected:
-            self.answers.append((job_id, answer, now()))
-            if answer.accept and self.assigns:
-                asyncio.get_running_loop().call_soon(self.assign, job_id)
-        return self.connected
-
-    def assign(self, job_id: JobId) -> None:
-        assert self.desk is not None
-        self.desk.handle_assignment(job_id, b"job", "room", "ws://there", "token")
-
-    def report_job(self, job_id: JobId, status: JobStatus, error: str = "") -> None:
-        self.reports.append((job_id, status, error))
-
-    def report_worker(self, report: WorkerReport) -> None:
-        self.load.append(report)
-
-
-class Office:
-    """A desk with a fake pool and a fake link."""
-
-    def __init__(
-        self, slots: int = 1, says: Callable[[], Awaitable[JobAnswer]] | None = None
-    ) -> None:
-        self.pool = FakePool(slots, says)
-        self.link = FakeLink()
-        self.desk = JobDesk(SETTINGS, self.pool, ask_app=says is not None)
-        self.link.desk = self.desk
-        self.desk.connect(self.link)
-        self.desk.handle_registered("AW_1")
-
-    @property
-    def child(self) -> FakeChild:
-        return self.pool.children[0]
-
-    def offer(self, number: int = 1) -> None:
-        job_id = JobId(f"AJ_{number}")
-        self.desk.handle_offer(JobOffer(job_id=job_id, job=b"", room="room", agent_name=""))
-
-    def start(self) -> None:
-        """The entrypoint of the only job begins."""
-        assert self.child.watcher is not None
-        self.child.watcher.job_started()
-
-    def accepted(self) -> list[bool]:
-        return [answer.accept for _, answer, _ in self.link.answers]
-
-
-async def settle() -> None:
-    """Let every task go as far as it can without time passing."""
-    await asyncio.sleep(0.001)
 
 
 def endings(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
@@ -441,20 +307,24 @@ def test_an_assignment_in_the_very_last_moment_counts() -> None:
     assert run_virtual(run()).child.state == "running"
 
 
-def test_a_child_that_dies_before_the_assignment_fails_the_job() -> None:
-    """LiveKit is told, since it has assigned the job."""
+def test_a_job_whose_child_dies_before_the_assignment_gets_another() -> None:
+    """It has not begun anywhere, so the other child begins it as if nothing had been."""
 
     async def run() -> Office:
         office = Office()
         office.link.assigns = False
         office.offer()
         await settle()
-        office.child.state = "gone"
+        office.child.vanish()
         office.link.assign(JobId("AJ_1"))
         await settle()
         return office
 
-    assert run_virtual(run()).link.reports == [("AJ_1", "failed", "its child died before it began")]
+    office = run_virtual(run())
+
+    assert office.child.assignment is not None
+    assert office.child.resume is None
+    assert office.link.reports == []
 
 
 # -- the connection ------------------------------------------------------------------

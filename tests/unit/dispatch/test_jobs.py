@@ -9,7 +9,6 @@ import pytest
 
 from agentd.dispatch.jobs import MOVES, Job, JobState
 from agentd.protocol.ids import JobId
-from agentd.protocol.job import JobOffer
 
 STATES: tuple[JobState, ...] = get_args(JobState)
 FORBIDDEN = [
@@ -22,7 +21,7 @@ FORBIDDEN = [
 @pytest.fixture
 def job() -> Job:
     """An offer that has just come."""
-    return Job(JobOffer(job_id=JobId("AJ_1"), job=b"", room="room", agent_name=""), now=5.0)
+    return Job(JobId("AJ_1"), "room", offered_at=5.0)
 
 
 def test_a_job_goes_from_offer_to_end(job: Job) -> None:

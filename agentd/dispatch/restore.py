@@ -1,0 +1,137 @@
+"""What a daemon does about the jobs that an earlier one has left: adopt, resume, or end them.
+
+The journal says which jobs there were and which process each had. A process that still
+lives keeps its job and comes back by itself; a job whose process is gone goes on in a new
+child if there is still somebody in its room to go on for.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import msgspec
+
+from agentd.aio.timing import now, wall_time
+from agentd.ipc.listener import Peer
+from agentd.journal.records import JobRecord, SnapshotRecord
+from agentd.protocol.frames import Hello
+from agentd.protocol.ids import ChildId, JobId
+from agentd.protocol.job import JobAssignment
+from agentd.supervisor.child import Child
+from agentd.supervisor.procfs import boot_id, process_started
+
+from .book import JobBook
+from .jobs import Job
+from .running import RunningJobs
+
+logger = logging.getLogger("agentd.dispatch")
+
+_decoder = msgspec.msgpack.Decoder(JobAssignment)
+
+Occupied = Callable[[JobAssignment], Awaitable[bool]]
+"""Whether somebody is in the room of a job who could be waiting for its agent."""
+
+
+class Memory(Protocol):
+    """The journal, as far as the past is concerned."""
+
+    async def unfinished_jobs(self) -> list[JobRecord]: ...
+
+    async def snapshot(self, job_id: JobId) -> SnapshotRecord | None: ...
+
+
+class Adopts(Protocol):
+    """The pool, as far as children of another daemon are concerned."""
+
+    def adopt(self, child_id: ChildId, pid: int) -> Child: ...
+
+
+class Restorer:
+    """Brings the jobs of an earlier daemon into this one."""
+
+    def __init__(
+        self, book: JobBook, running: RunningJobs, pool: Adopts, occupied: Occupied
+    ) -> None:
+        self._book = book
+        self._running = running
+        self._pool = pool
+        self._occupied = occupied
+
+    async def adopt_living(self, memory: Memory) -> list[Job]:
+        """Expect the children that live; returns the jobs of those that don't."""
+        orphans: list[Job] = []
+        adopted = 0
+        for record in await memory.unfinished_jobs():
+            job = self._job_of(record)
+            if job is None:
+                continue
+            kept = await memory.snapshot(job.id)
+            if kept is not None:
+                job.snapshot_version, job.snapshot = kept.version, kept.data
+            if record.pid is not None and is_alive(record):
+                self._running.hold(job, self._pool.adopt(record.child, record.pid))
+                adopted += 1
+            else:
+                orphans.append(job)
+        if adopted or orphans:
+            logger.warning(
+                "an earlier daemon has left jobs",
+                extra={"action": "jobs_found", "living": adopted, "orphaned": len(orphans)},
+            )
+        return orphans
+
+    async def resume_orphans(self, orphans: list[Job]) -> None:
+        """Have jobs go on whose process died while there was no daemon."""
+        for job in orphans:
+            assert job.assignment is not None
+            if await self._occupied(job.assignment):
+                self._running.resume(job, "its process died while there was no daemon")
+            else:
+                self._book.end(job, "lost", "its process died, and its room is empty")
+
+    def take_back(self, hello: Hello, peer: Peer) -> bool:
+        """Adopt a child that the journal does not know; says whether that was possible."""
+        assignment = hello.assignment
+        if assignment is None or self._book.get(assignment.job_id) is not None:
+            return False
+        logger.warning(
+            "a child that the journal does not know comes back with its job",
+            extra={"action": "unknown_job_found", "job": assignment.job_id, "child_pid": peer.pid},
+        )
+        job = Job(assignment.job_id, assignment.room, offered_at=now())
+        job.resumes = hello.resumes
+        self._book.open(job, "")
+        self._book.move(job, "accepted")
+        self._book.assigned(job, assignment)
+        self._running.hold(job, self._pool.adopt(hello.child_id, peer.pid))
+        return True
+
+    def _job_of(self, record: JobRecord) -> Job | None:
+        """The job as it was; None for one that had not come to run, which is ended here."""
+        job = Job(record.id, record.room, offered_at=_instant(record.offered_at))
+        job.state = record.state
+        self._book.take_over(job)
+        try:
+            if record.state in ("offered", "accepted"):
+                raise ValueError("the daemon died before it was assigned")
+            job.assignment = _decoder.decode(record.assignment)
+        except (ValueError, msgspec.MsgspecError) as error:
+            self._book.end(job, "lost", str(error))
+            return None
+        job.resumes = record.resumes
+        job.begun = record.running_at is not None
+        return job
+
+
+def is_alive(record: JobRecord) -> bool:
+    """Whether the very process of a job still lives, not a stranger with its pid."""
+    if record.pid is None or record.process_started is None:
+        return False
+    return record.boot == boot_id() and process_started(record.pid) == record.process_started
+
+
+def _instant(wall: float | None) -> float:
+    """An instant of the loop's clock for a time since the epoch."""
+    return now() - max(0.0, wall_time() - wall) if wall is not None else now()

@@ -1,0 +1,311 @@
+"""Jobs that run: each has a child, loses it perhaps, and goes on in another.
+
+A job that runs needs no task: its child says what becomes of it. One that has lost its
+child has a task until it has the next one, or has failed; there is a deadline on that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, Protocol
+
+from msgspec import structs
+
+from agentd.aio.tasks import TaskOwner
+from agentd.aio.timing import now, wall_time
+from agentd.errors import AgentdError
+from agentd.protocol.ids import ChildId, JobId
+from agentd.protocol.job import JobAssignment, JobOutcome
+from agentd.settings.model import JobSettings, LiveKitSettings
+from agentd.supervision.backoff import Backoff
+from agentd.supervisor.child import Child
+from agentd.supervisor.procfs import boot_id, process_started
+
+from .book import JobBook
+from .jobs import Job, count_resume, resume_policy
+from .token import renew_token
+
+logger = logging.getLogger("agentd.dispatch")
+
+PAUSE_BASE = 0.25
+PAUSE_CAP = 4.0
+"""Bounds in seconds of the pauses before the second and later resumes of a period."""
+
+Farewell = Callable[[Job, str], Coroutine[Any, Any, None]]
+
+
+class Reserves(Protocol):
+    """The pool, as far as a resume needs it."""
+
+    async def reserve(
+        self, job_id: JobId, deadline_at: float, *, urgent: bool = False
+    ) -> Child: ...
+
+
+class RunningJobs:
+    """Starts jobs in children and starts them again in others."""
+
+    def __init__(
+        self, settings: JobSettings, livekit: LiveKitSettings, children: Reserves, book: JobBook
+    ) -> None:
+        self._settings = settings
+        self._livekit = livekit
+        self._children = children
+        self._book = book
+        self._running: dict[JobId, Child] = {}
+        self._resumes = TaskOwner("resumes")
+        self._resuming: dict[JobId, asyncio.Task[None]] = {}
+        self._unwanted: dict[JobId, str] = {}
+        """Jobs that were told to end while they had no child, and why."""
+        self._pauses: dict[JobId, Backoff] = {}
+        self._homeless: set[JobId] = set()
+        self._boot = boot_id()
+        self._closed = ""
+        self.on_change: Callable[[], None] = _do_nothing
+        """Told when a job begins or ends to run."""
+        self.farewell: Farewell = _say_nothing
+        """Takes the agent out of the room of a job that failed for good, and tells why."""
+
+    # -- views ---------------------------------------------------------------------------
+
+    @property
+    def homeless(self) -> int:
+        """Jobs that have no child and have asked the pool for none yet."""
+        return len(self._homeless)
+
+    def ids(self) -> list[JobId]:
+        """Jobs that run in a child."""
+        return list(self._running)
+
+    def child_of(self, job_id: JobId) -> Child | None:
+        """The child that a job runs in."""
+        return self._running.get(job_id)
+
+    # -- a job -----------------------------------------------------------------------------
+
+    def start(self, job: Job, child: Child, assignment: JobAssignment) -> None:
+        """Run a job that was assigned in the child that was reserved for it."""
+        self._book.assigned(job, assignment)
+        logger.info(
+            "job assigned",
+            extra={
+                "action": "job_assigned",
+                "job": job.id,
+                "room": job.room,
+                "child": child.id,
+                "waited": round(now() - job.offered_at, 4),
+            },
+        )
+        self._begin(job, child)
+
+    def hold(self, job: Job, child: Child) -> None:
+        """The job runs in a child of the daemon before us, which is about to come back."""
+        self._running[job.id] = child
+        child.hold_job(job.id, job.room, JobWatch(self, job, child))
+        self._note_child(job, child)
+        self.on_change()
+
+    def stop(self, job_id: JobId, reason: str) -> bool:
+        """Ask a job to end in order; False when it does not run."""
+        if (child := self._running.get(job_id)) is not None:
+            child.shutdown(reason)
+            return True
+        if (resuming := self._resuming.get(job_id)) is not None:
+            self._unwanted[job_id] = reason
+            resuming.cancel()
+            return True
+        return False
+
+    def resume(self, job: Job, why: str) -> None:
+        """Have a job go on in another child, if it may; else it has failed."""
+        if refusal := self._closed or self._count(job):
+            self._fail(job, f"{why}; {refusal}")
+            return
+        if job.state != "resuming":
+            self._book.move(job, "resuming", resumes=job.resumes)
+        self._homeless.add(job.id)
+        logger.warning(
+            "job lost its child; it goes on in another",
+            extra={
+                "action": "job_resuming",
+                "job": job.id,
+                "room": job.room,
+                "reason": why,
+                "resumes": job.resumes,
+            },
+        )
+        finding = self._resumes.start(self._find_child(job), name=job.id, report=False)
+        self._resuming[job.id] = finding
+        finding.add_done_callback(partial(self._resume_done, job, why))
+
+    async def aclose(self, why: str) -> None:
+        """Resume nothing any more."""
+        self._closed = why
+        await self._resumes.aclose()
+
+    # -- what a job's child says -----------------------------------------------------------
+
+    def note_started(self, job: Job, child: Child) -> None:
+        """The entrypoint runs."""
+        resumed = job.state == "resuming"
+        if job.state != "running":
+            self._book.move(job, "running")
+        if resumed:
+            logger.info(
+                "job goes on",
+                extra={
+                    "action": "job_resumed",
+                    "job": job.id,
+                    "room": job.room,
+                    "child": child.id,
+                    "resumes": job.resumes,
+                    "seconds": round(now() - job.resumed_at[-1], 4) if job.resumed_at else 0.0,
+                },
+            )
+        job.begun = True
+        self._book.report_running(job)
+        self.on_change()
+
+    def note_snapshot(self, job: Job, version: int, data: bytes) -> None:
+        self._book.keep_snapshot(job, version, data)
+
+    def note_closing(self, job: Job, outcome: JobOutcome) -> None:
+        """The job has ended and its agent is about to leave the room: LiveKit hears of it now.
+
+        livekit-server takes an agent that leaves before that for a failure.
+        """
+        self._book.report(job, outcome)
+
+    def note_ended(self, job: Job, outcome: JobOutcome) -> None:
+        """The job is over."""
+        self._running.pop(job.id, None)
+        self._pauses.pop(job.id, None)
+        self._book.report(job, outcome)
+        self._book.end(job, outcome.outcome, outcome.error or outcome.reason)
+
+    def note_lost(self, job: Job, why: str) -> None:
+        """The child died under the job."""
+        self._running.pop(job.id, None)
+        if job.outcome is not None:  # it had ended, only its cleaning up was cut short
+            outcome = job.outcome
+            self._book.end(job, outcome.outcome, outcome.error or outcome.reason)
+            return
+        self.resume(job, why)
+        self.on_change()
+
+    # -- inside ----------------------------------------------------------------------------
+
+    def _begin(self, job: Job, child: Child) -> None:
+        if child.state != "reserved":
+            self.resume(job, "its child died before it began")
+            return
+        assert job.assignment is not None
+        self._running[job.id] = child
+        child.start_job(job.assignment, JobWatch(self, job, child), job.past())
+        self._note_child(job, child)
+
+    def _note_child(self, job: Job, child: Child) -> None:
+        started = process_started(child.pid) if child.pid is not None else None
+        self._book.note(
+            job, child=ChildId(child.id), pid=child.pid, process_started=started, boot=self._boot
+        )
+
+    def _count(self, job: Job) -> str:
+        if job.assignment is None:
+            return "its assignment is not known"
+        policy = resume_policy(self._settings, job.assignment.answer)
+        return count_resume(job, policy, now())
+
+    async def _find_child(self, job: Job) -> None:
+        deadline_at = now() + self._settings.resume_timeout
+        await self._pause(job)
+        self._homeless.discard(job.id)
+        child = await self._children.reserve(job.id, deadline_at, urgent=True)
+        job.assignment = self._renewed(job)
+        self._begin(job, child)
+
+    def _resume_done(self, job: Job, why: str, finding: asyncio.Task[None]) -> None:
+        """Also where it was cancelled before it began: no job is left in limbo."""
+        if self._resuming.get(job.id) is finding:
+            del self._resuming[job.id]
+            self._homeless.discard(job.id)
+        if finding.cancelled():
+            end = self._unwanted.pop(job.id, "") or self._closed
+            self._fail(job, f"{why}; it could not go on: {end}")
+        elif (error := finding.exception()) is not None:
+            if not isinstance(error, AgentdError):
+                logger.error("a resume failed", exc_info=error, extra={"action": "task_failed"})
+            self._fail(job, f"{why}; it could not go on: {error}")
+
+    async def _pause(self, job: Job) -> None:
+        """None before the first resume of a period, growing ones before the others."""
+        if len(job.resumed_at) <= 1:
+            self._pauses.pop(job.id, None)
+            return
+        await asyncio.sleep(self._backoff_of(job).next_delay())
+
+    def _backoff_of(self, job: Job) -> Backoff:
+        return self._pauses.setdefault(job.id, Backoff(base=PAUSE_BASE, cap=PAUSE_CAP))
+
+    def _renewed(self, job: Job) -> JobAssignment:
+        """The assignment with a token that can't have expired."""
+        assignment = job.assignment
+        assert assignment is not None
+        if assignment.fake:
+            return assignment
+        try:
+            token = renew_token(
+                assignment.token,
+                api_key=self._livekit.api_key,
+                api_secret=self._livekit.api_secret,
+                now=wall_time(),
+            )
+        except ValueError as error:
+            logger.warning(
+                "the job goes on with the token that it had",
+                extra={"action": "token_not_renewed", "job": job.id, "reason": str(error)},
+            )
+            return assignment
+        return structs.replace(assignment, token=token)
+
+    def _fail(self, job: Job, why: str) -> None:
+        self._pauses.pop(job.id, None)
+        self._book.report(job, JobOutcome(outcome="failed", error=why))
+        self._book.end(job, "failed", why)
+        if not self._closed:
+            self._resumes.start(self.farewell(job, why), name=f"farewell-{job.id}")
+
+
+class JobWatch:
+    """Passes on what a child says of its job."""
+
+    def __init__(self, jobs: RunningJobs, job: Job, child: Child) -> None:
+        self._jobs = jobs
+        self._job = job
+        self._child = child
+
+    def job_started(self) -> None:
+        self._jobs.note_started(self._job, self._child)
+
+    def job_snapshot(self, version: int, data: bytes) -> None:
+        self._jobs.note_snapshot(self._job, version, data)
+
+    def job_closing(self, outcome: JobOutcome) -> None:
+        self._jobs.note_closing(self._job, outcome)
+
+    def job_ended(self, outcome: JobOutcome) -> None:
+        self._jobs.note_ended(self._job, outcome)
+
+    def job_lost(self, why: str) -> None:
+        self._jobs.note_lost(self._job, why)
+
+
+def _do_nothing() -> None:
+    return
+
+
+async def _say_nothing(_job: Job, _why: str) -> None:
+    return
