@@ -15,7 +15,7 @@ from rich.console import Console
 
 from agentd.testing.livekit_server import LiveKitServer
 
-from . import burst, dispatch, fork, idle, imports, ipc, journal, memory
+from . import burst, dispatch, fork, idle, imports, ipc, journal, memory, survival
 from .bench import Bench, Benchmark
 from .figures import Figure
 from .peer import NoPeer, peer_python
@@ -30,6 +30,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "idle": idle.measure,
     "imports": imports.measure,
     "journal": journal.measure,
+    "survival": survival.measure,
 }
 
 BENCHMARK_TIMEOUT = 600.0

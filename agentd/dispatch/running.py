@@ -21,7 +21,7 @@ from agentd.protocol.ids import ChildId, JobId
 from agentd.protocol.job import JobAssignment, JobOutcome
 from agentd.settings.model import JobSettings, LiveKitSettings
 from agentd.supervision.backoff import Backoff
-from agentd.supervisor.child import Child
+from agentd.supervisor.child import ADOPTED, Child
 from agentd.supervisor.procfs import boot_id, process_started
 
 from .book import JobBook
@@ -150,9 +150,21 @@ class RunningJobs:
 
     def note_started(self, job: Job, child: Child) -> None:
         """The entrypoint runs."""
-        resumed = job.state == "resuming"
+        adopted = child.generation == ADOPTED
+        resumed = job.state == "resuming" and not adopted
         if job.state != "running":
             self._book.move(job, "running")
+        if adopted:
+            logger.info(
+                "job adopted",
+                extra={
+                    "action": "job_adopted",
+                    "job": job.id,
+                    "room": job.room,
+                    "child": child.id,
+                    "child_pid": child.pid,
+                },
+            )
         if resumed:
             logger.info(
                 "job goes on",

@@ -58,6 +58,9 @@ ChildState = Literal[
 
 OUTPUT_TIMEOUT = 0.5
 
+ADOPTED = -1
+"""The generation of children that another daemon's template has made."""
+
 
 class ChildSpec(Struct, frozen=True, kw_only=True):
     """How a child is started and stopped."""

@@ -23,7 +23,7 @@ from agentd.protocol.ids import ChildId, JobId, SlotId
 from agentd.settings.model import PoolSettings
 from agentd.supervision.backoff import Backoff
 
-from .child import Child, ChildSpec
+from .child import ADOPTED, Child, ChildSpec
 from .demand import Demand, decide_starts
 from .exit import ExitReason
 from .output import RecordSink
@@ -39,9 +39,6 @@ HEALTHY_AFTER = 5.0
 """Seconds that a child must have stayed warm before failed starts are forgotten."""
 
 CLOSE_MARGIN = 10.0
-
-ADOPTED = -1
-"""The generation of children that another daemon's template has made."""
 
 
 class Pool:

@@ -116,6 +116,11 @@ class Daemon:
             raise AssertionError(f"it did not end within {timeout:g} s:\n{self.output()}") from None
         return code
 
+    async def crash(self) -> None:
+        """Kill the daemon's own process; its children live on."""
+        self.signal(signal.SIGKILL)
+        await self._process.wait()
+
     async def stop(self) -> int:
         """Ask it to stop, as systemd does; returns the exit code."""
         self.signal(signal.SIGTERM)
@@ -220,13 +225,15 @@ async def start_daemon(
     server: LiveKitServer | None = None,
     command: tuple[str, ...] = ("-m", "agentd"),
     environ: Mapping[str, str] | None = None,
+    agent_name: str = "",
 ) -> Daemon:
     """Start `agentd ARGUMENTS` in `root` with directories of its own below it.
 
-    Jobs come to an agent name of its own, so that daemons can share a server.
+    Jobs come to an agent name of its own, so that daemons can share a server; a daemon that
+    takes over from another one is given the name of that.
     """
     mark = uuid.uuid4().hex
-    agent_name = f"agent-{mark[:8]}"
+    agent_name = agent_name or f"agent-{mark[:8]}"
     access = {
         "AGENTD_AGENT_NAME": agent_name,
         "AGENTD_STATE_DIR": str(root / "state"),
@@ -261,9 +268,17 @@ async def running_daemon(
     server: LiveKitServer | None = None,
     command: tuple[str, ...] = ("-m", "agentd"),
     environ: Mapping[str, str] | None = None,
+    agent_name: str = "",
 ) -> AsyncIterator[Daemon]:
     """A daemon for the length of a block; see `start_daemon` and the module's docstring."""
-    daemon = await start_daemon(root, *arguments, server=server, command=command, environ=environ)
+    daemon = await start_daemon(
+        root,
+        *arguments,
+        server=server,
+        command=command,
+        environ=environ,
+        agent_name=agent_name,
+    )
     try:
         yield daemon
         left = await daemon.left() if daemon.exit_code is not None else []
