@@ -177,3 +177,23 @@ class AlreadyRunning(AgentdError):
 
 class PortBusy(AgentdError):
     """The HTTP port is taken."""
+
+
+# -- asking a running daemon -------------------------------------------------------
+
+
+class ControlError(AgentdError):
+    """The running daemon could not be asked."""
+
+
+class NoDaemon(ControlError):
+    """No daemon runs here."""
+
+
+class ControlRefused(ControlError):
+    """The daemon did not do what it was asked."""
+
+    def __init__(self, message: str | None = None, *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        """A stable word for what is wrong, such as `not_found`."""

@@ -9,14 +9,20 @@ from collections.abc import Sequence
 import click
 
 from agentd import __version__
-from agentd.daemon.exits import ExitCode, exit_code_for
+from agentd.daemon.exits import ExitCode
 from agentd.errors import AgentdError
+
+from .exits import exit_code_of
 
 COMMANDS = {
     "start": "Run an app as a service.",
     "dev": "Run an app while writing it: reload on save, coloured log.",
     "config": "Print each setting and where it came from.",
     "call": "Call a running agent: speak a WAV file to it, record its answer.",
+    "status": "Show what the running daemon does, and what is wrong with it.",
+    "jobs": "List jobs, show one with its history, or stop one.",
+    "drain": "Let running jobs end, take no new ones, then end the daemon.",
+    "reload": "Import the app anew, for new jobs.",
 }
 """Each lives in the module of its name, as a click command of its name."""
 
@@ -26,10 +32,12 @@ Examples:
   agentd dev app.py
   agentd start app.py --max-jobs 20
   agentd config app.py
+  agentd status
 
 `agentd COMMAND --help` says more. Exit codes: 0 well, 1 a fault of agentd, 2 usage,
 3 the app, 4 a setting, 5 LiveKit refused, 6 LiveKit can't be reached, 7 port busy,
-8 directory, 9 drain timed out, 10 forced by a second signal.
+8 directory, 9 drain timed out, 10 forced by a second signal, 11 no daemon runs,
+12 the daemon is unhealthy, 13 the daemon refused.
 """
 
 
@@ -88,7 +96,7 @@ def run_command(command: click.Command, arguments: Sequence[str]) -> int | None:
         from .console import show_error
 
         show_error(error, verbose=verbose)
-        return exit_code_for(error)
+        return exit_code_of(error)
     return result if isinstance(result, int) else None
 
 

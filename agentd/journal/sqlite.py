@@ -8,28 +8,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agentd.errors import JournalCorrupt, JournalError
-from agentd.protocol.ids import JobId
 
-from .records import (
-    Batch,
-    EventRecord,
-    JobRecord,
-    PostMortem,
-    Query,
-    SnapshotRecord,
-    settled,
-)
+from .records import Batch, settled
 from .rows import (
     EVENT_COLUMNS,
     JOB_COLUMNS,
     POST_MORTEM_COLUMNS,
     SNAPSHOT_COLUMNS,
     Row,
-    to_record,
     to_row,
 )
 from .schema import migrate, version_of
 from .sqlite_file import errors_of, identity_of, make_private_file
+from .sqlite_reading import SqliteReading
 
 BUSY_TIMEOUT = 5.0
 """Seconds to wait for somebody who looks into the file with a tool of his own."""
@@ -46,7 +37,7 @@ ROWS_A_STATEMENT = (100, 10, 1)
 _OPEN_JOBS = "SELECT id FROM jobs WHERE state <> 'ended'"
 
 
-class SqliteStore:
+class SqliteStore(SqliteReading):
     """A `Store` in one file, to be used by the thread that opened it.
 
     Write-ahead logging with synchronous=NORMAL: the disk is waited for at checkpoints only. A
@@ -57,10 +48,10 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         """Open or create; raises JournalCorrupt, JournalTooNew, else JournalError."""
-        self._path = path
         with errors_of(path):
             make_private_file(path)
-            self._connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
+            connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
+            super().__init__(path, connection)
             try:
                 self._prepare()
             except BaseException:
@@ -142,62 +133,6 @@ class SqliteStore:
                 if self._connection.in_transaction:  # SQLite may have rolled back by itself
                     self._connection.execute("ROLLBACK")
                 raise
-
-    # -- reading ---------------------------------------------------------------------
-
-    def unfinished_jobs(self) -> list[JobRecord]:
-        """See `Store.unfinished_jobs`."""
-        return self._jobs("WHERE state <> 'ended' ORDER BY seq")
-
-    def job(self, job_id: JobId) -> JobRecord | None:
-        """See `Store.job`."""
-        return next(iter(self._jobs("WHERE id = ?", job_id)), None)
-
-    def jobs(self, limit: int, before: JobId | None = None) -> list[JobRecord]:
-        """See `Store.jobs`."""
-        if before is None:
-            return self._jobs("ORDER BY seq DESC LIMIT ?", limit)
-        return self._jobs(
-            "WHERE seq < (SELECT seq FROM jobs WHERE id = ?) ORDER BY seq DESC LIMIT ?",
-            before,
-            limit,
-        )
-
-    def _jobs(self, rest: str, *values: object) -> list[JobRecord]:
-        rows = self._read(f"SELECT {', '.join(JOB_COLUMNS)} FROM jobs {rest}", values)
-        return [to_record(JobRecord, JOB_COLUMNS, row) for row in rows]
-
-    def events(self, query: Query) -> list[EventRecord]:
-        """See `Store.events`."""
-        columns = (*EVENT_COLUMNS, "seq")
-        rows = self._page("events", columns, query)
-        return [to_record(EventRecord, columns, row) for row in rows]
-
-    def post_mortems(self, query: Query) -> list[PostMortem]:
-        """See `Store.post_mortems`."""
-        columns = (*POST_MORTEM_COLUMNS, "seq")
-        rows = self._page("post_mortems", columns, query)
-        return [to_record(PostMortem, columns, row) for row in rows]
-
-    def _page(self, table: str, columns: Sequence[str], query: Query) -> list[Row]:
-        # Spelled out instead of `:job = '' OR job = :job`, which would hide the index.
-        wanted = {"job = ?": query.job, "child = ?": query.child, "seq < ?": query.before}
-        given = {rule: value for rule, value in wanted.items() if value not in ("", None)}
-        where = f"WHERE {' AND '.join(given)}" if given else ""
-        if query.job:
-            where += " AND job <> ''"  # the index is for rows that have a job
-        statement = f"SELECT {', '.join(columns)} FROM {table} {where} ORDER BY seq DESC LIMIT ?"
-        return self._read(statement, (*given.values(), query.limit))
-
-    def snapshot(self, job_id: JobId) -> SnapshotRecord | None:
-        """See `Store.snapshot`."""
-        statement = f"SELECT {', '.join(SNAPSHOT_COLUMNS)} FROM snapshots WHERE job = ?"
-        rows = self._read(statement, (job_id,))
-        return to_record(SnapshotRecord, SNAPSHOT_COLUMNS, rows[0]) if rows else None
-
-    def _read(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
-        with errors_of(self._path):
-            return self._connection.execute(statement, values).fetchall()
 
     # -- keeping it small ------------------------------------------------------------
 

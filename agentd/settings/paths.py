@@ -25,6 +25,7 @@ MAX_SOCKET_PATH = 104
 """Bytes of a Unix socket's path with its final zero, on the strictest platform (Linux has 108)."""
 
 SOCKET_NAME = "agentd.sock"
+CONTROL_NAME = "control.sock"
 
 
 class Directory(Struct, frozen=True, kw_only=True):
@@ -50,6 +51,11 @@ class Directories(Struct, frozen=True, kw_only=True):
     def socket_path(self) -> Path:
         """The socket that children connect to."""
         return self.runtime.path / SOCKET_NAME
+
+    @property
+    def control_path(self) -> Path:
+        """The socket that `agentd status` and its like connect to."""
+        return self.runtime.path / CONTROL_NAME
 
 
 class Me(Struct, frozen=True, kw_only=True):
@@ -141,11 +147,13 @@ def discard(directories: Directories) -> None:
 
 
 def _check_socket_path(directories: Directories) -> None:
-    size = len(os.fsencode(directories.socket_path)) + 1
+    paths = (directories.socket_path, directories.control_path)
+    longest = max(paths, key=lambda path: len(os.fsencode(path)))
+    size = len(os.fsencode(longest)) + 1
     if size > MAX_SOCKET_PATH:
         raise _unusable(
             directories.runtime,
-            f"is too long for a Unix socket ({size} bytes with '{SOCKET_NAME}', "
+            f"is too long for a Unix socket ({size} bytes with '{longest.name}', "
             f"the limit is {MAX_SOCKET_PATH})",
         )
 

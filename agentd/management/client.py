@@ -1,0 +1,188 @@
+"""Asks a running daemon over its control socket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+from msgspec import Struct
+from yarl import URL
+
+from agentd.errors import ControlError, ControlRefused, NoDaemon
+from agentd.protocol.ids import JobId
+from agentd.supervision.view import TreeView
+
+from .answers import HANDLER_TIMEOUT
+from .control import PREFIX
+from .views import (
+    Accepted,
+    DrainRequest,
+    DrainView,
+    ErrorBody,
+    JobDetails,
+    JobPage,
+    ReloadRequest,
+    StatusView,
+    StopRequest,
+)
+
+ANSWER_TIMEOUT = HANDLER_TIMEOUT + 2.0
+"""Seconds for a whole answer: the daemon itself gives up earlier, and says so."""
+
+SILENCE_TIMEOUT = 10.0
+"""Seconds between two lines of a stream, which come every second."""
+
+BodyT = TypeVar("BodyT", bound=Struct)
+
+
+class ControlClient:
+    """One daemon's control API. `async with` opens and closes it.
+
+    Every method raises NoDaemon when nobody listens, ControlRefused for what the daemon does
+    not do, else ControlError.
+    """
+
+    def __init__(self, path: Path, *, timeout: float = ANSWER_TIMEOUT) -> None:
+        self._path = path
+        self._timeout = timeout
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> ControlClient:
+        self._session = aiohttp.ClientSession(
+            "http://agentd",
+            connector=aiohttp.UnixConnector(path=str(self._path)),
+            timeout=aiohttp.ClientTimeout(total=self._timeout),
+        )
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    # -- looking -----------------------------------------------------------------------
+
+    async def status(self) -> StatusView:
+        """The daemon at this moment."""
+        return await self._get("/status", StatusView)
+
+    async def tree(self) -> TreeView:
+        """Its supervision tree at this moment."""
+        return await self._get("/tree", TreeView)
+
+    async def jobs(self, limit: int, before: JobId | None = None) -> JobPage:
+        """A page of jobs, newest first."""
+        query = {"limit": str(limit)} | ({} if before is None else {"before": before})
+        return await self._get("/jobs", JobPage, query)
+
+    async def job(self, job_id: JobId) -> JobDetails:
+        """One job with its history."""
+        return await self._get(f"/jobs/{quote(job_id, safe='')}", JobDetails)
+
+    @asynccontextmanager
+    async def watch_drain(self) -> AsyncIterator[AsyncIterator[DrainView]]:
+        """How a drain goes on, until the last job has ended or the daemon has."""
+        limits = aiohttp.ClientTimeout(sock_connect=self._timeout, sock_read=SILENCE_TIMEOUT)
+        with self._told():
+            answer = await self._open().get(f"{PREFIX}/drain", timeout=limits)
+        async with answer:
+            await self._check(answer)
+            yield self._drain_lines(answer)
+
+    async def _drain_lines(self, answer: aiohttp.ClientResponse) -> AsyncIterator[DrainView]:
+        while True:
+            try:
+                line = await answer.content.readuntil(b"\n")
+            except TimeoutError as error:
+                raise self._silent(SILENCE_TIMEOUT) from error
+            except (aiohttp.ClientError, OSError, ValueError):
+                return  # it has ended, and not in good order; what it said last stands
+            if not line.endswith(b"\n"):
+                return
+            yield self._decode(line, DrainView)
+
+    # -- steering ----------------------------------------------------------------------
+
+    async def drain(self, reason: str = "") -> None:
+        """Take no new job, let those that run end, then end the daemon."""
+        await self._post("/drain", DrainRequest(reason=reason))
+
+    async def reload(self) -> None:
+        """Import the app anew."""
+        await self._post("/reload", ReloadRequest())
+
+    async def stop_job(self, job_id: JobId, reason: str = "") -> None:
+        """Ask a job to shut down."""
+        await self._post(f"/jobs/{quote(job_id, safe='')}/stop", StopRequest(reason=reason))
+
+    # -- asking ------------------------------------------------------------------------
+
+    async def _get(
+        self, path: str, kind: type[BodyT], query: dict[str, str] | None = None
+    ) -> BodyT:
+        return self._decode(await self._request("GET", path, query=query), kind)
+
+    async def _post(self, path: str, body: Struct) -> None:
+        self._decode(await self._request("POST", path, body=body), Accepted)
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: Struct | None = None,
+    ) -> bytes:
+        sent = None if body is None else msgspec.json.encode(body)
+        headers = {"Content-Type": "application/json"} if sent else {}
+        # The path is quoted already, and must not be unquoted on the way.
+        url = URL(f"{PREFIX}{path}", encoded=True)
+        with self._told():
+            async with self._open().request(
+                method, url, params=query, data=sent, headers=headers
+            ) as answer:
+                await self._check(answer)
+                return await answer.read()
+
+    async def _check(self, answer: aiohttp.ClientResponse) -> None:
+        if answer.status < 400:
+            return
+        error = self._decode(await answer.read(), ErrorBody).error
+        raise ControlRefused(error.message, code=error.code)
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise ControlError("the client is not open")
+        return self._session
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Foreign errors become ours, with what they mean here."""
+        try:
+            yield
+        except TimeoutError as error:
+            raise self._silent(self._timeout) from error
+        except aiohttp.ClientConnectorError as error:
+            raise NoDaemon(f"no daemon listens on '{self._path}': {error.strerror}") from error
+        except aiohttp.ClientError as error:
+            raise ControlError(f"the daemon on '{self._path}' broke off: {error}") from error
+
+    def _silent(self, seconds: float) -> ControlError:
+        return ControlError(
+            f"the daemon on '{self._path}' runs, but said nothing for {seconds:g} s: it is "
+            "stopped or its loop is blocked, its log may say by what"
+        )
+
+    def _decode(self, body: bytes, kind: type[BodyT]) -> BodyT:
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except msgspec.MsgspecError as error:
+            raise ControlError(
+                f"the daemon on '{self._path}' answered with something else than "
+                f"{kind.__name__}: it is of another version than this command ({error})"
+            ) from error

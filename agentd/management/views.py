@@ -1,0 +1,167 @@
+"""What is shown of a running daemon: frozen data, without a secret in it.
+
+The daemon encodes these, `agentd status` and the like decode them. Times of jobs and events are
+seconds since the epoch, as in the journal; all else is seconds before or after the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from agentd.journal.journal import JournalView
+from agentd.supervision.view import Trouble
+from agentd.supervisor.snapshot import PoolView, TemplateView
+
+from .health import LinkView, Problem
+
+
+class CurrentJob(Struct, frozen=True, kw_only=True):
+    """A job that is not over."""
+
+    id: str
+    room: str
+    state: str
+    age: float
+    """Seconds since it was offered."""
+
+
+class DrainView(Struct, frozen=True, kw_only=True):
+    """How far a drain has come."""
+
+    draining: bool = False
+    reason: str = ""
+    jobs_left: int = 0
+    seconds_left: float | None = None
+    """Until the jobs that are left are ended; None while nothing is drained."""
+    ending: bool = False
+    """Whether `drain_timeout` is over, so that the jobs that are left are being ended."""
+
+    @property
+    def done(self) -> bool:
+        """Whether the last job has ended."""
+        return self.draining and not self.jobs_left
+
+
+class StatusView(Struct, frozen=True, kw_only=True):
+    """The daemon at one moment."""
+
+    version: str
+    pid: int
+    uptime: float
+    """Seconds since it was started."""
+    agent_name: str = ""
+    link: LinkView
+    pool: PoolView
+    template: TemplateView
+    jobs: tuple[CurrentJob, ...] = ()
+    drain: DrainView = DrainView()
+    journal: JournalView
+    problems: tuple[Problem, ...] = ()
+    """What /healthz calls unhealthy."""
+    troubles: tuple[Trouble, ...] = ()
+    """Parts that failed and have not been well for long enough since."""
+    refusals: Mapping[str, int] = {}
+    """Offers declined since the start, counted by reason."""
+
+    @property
+    def healthy(self) -> bool:
+        return not self.problems
+
+
+class JobEntry(Struct, frozen=True, kw_only=True):
+    """One job as the journal has it, but for its assignment, which holds a token."""
+
+    id: str
+    state: str
+    room: str = ""
+    agent_name: str = ""
+    identity: str = ""
+    worker_id: str = ""
+    offered_at: float | None = None
+    accepted_at: float | None = None
+    assigned_at: float | None = None
+    running_at: float | None = None
+    resuming_at: float | None = None
+    ended_at: float | None = None
+    child: str = ""
+    pid: int | None = None
+    resumes: int = 0
+    ending: str = ""
+    reason: str = ""
+
+
+class JobPage(Struct, frozen=True, kw_only=True):
+    """Some jobs, newest first."""
+
+    jobs: tuple[JobEntry, ...]
+    before: str = ""
+    """Ask with this for the older ones; empty when there are none."""
+
+
+class EventEntry(Struct, frozen=True, kw_only=True):
+    """Something that happened to a job."""
+
+    time: float
+    kind: str
+    text: str = ""
+    child: str = ""
+    fields: Mapping[str, Any] = {}
+
+
+class PostMortemEntry(Struct, frozen=True, kw_only=True):
+    """Why a child of a job ended that should not have."""
+
+    time: float
+    child: str
+    text: str
+    pid: int | None = None
+    fields: Mapping[str, Any] = {}
+
+
+class JobDetails(Struct, frozen=True, kw_only=True):
+    """One job and what happened to it, in the order that it did."""
+
+    job: JobEntry
+    events: tuple[EventEntry, ...] = ()
+    post_mortems: tuple[PostMortemEntry, ...] = ()
+    truncated: bool = False
+    """Whether the oldest events or post-mortems were left out."""
+
+
+class DrainRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of POST drain."""
+
+    reason: str = ""
+
+
+class StopRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of POST jobs/{id}/stop."""
+
+    reason: str = ""
+
+
+class ReloadRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of POST reload: an empty object."""
+
+
+class Accepted(Struct, frozen=True, kw_only=True):
+    """The answer to a request that was taken and is being carried out."""
+
+    accepted: Literal["drain", "reload", "stop"]
+
+
+class ErrorText(Struct, frozen=True, kw_only=True):
+    """Why a request was not carried out."""
+
+    code: str
+    """A stable word, for programs."""
+    message: str
+
+
+class ErrorBody(Struct, frozen=True, kw_only=True):
+    """The answer to a request that was not carried out."""
+
+    error: ErrorText
