@@ -107,3 +107,29 @@ def test_importing_the_package_loads_neither_click_nor_rich() -> None:
     code = "import sys, agentd.cli; sys.exit(any(m in sys.modules for m in ('click', 'rich')))"
 
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=10).returncode == 0
+
+
+@pytest.mark.parametrize("command", ["status", "jobs", "drain", "reload"])
+def test_help_of_what_asks_a_daemon_teaches(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Examples, exit codes, and the flag that says where the daemon is."""
+    assert main([command, "--help"]) == ExitCode.OK
+
+    text = capsys.readouterr().out
+    assert all(words in text for words in ("Examples:", "Exit codes", "--runtime-dir"))
+
+
+@pytest.mark.parametrize("module", ["agentd.cli.main", "agentd.cli.start"])
+def test_help_and_start_do_not_pay_for_other_commands(module: str) -> None:
+    """`start` becomes the daemon, which lives long and needs no table in its memory."""
+    code = (
+        f"import sys, {module}; "
+        "print(*(sys.modules.keys() & {'rich', 'aiohttp', 'agentd.management.client', 'sqlite3'}))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=20
+    )
+
+    assert done.stdout.split() == []

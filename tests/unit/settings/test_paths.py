@@ -10,6 +10,7 @@ import pytest
 from agentd.errors import DirectoryUnusable
 from agentd.settings.layers import flags_layer, resolve
 from agentd.settings.paths import (
+    MAX_SOCKET_PATH,
     Directories,
     Directory,
     Me,
@@ -143,6 +144,15 @@ def test_a_path_too_long_for_a_socket_is_refused(tmp_path: Path) -> None:
         prepare_directories(plain(tmp_path / "state", deep))
 
     assert not deep.exists()
+
+
+def test_the_longest_of_our_sockets_counts(tmp_path: Path) -> None:
+    """`control.sock` is longer than `agentd.sock`."""
+    room = MAX_SOCKET_PATH - len(f"{tmp_path}/") - len("/agentd.sock") - 1
+    fits_one = tmp_path / ("x" * room)
+
+    with pytest.raises(DirectoryUnusable, match="with 'control.sock'"):
+        prepare_directories(plain(tmp_path / "state", fits_one))
 
 
 def test_a_shared_folder_that_others_can_open_is_not_trusted(tmp_path: Path) -> None:
