@@ -37,7 +37,11 @@ def status_lines(status: StatusView) -> Iterator[tuple[str, str]]:
     yield "template", _template(status)
     yield "journal", _journal(status)
     for job in status.jobs:
-        yield "job", safe_line(f"{job.id}  {job.state}, {duration(job.age)} old, room {job.room}")
+        resumes = f", {plural(job.resumes, 'resume')}" if job.resumes else ""
+        yield (
+            "job",
+            safe_line(f"{job.id}  {job.state}, {duration(job.age)} old{resumes}, room {job.room}"),
+        )
     for reason, count in sorted(status.refusals.items(), key=lambda item: -item[1]):
         yield "refused", safe_line(f"{plural(count, 'offer')}: {reason}")
 

@@ -26,6 +26,7 @@ class CurrentJob(Struct, frozen=True, kw_only=True):
     state: str
     age: float
     """Seconds since it was offered."""
+    resumes: int = 0
 
 
 class DrainView(Struct, frozen=True, kw_only=True):

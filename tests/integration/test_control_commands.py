@@ -79,7 +79,7 @@ async def test_the_status_is_told_in_words(controls: ScriptedControls, capsys: P
         "1 of 4 busy, 2 warm, 1 starting",
         "generation 3",
         "on disk",
-        "AJ_1  running, 12.0 s old, room lobby",
+        "AJ_1  running, 12.0 s old, 1 resume, room lobby",
         "2 offers: all 4 slots are taken",
     ):
         assert words in text

@@ -41,7 +41,7 @@ STATUS = StatusView(
         last_error="",
     ),
     template=TemplateView(alive=True, pid=7, generation=3, last_error=""),
-    jobs=(CurrentJob(id="AJ_1", room="lobby", state="running", age=12.0),),
+    jobs=(CurrentJob(id="AJ_1", room="lobby", state="running", age=12.0, resumes=1),),
     journal=JournalView(kept="disk", problem="", waiting=0),
     refusals={"all 4 slots are taken": 2},
 )
