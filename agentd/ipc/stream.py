@@ -7,6 +7,7 @@ send. Round trip and memory are measured in benchmarks/.
 
 from __future__ import annotations
 
+import array
 import asyncio
 import os
 import socket
@@ -27,6 +28,7 @@ MAX_PENDING = 256
 """Frames that may wait for `receive` before the socket is left unread."""
 MAX_FDS = 4
 """File descriptors that may wait for `take_fds`; further ones are closed."""
+FD_BYTES = array.array("i").itemsize
 
 
 class FrameStream(Generic[FrameT]):
@@ -113,8 +115,13 @@ class FrameStream(Generic[FrameT]):
         return True
 
     def _read_with_fds(self) -> bytes:
-        flags = socket.MSG_CMSG_CLOEXEC
-        data, fds, _flags, _address = socket.recv_fds(self._sock, READ_BYTES, MAX_FDS, flags)
+        # Not socket.recv_fds: it does not pass its flags on (seen in CPython 3.11).
+        size = socket.CMSG_SPACE(MAX_FDS * FD_BYTES)
+        data, ancillary, _, _ = self._sock.recvmsg(READ_BYTES, size, socket.MSG_CMSG_CLOEXEC)
+        fds = array.array("i")
+        for level, kind, payload in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                fds.frombytes(payload[: len(payload) // FD_BYTES * FD_BYTES])
         room = MAX_FDS - len(self._fds)
         self._fds += fds[:room]
         for fd in fds[room:]:

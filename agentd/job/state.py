@@ -137,8 +137,8 @@ class SnapshotWriter:
         if self._closed:
             return
         encoded, problems = encode_values(self._values.copy())
-        self._tell_of(problems)
         if problems:
+            self._tell_of(problems)
             return
         data = msgpack.encode(JobSnapshot(state=encoded))
         if len(data) > MAX_SNAPSHOT_BYTES:
@@ -167,7 +167,7 @@ class SnapshotWriter:
     def _tell_too_large(self, size: int) -> None:
         if None in self._told:
             return
-        self._told[None] = "too large"
+        self._told = {None: "too large"}
         logger.error(
             "ctx.state is too large for a snapshot: the one before stays until it is smaller",
             extra=self._fields("snapshot_too_large") | {"size": size, "limit": MAX_SNAPSHOT_BYTES},
