@@ -31,15 +31,14 @@ class Output:
     async def until(self, text: str) -> str:
         """All that was written, up to and with this text."""
         loop = asyncio.get_running_loop()
-        more = asyncio.Event()
-        loop.add_reader(self._reading, more.set)
-        try:
-            while text not in self._text:
+        while text not in self._text:
+            more = asyncio.Event()
+            loop.add_reader(self._reading, more.set)
+            try:
                 await within(now() + DEADLINE, more.wait())
-                more.clear()
-                self._text += os.read(self._reading, 1 << 16).decode()
-        finally:
-            loop.remove_reader(self._reading)
+            finally:
+                loop.remove_reader(self._reading)
+            self._text += os.read(self._reading, 1 << 16).decode()
         said, _, self._text = self._text.partition(text)
         return said + text
 
