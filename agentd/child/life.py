@@ -198,7 +198,7 @@ class _Life:
     def _start_job(self, assignment: JobAssignment, resume: Resume | None) -> None:
         if self._report is not None:
             raise ProtocolError("a second StartJob frame")
-        self._report = JobReport(assignment.job_id, self._line)
+        self._report = JobReport(assignment, self._line, resume)
         self._tasks.start(self._run_job(assignment, resume, self._report), name="job")
 
     async def _run_job(

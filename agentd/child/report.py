@@ -14,8 +14,8 @@ from agentd.protocol.frames import (
     JobStarted,
     Snapshot,
 )
-from agentd.protocol.ids import ChildId, JobId
-from agentd.protocol.job import JobOutcome
+from agentd.protocol.ids import ChildId
+from agentd.protocol.job import JobAssignment, JobOutcome, Resume
 
 from .supervisor_line import SupervisorLine
 
@@ -23,10 +23,14 @@ from .supervisor_line import SupervisorLine
 class JobReport:
     """Hears the job and passes on what it hears. `noted` is set by the supervisor's word."""
 
-    def __init__(self, job_id: JobId, line: SupervisorLine) -> None:
+    def __init__(
+        self, assignment: JobAssignment, line: SupervisorLine, resume: Resume | None = None
+    ) -> None:
         self.noted = asyncio.Event()
         """That the supervisor knows the outcome."""
-        self._job_id = job_id
+        self._assignment = assignment
+        self._job_id = assignment.job_id
+        self._resumes = resume.resumes if resume is not None else 0
         self._line = line
         self._started = False
         self._snapshot: Snapshot | None = None
@@ -70,6 +74,8 @@ class JobReport:
             pid=pid,
             job_id=self._job_id,
             started=self._started,
+            resumes=self._resumes,
+            assignment=self._assignment,
         )
 
     def say_again(self, hello: Hello) -> None:

@@ -20,6 +20,7 @@ from tests.support.lonely_child import (
     state,
 )
 from tests.support.scripted_supervisor import Output, ScriptedSupervisor, Visit
+from tests.support.supervised import assignment
 
 DONE = JobOutcome(outcome="completed", reason="done")
 
@@ -66,6 +67,7 @@ async def test_the_job_goes_on_and_the_next_supervisor_adopts_it(
         pid=child.process.pid,
         job_id="AJ_1",
         started=True,
+        assignment=assignment(),
     )
     assert (before, after) == ({"turn": 0}, {"turn": 1})
     assert closing.outcome == ended.outcome == DONE

@@ -30,9 +30,10 @@ from agentd.protocol.frames import (
     Pong,
     Snapshot,
 )
-from agentd.protocol.ids import ChildId, JobId
-from agentd.protocol.job import JobOutcome
+from agentd.protocol.ids import ChildId
+from agentd.protocol.job import JobOutcome, Resume
 from tests.support.scripted_supervisor import ScriptedSupervisor, Visit
+from tests.support.supervised import assignment
 
 FIRST_HELLO = Hello(version=PROTOCOL_VERSION, child_id=ChildId("c1"), pid=os.getpid())
 JOB_HELLO = Hello(
@@ -256,7 +257,7 @@ async def test_log_records_go_on_with_the_new_supervisor(line: SupervisorLine, p
 @pytest.fixture
 def report(line: SupervisorLine) -> JobReport:
     """Of a job on that line."""
-    return JobReport(JobId("AJ_1"), line)
+    return JobReport(assignment(), line, Resume(resumes=2))
 
 
 async def repeated(report: JobReport, line: SupervisorLine, path: Path) -> list[object]:
@@ -328,3 +329,11 @@ async def test_a_start_between_hello_and_adoption_is_told(
 
         assert await visit.next(JobStarted) == JobStarted(job_id="AJ_1")
     assert (before.started, report.hello(ChildId("c1"), 1).started) == (False, True)
+
+
+async def test_the_hello_says_all_that_a_daemon_without_a_journal_needs(report: JobReport) -> None:
+    """Which job it is, and how often it was resumed."""
+    hello = report.hello(ChildId("c1"), 7)
+
+    assert (hello.child_id, hello.pid, hello.job_id) == ("c1", 7, "AJ_1")
+    assert (hello.resumes, hello.assignment) == (2, assignment())
