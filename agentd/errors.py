@@ -60,6 +60,10 @@ class NotInJob(JobError, RuntimeError):
     """There is no job here: this only works inside an entrypoint."""
 
 
+class StateError(JobError, ValueError):
+    """A value that a job has kept can't be used."""
+
+
 class AssignmentTimeout(JobError, TimeoutError):
     """LiveKit accepted our answer but assigned no job in time."""
 

@@ -10,6 +10,7 @@ import sys
 
 import uvloop
 
+from .stacks import answer_stacks_signal
 from .stdio import take_over_stdio
 
 
@@ -18,6 +19,7 @@ def settle_process() -> None:
     ignore_terminal_signals()
     take_over_stdio()
     faulthandler.enable(file=sys.stderr.fileno())
+    answer_stacks_signal()
     _reseed_numpy()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import socket
 from collections.abc import Callable
 from typing import assert_never
 
@@ -16,7 +15,6 @@ from agentd.aio.timing import monotonic, now, within
 from agentd.app.server import AgentServer
 from agentd.app.usererror import one_line, user_traceback
 from agentd.errors import AppImportFailed, ChannelError, ProtocolError
-from agentd.ipc.stream import FrameStream
 from agentd.job.hooks import answer_offer, run_prewarm
 from agentd.job.logfields import current_fields
 from agentd.job.process import JobProcess
@@ -31,9 +29,6 @@ from agentd.protocol.frames import (
     Hello,
     InitFailed,
     Initialize,
-    JobClosing,
-    JobEnded,
-    JobStarted,
     Offer,
     Ping,
     Pong,
@@ -44,21 +39,22 @@ from agentd.protocol.frames import (
     Withdraw,
 )
 from agentd.protocol.ids import ChildId
-from agentd.protocol.job import JobAssignment, JobOffer, JobOutcome
+from agentd.protocol.job import JobAssignment, JobOffer, Resume
 from agentd.settings.load import export_livekit_env
 
 from .bootstrap import new_loop, settle_process
 from .logs import FrameLogHandler, install
+from .report import JobReport
+from .supervisor_line import INITIALIZE_TIMEOUT, SupervisorLine
 
 logger = logging.getLogger("agentd.child")
 
-INITIALIZE_TIMEOUT = 10.0
-"""Seconds to wait for the supervisor's answer to `Hello`."""
-
 FLUSH_TIMEOUT = 2.0
+"""Seconds for the last words, such as log records, on the way out."""
+
+SUPERVISOR_GONE = "the supervisor is gone"
 
 LoadApp = Callable[[], AgentServer]
-ToChildStream = FrameStream[ToChild]
 
 
 class ChildPlan(Struct, frozen=True, kw_only=True):
@@ -78,38 +74,31 @@ def run_child(plan: ChildPlan, load: LoadApp) -> int:
 
 
 async def _live(plan: ChildPlan, load: LoadApp) -> int:
-    stream = _connect(plan)
+    process = JobProcess()
+    hello = Hello(version=PROTOCOL_VERSION, child_id=plan.child_id, pid=process.pid)
+    line = SupervisorLine(plan.socket, hello)
     try:
-        first = await within(now() + INITIALIZE_TIMEOUT, stream.receive())
+        first = await within(now() + INITIALIZE_TIMEOUT, line.receive())
         if not isinstance(first, Initialize):
             raise ProtocolError(f"the supervisor began with a {type(first).__name__} frame")
-        install(FrameLogHandler(stream.offer, current_fields), first.config.log_level)
+        install(FrameLogHandler(line.offer, current_fields), first.config.log_level)
         export_livekit_env(first.config)
         process = JobProcess(http_proxy=first.config.http_proxy or None)
-        app = _prewarm(plan, load, process, stream)
+        app = _prewarm(plan, load, process, line)
         if app is None:
             return 1
         async with TaskOwner("child") as tasks:
-            await _Life(app, process, first.config, stream, tasks).run()
+            await _Life(plan.child_id, app, process, first.config, line, tasks).run()
     except ChannelError:
         return 0  # the supervisor is gone, or does not know this child: there is nothing to do
     finally:
-        await stream.flush(FLUSH_TIMEOUT)
-        stream.close()
+        await line.flush(FLUSH_TIMEOUT)
+        line.close()
     return 0
 
 
-def _connect(plan: ChildPlan) -> ToChildStream:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-    sock.connect(plan.socket)
-    stream: ToChildStream = FrameStream(sock, ToChild)
-    process = JobProcess()
-    stream.send_nowait(Hello(version=PROTOCOL_VERSION, child_id=plan.child_id, pid=process.pid))
-    return stream
-
-
 def _prewarm(
-    plan: ChildPlan, load: LoadApp, process: JobProcess, stream: ToChildStream
+    plan: ChildPlan, load: LoadApp, process: JobProcess, line: SupervisorLine
 ) -> AgentServer | None:
     """Load and prewarm the app; None when that failed and the supervisor has been told why."""
     started_at = monotonic()
@@ -117,14 +106,14 @@ def _prewarm(
         app = load()
         run_prewarm(app, process)
     except AppImportFailed as error:
-        stream.send_nowait(InitFailed(error=str(error), traceback=error.traceback))
+        line.send(InitFailed(error=str(error), traceback=error.traceback))
         return None
     # The border to user code: prewarm may raise anything, and the supervisor is told what.
     except (Exception, SystemExit) as error:  # noqa: BLE001
         trace = user_traceback(error, verbose=plan.verbose)
-        stream.send_nowait(InitFailed(error=one_line(error), traceback=trace))
+        line.send(InitFailed(error=one_line(error), traceback=trace))
         return None
-    stream.send_nowait(Ready(prewarm_seconds=monotonic() - started_at))
+    line.send(Ready(prewarm_seconds=monotonic() - started_at))
     return app
 
 
@@ -133,22 +122,26 @@ class _Life:
 
     def __init__(
         self,
+        child_id: ChildId,
         app: AgentServer,
         process: JobProcess,
         config: ChildConfig,
-        stream: ToChildStream,
+        line: SupervisorLine,
         tasks: TaskOwner,
     ) -> None:
+        self._id = child_id
         self._app = app
         self._process = process
         self._config = config
-        self._stream = stream
+        self._line = line
         self._tasks = tasks
         self._over = asyncio.Event()
-        self._closing_noted = asyncio.Event()
         self._shutdown = ShutdownRequest()
         self._question: asyncio.Task[None] | None = None
-        self._job: asyncio.Task[None] | None = None
+        self._report: JobReport | None = None
+        """Of the job; None until there is one."""
+        self._listening = True
+        """Whether a supervisor is heard, or may yet be."""
 
     async def run(self) -> None:
         """Until the job is over, or the supervisor wants no more of this child."""
@@ -161,29 +154,36 @@ class _Life:
     async def _listen(self) -> None:
         try:
             while True:
-                self._handle(await self._stream.receive())
-        except ChannelError:
-            await self._supervisor_lost()
+                try:
+                    self._handle(await self._line.receive())
+                except ChannelError as error:
+                    if not await self._come_back(error):
+                        break
         except ProtocolError as error:
             logger.error(
                 "bad frame from the supervisor; this child ends",
                 extra={"action": "bad_frame", "reason": str(error)},
             )
             self._end(f"bad frame from the supervisor: {error}")
+        self._listening = False
+        self._end(SUPERVISOR_GONE)
+        if self._report is not None and self._report.has_ended:
+            self._over.set()
 
     def _handle(self, frame: ToChild) -> None:
         match frame:
             case Ping(seq=seq):
-                self._stream.send_nowait(Pong(seq=seq))
+                self._line.send(Pong(seq=seq))
             case Offer(offer=offer):
                 self._question = self._tasks.start(self._answer(offer), name="offer")
             case Withdraw():
                 if self._question is not None:
                     self._question.cancel()
-            case StartJob(assignment=assignment):
-                self._job = self._tasks.start(self._run_job(assignment), name="job")
+            case StartJob(assignment=assignment, resume=resume):
+                self._start_job(assignment, resume)
             case ClosingNoted():
-                self._closing_noted.set()
+                if self._report is not None:
+                    self._report.noted.set()
             case Shutdown(reason=reason):
                 self._end(reason)
             case Initialize() | Adopted():
@@ -193,9 +193,17 @@ class _Life:
 
     async def _answer(self, offer: JobOffer) -> None:
         answer = await answer_offer(self._app, offer, self._process)
-        self._stream.send_nowait(Answer(job_id=offer.job_id, answer=answer))
+        self._line.send(Answer(job_id=offer.job_id, answer=answer))
 
-    async def _run_job(self, assignment: JobAssignment) -> None:
+    def _start_job(self, assignment: JobAssignment, resume: Resume | None) -> None:
+        if self._report is not None:
+            raise ProtocolError("a second StartJob frame")
+        self._report = JobReport(assignment, self._line, resume)
+        self._tasks.start(self._run_job(assignment, resume, self._report), name="job")
+
+    async def _run_job(
+        self, assignment: JobAssignment, resume: Resume | None, report: JobReport
+    ) -> None:
         try:
             outcome = await run_job(
                 self._app,
@@ -203,36 +211,51 @@ class _Life:
                 self._process,
                 self._config,
                 shutdown=self._shutdown,
-                on_started=lambda: self._tell_started(assignment),
-                on_closing=lambda outcome: self._tell_closing(assignment, outcome),
+                listener=report,
+                resume=resume,
             )
-            self._stream.send_nowait(JobEnded(job_id=assignment.job_id, outcome=outcome))
-        except ChannelError:
-            return  # the job has ended in order, there is just nobody left to tell
-        finally:
+        except BaseException:
+            self._over.set()  # a fault of ours: the supervisor sees a job without an end
+            raise
+        report.ended(outcome)
+        await self._see_off_the_end()
+
+    async def _see_off_the_end(self) -> None:
+        """The child may go when the end of its job is told, or nobody is left to be told."""
+        told = await self._line.flush(self._config.reconnect_grace)
+        # A connection that broke meanwhile is `_listen`'s matter: it finds who can be told.
+        if told or self._line.connected or not self._listening:
             self._over.set()
 
-    def _tell_started(self, assignment: JobAssignment) -> None:
-        try:
-            self._stream.send_nowait(JobStarted(job_id=assignment.job_id))
-        except ChannelError:
-            return  # the listening task sees the same and decides what that means
-
-    async def _tell_closing(self, assignment: JobAssignment, outcome: JobOutcome) -> None:
-        try:
-            self._stream.send_nowait(JobClosing(job_id=assignment.job_id, outcome=outcome))
-        except ChannelError:
-            return  # with nobody to tell there is nothing to wait for
-        await self._closing_noted.wait()
-
     def _end(self, reason: str) -> None:
-        if self._job is None:
+        if self._report is None:
             self._over.set()
         else:
             self._shutdown.request(reason)
 
-    async def _supervisor_lost(self) -> None:
-        """Without a job there is nothing to stay for; a call goes on for a while."""
-        if self._job is not None and not self._job.done():
-            await asyncio.wait({self._job}, timeout=self._config.reconnect_grace)
-        self._end("the supervisor is gone")
+    async def _come_back(self, lost: ChannelError) -> bool:
+        """A call goes on without its supervisor for a while, and another one is looked for.
+
+        Without a job there is nothing to stay for.
+        """
+        report = self._report
+        if report is None:
+            return False
+        grace = self._config.reconnect_grace
+        logger.warning(
+            "the supervisor is lost; the job goes on and another supervisor is looked for",
+            extra={"action": "supervisor_lost", "reason": str(lost), "grace": grace},
+        )
+        hello = await self._line.connect_again(
+            lambda: report.hello(self._id, self._process.pid), now() + grace
+        )
+        if hello is None:
+            logger.error(
+                "no supervisor has come in time; the job is shut down",
+                extra={"action": "supervisor_gone", "grace": grace},
+            )
+            return False
+        report.say_again(hello)
+        if report.has_ended:
+            await self._see_off_the_end()
+        return True

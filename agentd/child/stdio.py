@@ -57,6 +57,33 @@ def take_over_stdio() -> None:
     sys.stderr = _text_stream(2)
 
 
+def redirect_output(fd: int) -> None:
+    """Make this descriptor the standard output and error, and close it.
+
+    The streams that were taken over go on with it, since they know 1 and 2 by number.
+    """
+    os.dup2(fd, 1)
+    os.dup2(fd, 2)
+    os.close(fd)
+
+
+def drop_output_without_reader() -> None:
+    """Write to nowhere if nobody can read standard output and error any more.
+
+    Python ignores SIGPIPE and our own streams bear a failed write, but native code may not,
+    and a program that the user's code starts would be ended by the signal.
+    """
+    if any(_reader_is_gone(fd) for fd in (1, 2)):
+        redirect_output(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC))
+
+
+def _reader_is_gone(fd: int) -> bool:
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    ready = poll.poll(0)
+    return bool(ready) and bool(ready[0][1] & select.POLLERR)
+
+
 def _text_stream(fd: int) -> io.TextIOWrapper:
     # Nothing is held back, not even half a line: it may be the last word before a crash.
     return io.TextIOWrapper(

@@ -7,7 +7,9 @@ send. Round trip and memory are measured in benchmarks/.
 
 from __future__ import annotations
 
+import array
 import asyncio
+import os
 import socket
 from collections import deque
 from collections.abc import Sequence
@@ -24,18 +26,24 @@ FrameT = TypeVar("FrameT")
 READ_BYTES = 64 * 1024
 MAX_PENDING = 256
 """Frames that may wait for `receive` before the socket is left unread."""
+MAX_FDS = 4
+"""File descriptors that may wait for `take_fds`; further ones are closed."""
+FD_BYTES = array.array("i").itemsize
 
 
 class FrameStream(Generic[FrameT]):
     """One side of a connection. Has one reader; anybody may send.
 
     Must be made on a running loop, which then owns it. `close` may be repeated; the
-    socket is closed with the stream.
+    socket is closed with the stream. With `receive_fds`, file descriptors that come along
+    wait for `take_fds`; otherwise the kernel drops them.
     """
 
-    def __init__(self, sock: socket.socket, incoming: Any) -> None:
+    def __init__(self, sock: socket.socket, incoming: Any, *, receive_fds: bool = False) -> None:
         sock.setblocking(False)
         self._sock = sock
+        self._receiving_fds = receive_fds
+        self._fds: list[int] = []
         self._loop = asyncio.get_running_loop()
         self._outbox = Outbox(sock)
         self._decoder: FrameDecoder[FrameT] = FrameDecoder(incoming)
@@ -66,6 +74,15 @@ class FrameStream(Generic[FrameT]):
                 self._waiter = None
         return self._inbox.popleft()
 
+    def take_fds(self) -> list[int]:
+        """The file descriptors that have come so far; the caller closes them.
+
+        Once: what comes later is dropped, so that reading costs no more than without.
+        """
+        self._receiving_fds = False
+        fds, self._fds = self._fds, []
+        return fds
+
     def end_of_process(self) -> None:
         """The process on the other side is dead: read what it left, then call it broken.
 
@@ -81,7 +98,7 @@ class FrameStream(Generic[FrameT]):
 
     def _read_once(self) -> bool:
         try:
-            data = self._sock.recv(READ_BYTES)
+            data = self._read_with_fds() if self._receiving_fds else self._sock.recv(READ_BYTES)
         except BlockingIOError:
             return False
         except OSError as error:
@@ -96,6 +113,20 @@ class FrameStream(Generic[FrameT]):
             self._end(error)
         self._wake()
         return True
+
+    def _read_with_fds(self) -> bytes:
+        # Not socket.recv_fds: it does not pass its flags on (seen in CPython 3.11).
+        size = socket.CMSG_SPACE(MAX_FDS * FD_BYTES)
+        data, ancillary, _, _ = self._sock.recvmsg(READ_BYTES, size, socket.MSG_CMSG_CLOEXEC)
+        fds = array.array("i")
+        for level, kind, payload in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                fds.frombytes(payload[: len(payload) // FD_BYTES * FD_BYTES])
+        room = MAX_FDS - len(self._fds)
+        self._fds += fds[:room]
+        for fd in fds[room:]:
+            os.close(fd)
+        return data
 
     def _resume_reading(self) -> None:
         if not self._reading and self._ended is None:
@@ -175,6 +206,11 @@ class FrameStream(Generic[FrameT]):
 
     # -- ending ------------------------------------------------------------------
 
+    @property
+    def is_open(self) -> bool:
+        """Whether frames can still be sent, as far as is known."""
+        return self._ended is None
+
     def close(self) -> None:
         """Close the connection; `receive` raises ChannelClosed after what has arrived."""
         self._end(ChannelClosed())
@@ -195,4 +231,7 @@ class FrameStream(Generic[FrameT]):
         self._pause_reading()
         self._stop_writing()
         self._sock.close()
+        for fd in self._fds:
+            os.close(fd)
+        self._fds.clear()
         self._wake()

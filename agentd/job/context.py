@@ -28,6 +28,7 @@ from agentd.room.participants import (
 from .ending import SessionCloser, ShutdownCallback
 from .parts import JobParts
 from .process import JobProcess
+from .state import JobState
 
 logger = logging.getLogger("agentd.job")
 
@@ -98,6 +99,23 @@ class JobContext:
     @log_context_fields.setter
     def log_context_fields(self, fields: dict[str, Any]) -> None:
         self._log_fields = fields
+
+    # -- what it has kept ----------------------------------------------------------
+
+    @property
+    def resumed(self) -> bool:
+        """Whether another process had begun this job and died: go on, don't begin."""
+        return self._parts.resumes > 0
+
+    @property
+    def resumes(self) -> int:
+        """How often the job has gone on in another process."""
+        return self._parts.resumes
+
+    @property
+    def state(self) -> JobState:
+        """A small mapping that is there again when the job goes on in another process."""
+        return self._parts.state
 
     # -- the room ----------------------------------------------------------------
 

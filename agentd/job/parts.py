@@ -11,13 +11,15 @@ from livekit.protocol import agent
 
 from agentd.aio.tasks import TaskOwner
 from agentd.protocol.frames import ChildConfig
-from agentd.protocol.job import JobAssignment
+from agentd.protocol.job import JobAssignment, Resume
 from agentd.room.fake import FakeRoom
 
 from .ending import AtEnd
+from .listener import JobListener
 from .process import JobProcess
 from .servercalls import ServerCalls
 from .shutdown import ShutdownRequest
+from .state import JobState, SnapshotWriter, restore_values
 
 
 class SessionDirectory:
@@ -49,6 +51,9 @@ class JobParts:
     room: rtc.Room
     calls: ServerCalls
     shutdown: ShutdownRequest
+    resumes: int
+    state: JobState
+    snapshots: SnapshotWriter
     at_end: AtEnd = field(default_factory=AtEnd)
     directory: SessionDirectory = field(default_factory=SessionDirectory)
     participant_tasks: TaskOwner = field(default_factory=lambda: TaskOwner("participants"))
@@ -59,8 +64,12 @@ def make_parts(
     process: JobProcess,
     config: ChildConfig,
     shutdown: ShutdownRequest,
+    listener: JobListener,
+    resume: Resume | None = None,
 ) -> JobParts:
     """The pieces of a job that was assigned. Needs a running loop; connects nothing."""
+    values = restore_values(assignment.job_id, resume)
+    snapshots = SnapshotWriter(assignment.job_id, values, listener.snapshot)
     return JobParts(
         process=process,
         assignment=assignment,
@@ -68,6 +77,9 @@ def make_parts(
         room=_room(assignment),
         calls=ServerCalls(config, room=assignment.room, fake=assignment.fake),
         shutdown=shutdown,
+        resumes=resume.resumes if resume is not None else 0,
+        state=JobState(values, snapshots),
+        snapshots=snapshots,
     )
 
 

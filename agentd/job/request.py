@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from livekit.protocol import agent, models
+from msgspec import structs
 
 from agentd.errors import JobError
 from agentd.protocol.job import JobAnswer
@@ -57,17 +58,25 @@ class JobRequest:
         identity: str = "",
         metadata: str = "",
         attributes: dict[str, str] | None = None,
+        max_resumes: int | None = None,
+        resume_period: float | None = None,
     ) -> None:
         """Take the job; the agent joins under this identity, by default `agent-<job id>`.
 
+        Should the job's process die, the job goes on in another one: `max_resumes` times at
+        most within `resume_period` seconds, after that it has failed. 0 is for a job that
+        can't go on from the middle; None is what the daemon's settings say.
+
         Returns as soon as the answer is on its way: whether LiveKit then assigns the job
-        is not waited for. Raises JobError if the request was answered before.
+        is not waited for. Raises JobError if the request was answered before, ValueError
+        for a number below 0.
         """
-        self._answer(
-            accepting(
-                self._job, name=name, identity=identity, metadata=metadata, attributes=attributes
-            )
+        if (max_resumes or 0) < 0 or (resume_period or 0) < 0:
+            raise ValueError("max_resumes and resume_period can't be below 0")
+        answer = accepting(
+            self._job, name=name, identity=identity, metadata=metadata, attributes=attributes
         )
+        self._answer(structs.replace(answer, max_resumes=max_resumes, resume_period=resume_period))
 
     async def reject(self, *, terminate: bool = True) -> None:
         """Decline the job; with `terminate`, LiveKit offers it to no other worker either.

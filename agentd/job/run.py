@@ -13,10 +13,11 @@ from agentd.app.server import AgentServer
 from agentd.app.usererror import error_fields, one_line
 from agentd.errors import NoEntrypoint
 from agentd.protocol.frames import ChildConfig
-from agentd.protocol.job import JobAssignment, JobOutcome
+from agentd.protocol.job import JobAssignment, JobOutcome, Resume
 
 from .context import JobContext, current_job
 from .ending import CANCEL_GRACE, Steps, finish, with_reason
+from .listener import JobListener
 from .logfields import fields_from
 from .parts import JobParts, make_parts
 from .process import JobProcess
@@ -33,12 +34,11 @@ returned without, before the job ends: otherwise nothing would ever end it."""
 REPORT_TIMEOUT = 1.0
 """Seconds that leaving the room waits for the supervisor to have heard the outcome."""
 
+MAX_ERROR = 4096
+"""Characters of an error that are reported; the log has it whole."""
+
 CRASHED = "job crashed"
 NEVER_CONNECTED = "the entrypoint returned without connecting to the room"
-
-
-async def _say_nothing(_outcome: JobOutcome) -> None:
-    return
 
 
 async def run_job(
@@ -48,25 +48,25 @@ async def run_job(
     config: ChildConfig,
     *,
     shutdown: ShutdownRequest,
-    on_started: Callable[[], None],
-    on_closing: Callable[[JobOutcome], Awaitable[None]] = _say_nothing,
+    listener: JobListener,
+    resume: Resume | None = None,
 ) -> JobOutcome:
     """Run a job until it has ended and cleaned up; says how it went, whatever the app raises.
 
-    `on_started` is called just before the entrypoint, `on_closing` with the outcome just
-    before the agent leaves the room; leaving waits for it a second at most. The job ends
-    on `shutdown`, which the context asks for too. Code that does not heed being cancelled
-    may still run when this returns: the process has to exit without waiting for it. Raises
-    NoEntrypoint.
+    The listener hears of the start just before the entrypoint is called, and of the outcome
+    just before the agent leaves the room; leaving waits for it a second at most. The job
+    ends on `shutdown`, which the context asks for too. `resume` is given where another
+    process has begun the job. Code that does not heed being cancelled may still run when
+    this returns: the process has to exit without waiting for it. Raises NoEntrypoint.
     """
     if app.entrypoint_fnc is None:
         raise NoEntrypoint
-    parts = make_parts(assignment, process, config, shutdown)
+    parts = make_parts(assignment, process, config, shutdown, listener, resume)
     context = JobContext(parts)
     with current_job(context), fields_from(lambda: context.log_context_fields):
         run = _JobRun(parts, context)
         try:
-            on_started()
+            listener.started()
             entrypoint = run.start(app.entrypoint_fnc)
             await shutdown.wait()
             logger.info(
@@ -79,9 +79,10 @@ async def run_job(
             )
             await _finish_entrypoint(entrypoint, parts, budget=config.entrypoint_timeout)
             outcome = run.outcome()
-            await _end(app, context, parts, config, lambda: on_closing(outcome))
+            await _end(app, context, parts, config, lambda: listener.closing(outcome))
         finally:
             run.cancel()
+            parts.snapshots.close()
             _remove_directory(parts)
     return run.outcome()
 
@@ -137,7 +138,7 @@ class _JobRun:
             self._crashed(error)
 
     def _crashed(self, error: BaseException) -> None:
-        self._error = one_line(error)
+        self._error = one_line(error)[:MAX_ERROR]
         logger.error(
             "the entrypoint raised; the job ends as failed",
             extra={

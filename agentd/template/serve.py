@@ -15,6 +15,7 @@ from agentd.app.describe import describe
 from agentd.app.server import AgentServer
 from agentd.child.entrypoint import load_app
 from agentd.child.logs import FrameLogHandler, install
+from agentd.child.stdio import redirect_output
 from agentd.errors import (
     AppError,
     AppImportFailed,
@@ -25,7 +26,7 @@ from agentd.errors import (
 )
 from agentd.ipc.blocking import BlockingStream
 from agentd.job.logfields import current_fields
-from agentd.protocol.app import CONTROL_FD, BootArgs
+from agentd.protocol.app import CONTROL_FD, STACKS_SIGNAL, BootArgs
 from agentd.protocol.frames import (
     Fork,
     Forked,
@@ -121,9 +122,7 @@ def _fork(frame: Fork, fds: list[int], stream: TemplateStream) -> bool:
 def _become_child(fds: list[int], stream: TemplateStream) -> None:
     stream.close()
     for fd in fds:
-        os.dup2(fd, 1)
-        os.dup2(fd, 2)
-        os.close(fd)
+        redirect_output(fd)
 
 
 def failure_frame(error: AppError) -> TemplateFailed:
@@ -157,6 +156,10 @@ def _offer(stream: TemplateStream) -> Callable[[Frame], bool]:
 
 
 def _ignore_signals() -> None:
-    """The supervisor decides: it closes the connection when the template is to end."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    """The supervisor decides: it closes the connection when the template is to end.
+
+    Handlers, since "ignored" would be inherited by programs that the app starts. The one for
+    stacks holds in a forked child until that has its own.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, STACKS_SIGNAL):
         signal.signal(number, lambda _number, _frame: None)

@@ -14,6 +14,7 @@ from livekit.protocol import agent, models
 
 from agentd.app.server import AgentServer
 from agentd.job.context import JobContext
+from agentd.job.listener import Nobody
 from agentd.job.process import JobProcess
 from agentd.job.run import ShutdownRequest, run_job
 from agentd.protocol.frames import ChildConfig
@@ -82,7 +83,7 @@ class Stage:
                 JobProcess(),
                 config,
                 shutdown=ShutdownRequest(),
-                on_started=lambda: None,
+                listener=Nobody(),
             )
 
     def _assignment(self) -> JobAssignment:

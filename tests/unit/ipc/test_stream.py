@@ -18,7 +18,7 @@ from agentd.errors import (
     ProtocolError,
 )
 from agentd.ipc.outbox import MAX_CONTROL_BYTES, MAX_LOW_PRIORITY
-from agentd.ipc.stream import MAX_PENDING, FrameStream
+from agentd.ipc.stream import MAX_FDS, MAX_PENDING, FrameStream
 from agentd.protocol.codec import FrameDecoder, encode
 from agentd.protocol.frames import (
     Fork,
@@ -298,3 +298,89 @@ async def test_a_cancelled_receive_loses_no_frame(stream: Stream, ends: Ends) ->
     ends[1].sendall(encode(Pong(seq=1)))
 
     assert await next_frame(stream) == Pong(seq=1)
+
+
+@pytest.fixture
+async def child_side(ends: Ends) -> AsyncIterator[FrameStream[ToChild]]:
+    """A child's side that expects descriptors."""
+    made: FrameStream[ToChild] = FrameStream(ends[0], ToChild, receive_fds=True)
+    yield made
+    made.close()
+
+
+def send_with_fds(sock: socket.socket, count: int, seq: int = 1) -> list[int]:
+    """Send a frame with writing ends of pipes; returns the reading ends."""
+    pipes = [os.pipe() for _ in range(count)]
+    socket.send_fds(sock, [bytes(encode(Ping(seq=seq)))], [writing for _, writing in pipes])
+    for _, writing in pipes:
+        os.close(writing)
+    return [reading for reading, _ in pipes]
+
+
+def is_closed_everywhere(reading: int) -> bool:
+    """Whether no process has the writing end of a pipe."""
+    os.set_blocking(reading, False)
+    try:
+        return os.read(reading, 1) == b""
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(reading)
+
+
+async def test_descriptors_are_there_with_their_frame(
+    child_side: FrameStream[ToChild], ends: Ends
+) -> None:
+    """They work, belong to whoever took them, and no program that is started inherits them."""
+    (reading,) = send_with_fds(ends[1], 1)
+
+    frame = await asyncio.wait_for(child_side.receive(), DEADLINE)
+    (fd,) = child_side.take_fds()
+
+    os.write(fd, b"through")
+    assert (frame, os.read(reading, 100)) == (Ping(seq=1), b"through")
+    assert not os.get_inheritable(fd)
+    os.close(fd)
+    assert is_closed_everywhere(reading)
+
+
+async def test_descriptors_that_nobody_takes_are_closed_with_the_stream(
+    child_side: FrameStream[ToChild], ends: Ends
+) -> None:
+    """Nothing is left open."""
+    (reading,) = send_with_fds(ends[1], 1)
+    await asyncio.wait_for(child_side.receive(), DEADLINE)
+
+    child_side.close()
+
+    assert is_closed_everywhere(reading)
+
+
+async def test_descriptors_over_the_limit_are_closed(
+    child_side: FrameStream[ToChild], ends: Ends
+) -> None:
+    """Whoever sends many can't use up ours."""
+    first = send_with_fds(ends[1], MAX_FDS, seq=1)
+    await asyncio.wait_for(child_side.receive(), DEADLINE)
+    second = send_with_fds(ends[1], MAX_FDS, seq=2)
+    await asyncio.wait_for(child_side.receive(), DEADLINE)
+
+    assert [is_closed_everywhere(reading) for reading in second] == [True] * MAX_FDS
+    child_side.close()
+    assert [is_closed_everywhere(reading) for reading in first] == [True] * MAX_FDS
+
+
+@pytest.mark.parametrize("taken_before", [True, False], ids=["after taking", "never wanted"])
+async def test_descriptors_that_nobody_expects_are_dropped(
+    ends: Ends, *, taken_before: bool
+) -> None:
+    """The frame that they came with is as good as any."""
+    stream: FrameStream[ToChild] = FrameStream(ends[0], ToChild, receive_fds=taken_before)
+    stream.take_fds()
+    (reading,) = send_with_fds(ends[1], 1)
+
+    frame = await asyncio.wait_for(stream.receive(), DEADLINE)
+
+    assert (frame, stream.take_fds()) == (Ping(seq=1), [])
+    assert is_closed_everywhere(reading)
+    stream.close()

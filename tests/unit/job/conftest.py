@@ -11,11 +11,12 @@ import pytest
 from livekit.protocol import agent, models
 
 from agentd.app.server import AgentServer
+from agentd.job.listener import JobListener, Nobody
 from agentd.job.process import JobProcess
 from agentd.job.run import ShutdownRequest, run_job
 from agentd.protocol.frames import ChildConfig
 from agentd.protocol.ids import JobId
-from agentd.protocol.job import JobAnswer, JobAssignment, JobOffer, JobOutcome
+from agentd.protocol.job import JobAnswer, JobAssignment, JobOffer, JobOutcome, Resume
 
 Runner = Callable[..., Awaitable[JobOutcome]]
 
@@ -73,7 +74,8 @@ def run(assignment: JobAssignment, process: JobProcess) -> Runner:
         *,
         shutdown: ShutdownRequest | None = None,
         on_session_end: Callable[[Any], Any] | None = None,
-        on_started: Callable[[], None] = lambda: None,
+        listener: JobListener | None = None,
+        resume: Resume | None = None,
         fake: bool = True,
         **budgets: float,
     ) -> JobOutcome:
@@ -86,7 +88,8 @@ def run(assignment: JobAssignment, process: JobProcess) -> Runner:
                 process,
                 msgspec.structs.replace(SHORT, **budgets),
                 shutdown=shutdown or ShutdownRequest(),
-                on_started=on_started,
+                listener=listener or Nobody(),
+                resume=resume,
             )
 
     return run_to_the_end

@@ -8,10 +8,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agentd.aio.timing import now
+from agentd.app.server import AgentServer
 from agentd.job import ending
+from agentd.job import run as run_module
 from agentd.job.context import JobContext
+from agentd.job.listener import Nobody
+from agentd.job.run import run_job
+from agentd.job.shutdown import ShutdownRequest
+from agentd.protocol.frames import ChildConfig
+from agentd.protocol.job import JobOutcome
+from agentd.testing.virtual_time import run_virtual
 
 if TYPE_CHECKING:
+    from agentd.job.process import JobProcess
+    from agentd.protocol.job import JobAssignment
+
     from .conftest import Runner
 
 
@@ -246,3 +258,108 @@ async def test_failed_job_runs_its_callbacks_too(run: Runner) -> None:
     await run(entrypoint)
 
     assert reasons == ["job crashed"]
+
+
+PHASES = ["entrypoint", "session close", "on_session_end", "report", "disconnect", "callback"]
+
+
+@pytest.mark.parametrize("manner", ["hangs", "raises"])
+@pytest.mark.parametrize("phase", PHASES)
+async def test_no_phase_costs_another_its_run(
+    run: Runner, monkeypatch: pytest.MonkeyPatch, phase: str, manner: str
+) -> None:
+    """Each is bounded by a budget of its own, and all the others run, in order."""
+    monkeypatch.setattr(run_module, "REPORT_TIMEOUT", 0.05)
+    ran: list[str] = []
+
+    async def run_phase(name: str) -> None:
+        if name == phase and manner == "hangs":
+            await hang()
+        if name == phase:
+            raise RuntimeError("no disk")
+        ran.append(name)
+
+    class Listener(Nobody):
+        async def closing(self, outcome: JobOutcome) -> None:
+            await run_phase("report")
+
+    async def entrypoint(ctx: JobContext) -> None:
+        monkeypatch.setattr(ctx.room, "disconnect", lambda: run_phase("disconnect"))
+        ctx.attach_session(lambda: run_phase("session close"))
+        ctx.add_shutdown_callback(lambda: run_phase("callback"))
+        ctx.shutdown("bye")
+        await run_phase("entrypoint")
+
+    async def on_session_end(ctx: JobContext) -> None:
+        await run_phase("on_session_end")
+
+    outcome = await run(entrypoint, on_session_end=on_session_end, listener=Listener())
+
+    assert ran == [name for name in PHASES if name != phase]
+    assert outcome.reason == "bye"
+
+
+@pytest.mark.parametrize(
+    ("phase", "budget"),
+    [
+        ("entrypoint", "entrypoint_timeout"),
+        ("session close", "session_close_timeout"),
+        ("on_session_end", "session_end_timeout"),
+        ("report", ""),
+        ("disconnect", "disconnect_timeout"),
+        ("callback", "callback_timeout"),
+    ],
+)
+def test_a_phase_has_its_own_budget_to_the_second(
+    assignment: JobAssignment, process: JobProcess, phase: str, budget: str
+) -> None:
+    """A step of just less time ends well; one that hangs costs the budget and no more."""
+    config = ChildConfig()
+    allowed = getattr(config, budget) if budget else run_module.REPORT_TIMEOUT
+
+    ended, took = run_virtual(job_with_slow_phase(assignment, process, phase, allowed - 0.001))
+    ended_late, took_late = run_virtual(
+        job_with_slow_phase(assignment, process, phase, allowed + 100.0)
+    )
+
+    assert (ended, ended_late) == (True, False)
+    assert [took, took_late] == pytest.approx([allowed - 0.001, allowed])
+
+
+async def job_with_slow_phase(
+    assignment: JobAssignment, process: JobProcess, phase: str, seconds: float
+) -> tuple[bool, float]:
+    """Whether that phase came to its end, and how long the job took to end."""
+    ended: list[str] = []
+
+    async def run_phase(name: str) -> None:
+        if name == phase:
+            await asyncio.sleep(seconds)
+            ended.append(name)
+
+    class Listener(Nobody):
+        async def closing(self, outcome: JobOutcome) -> None:
+            await run_phase("report")
+
+    async def entrypoint(ctx: JobContext) -> None:
+        object.__setattr__(ctx.room, "disconnect", lambda: run_phase("disconnect"))
+        ctx.attach_session(lambda: run_phase("session close"))
+        ctx.add_shutdown_callback(lambda: run_phase("callback"))
+        ctx.shutdown("bye")
+        await run_phase("entrypoint")
+
+    async def on_session_end(ctx: JobContext) -> None:
+        await run_phase("on_session_end")
+
+    app = AgentServer()
+    app.rtc_session(entrypoint, on_session_end=on_session_end)
+    began_at = now()
+    await run_job(
+        app,
+        assignment,
+        process,
+        ChildConfig(),
+        shutdown=ShutdownRequest(),
+        listener=Listener(),
+    )
+    return bool(ended), now() - began_at

@@ -56,6 +56,36 @@ async def test_accept_carries_what_the_user_gave(offer: JobOffer, process: JobPr
     )
 
 
+async def test_accept_sets_how_often_the_job_is_resumed(
+    offer: JobOffer, process: JobProcess
+) -> None:
+    """Without a word of the user's, the daemon's settings hold."""
+
+    async def on_request(request: JobRequest) -> None:
+        await request.accept(max_resumes=0, resume_period=30)
+
+    given = await answer_offer(app_that_answers(on_request), offer, process)
+    default = await answer_offer(app_that_answers(None), offer, process)
+
+    assert (given.max_resumes, given.resume_period) == (0, 30)
+    assert (default.max_resumes, default.resume_period) == (None, None)
+
+
+@pytest.mark.parametrize("wrong", [{"max_resumes": -1}, {"resume_period": -0.5}])
+async def test_accept_with_a_number_below_0_declines(
+    offer: JobOffer, process: JobProcess, wrong: dict[str, Any]
+) -> None:
+    """The user's mistake is logged and told, and nothing was answered by it."""
+
+    async def on_request(request: JobRequest) -> None:
+        await request.accept(**wrong)
+
+    answer = await answer_offer(app_that_answers(on_request), offer, process)
+
+    assert not answer.accept
+    assert "can't be below 0" in answer.reason
+
+
 @pytest.mark.parametrize("terminate", [True, False])
 async def test_reject_says_whether_to_ask_others(
     offer: JobOffer, process: JobProcess, terminate: bool

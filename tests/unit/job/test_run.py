@@ -13,6 +13,7 @@ from agentd.app.server import AgentServer
 from agentd.errors import NoEntrypoint, NotInJob
 from agentd.job import run as run_module
 from agentd.job.context import JobContext, get_job_context
+from agentd.job.listener import Nobody
 from agentd.job.logfields import current_fields
 from agentd.job.run import ShutdownRequest, run_job
 from agentd.logs.record import EXCEPTION
@@ -152,7 +153,11 @@ async def test_started_is_told_before_the_entrypoint_runs(run: Runner) -> None:
         order.append("entrypoint")
         ctx.shutdown()
 
-    await run(entrypoint, on_started=lambda: order.append("started"))
+    class Listener(Nobody):
+        def started(self) -> None:
+            order.append("started")
+
+    await run(entrypoint, listener=Listener())
 
     assert order == ["started", "entrypoint"]
 
@@ -271,5 +276,5 @@ async def test_app_without_entrypoint_is_refused(
             process,
             ChildConfig(),
             shutdown=ShutdownRequest(),
-            on_started=lambda: None,
+            listener=Nobody(),
         )

@@ -1,0 +1,94 @@
+"""JobReport: what a job tells its supervisor, kept so that the next one can be told too."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+from agentd.protocol.frames import (
+    PROTOCOL_VERSION,
+    Frame,
+    Hello,
+    JobClosing,
+    JobEnded,
+    JobStarted,
+    Snapshot,
+)
+from agentd.protocol.ids import ChildId
+from agentd.protocol.job import JobAssignment, JobOutcome, Resume
+
+from .supervisor_line import SupervisorLine
+
+
+class JobReport:
+    """Hears the job and passes on what it hears. `noted` is set by the supervisor's word."""
+
+    def __init__(
+        self, assignment: JobAssignment, line: SupervisorLine, resume: Resume | None = None
+    ) -> None:
+        self.noted = asyncio.Event()
+        """That the supervisor knows the outcome."""
+        self._assignment = assignment
+        self._job_id = assignment.job_id
+        self._resumes = resume.resumes if resume is not None else 0
+        self._line = line
+        self._started = False
+        self._snapshot: Snapshot | None = None
+        self._closing: JobClosing | None = None
+        self._ended: JobEnded | None = None
+
+    # -- what the job says -------------------------------------------------------------
+
+    def started(self) -> None:
+        self._started = True
+        self._line.send(JobStarted(job_id=self._job_id))
+
+    def snapshot(self, version: int, data: bytes) -> None:
+        if self._ended is not None:
+            return
+        self._snapshot = Snapshot(job_id=self._job_id, version=version, data=data)
+        self._line.send(self._snapshot)
+
+    async def closing(self, outcome: JobOutcome) -> None:
+        """Wait for the supervisor to know, if there is one; the caller sets the deadline."""
+        self._closing = JobClosing(job_id=self._job_id, outcome=outcome)
+        if self._line.send(self._closing):
+            await self.noted.wait()
+
+    def ended(self, outcome: JobOutcome) -> None:
+        self._ended = JobEnded(job_id=self._job_id, outcome=outcome)
+        self._line.send(self._ended)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the job is over."""
+        return self._ended is not None
+
+    # -- what another supervisor is told -------------------------------------------------
+
+    def hello(self, child_id: ChildId, pid: int) -> Hello:
+        """First word to another supervisor."""
+        return Hello(
+            version=PROTOCOL_VERSION,
+            child_id=child_id,
+            pid=pid,
+            job_id=self._job_id,
+            started=self._started,
+            resumes=self._resumes,
+            assignment=self._assignment,
+        )
+
+    def say_again(self, hello: Hello) -> None:
+        """Tell the supervisor that has adopted this child on that hello what it may not know."""
+        for frame in self._worth_repeating(hello):
+            self._line.send(frame)
+
+    def _worth_repeating(self, hello: Hello) -> Iterator[Frame]:
+        if self._started and not hello.started:
+            yield JobStarted(job_id=self._job_id)
+        if self._snapshot is not None:
+            yield self._snapshot
+        if self._closing is not None and not self.noted.is_set():
+            yield self._closing
+        if self._ended is not None:
+            yield self._ended
