@@ -15,8 +15,11 @@ from agentd.testing.livekit_server import LiveKitServer
 from tests.support.daemon import Callers, Daemon, Line, running_daemon
 from tests.support.ear import Ear, listening
 
+pytestmark = pytest.mark.timeout(90)
+"""Two daemons, callers and their media: seconds each, more on a busy machine."""
+
 TONE = Path(__file__).parents[1] / "support" / "tone_app.py"
-CALLS = 3
+CALLS = 2
 
 
 class Calls:

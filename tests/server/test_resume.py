@@ -8,9 +8,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from agentd.testing.livekit_server import LiveKitServer
 from tests.support.daemon import Callers, Daemon, Line, running_daemon
 from tests.support.ear import Ear, listening
+
+pytestmark = pytest.mark.timeout(90)
+"""Two daemons, callers and their media: seconds each, more on a busy machine."""
 
 TONE = Path(__file__).parents[1] / "support" / "tone_app.py"
 
