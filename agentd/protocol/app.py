@@ -34,6 +34,12 @@ STACKS_SIGNAL = signal.SIGRTMIN + 3
 A real-time signal, since the other free ones belong to the user's code.
 """
 
+STACKS_TASKS_LINE = "-- tasks --"
+"""Begins the part with the stacks of the tasks; those of the threads come before it."""
+
+STACKS_END_LINE = "-- end of stacks --"
+"""Ends it. A process that is blocked in C writes the part once that call is over."""
+
 CONTROL_FD = 3
 """Number of the descriptor that a template inherits its supervisor's socket as."""
 
