@@ -100,6 +100,8 @@ class StackTaker:
         """
         if self._request is not None:
             return await asyncio.shield(self._request.answer)
+        if process.status is not None:
+            return Stacks(text="", note="no stacks, it is dead")
         waiting = process_waiting(process.pid)
         if waiting.state[:1] in ("T", "t"):
             # It would answer only when it is continued, to a question long forgotten.
