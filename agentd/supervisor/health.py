@@ -19,7 +19,7 @@ from agentd.protocol.frames import LogValue
 from agentd.protocol.ids import ChildId
 
 from .heartbeat import GAP, Patience, Pulse, decide_interval, next_beat
-from .memory import SAMPLE_INTERVAL, MemoryLimits, MemoryTrack
+from .memory import MemoryLimits, MemoryTrack
 from .procfs import Memory, process_memory
 from .stacks import Stacks
 
@@ -148,7 +148,7 @@ class Health:
         if not any(chart.child.has_job for chart in self._charts.values()):
             self._sample_at = math.inf
         elif self._sample_at == math.inf:
-            self._sample_at = next_beat(now(), SAMPLE_INTERVAL)
+            self._sample_at = next_beat(now(), self._limits.interval)
         due_at = min([*dues, self._sample_at])
         if due_at == self._due_at and self._timer is not None:
             return
@@ -168,7 +168,7 @@ class Health:
             if chart.pulse is not None:
                 self._attend(chart, chart.pulse, at)
         if at >= self._sample_at:
-            self._sample_at = next_beat(at, SAMPLE_INTERVAL)
+            self._sample_at = next_beat(at, self._limits.interval)
             self._sample_memory()
         self._arm()
 

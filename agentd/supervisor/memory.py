@@ -20,6 +20,7 @@ class MemoryLimits(Struct, frozen=True, kw_only=True):
 
     warn_mb: int
     limit_mb: int
+    interval: float = SAMPLE_INTERVAL
 
 
 class MemoryTrack:

@@ -106,6 +106,8 @@ class StackTaker:
         if waiting.state[:1] in ("T", "t"):
             # It would answer only when it is continued, to a question long forgotten.
             return Stacks(text="", note=f"no stacks, it is stopped: {waiting}")
+        if not waiting.catches(STACKS_SIGNAL):  # the signal would end it
+            return Stacks(text="", note=f"no stacks, it can't be asked for them: {waiting}")
         self._request = request = _Request(process.pid)
         try:
             process.signal(STACKS_SIGNAL)
