@@ -133,9 +133,9 @@ async def test_a_healthy_child_is_left_alone(ward: OpenWard, changes: Changes) -
         await at.five_pings()
 
         assert watcher.losses == []
+        assert at.reports == []
 
     assert changes.actions("child_blocked") == []
-    assert at.reports == []
 
 
 async def test_a_child_over_its_memory_limit_is_replaced(ward: OpenWard) -> None:
@@ -146,13 +146,13 @@ async def test_a_child_over_its_memory_limit_is_replaced(ward: OpenWard) -> None
         why = await watcher.lost()
         report = await at.report()
 
-    assert why.startswith("the job's process was killed: memory limit: 2")
+    assert why.startswith("the job's process was killed: memory limit: ")
     assert why.endswith(" MB, the limit is 150")
     assert report.oom.verdict == "limit"
     assert report.oom.memory_mb is not None
-    assert report.oom.memory_mb > 200
+    assert report.oom.memory_mb > 150
     assert report.max_rss_mb is not None
-    assert report.max_rss_mb > 200
+    assert report.max_rss_mb > 150
 
 
 async def test_a_child_that_uses_much_memory_is_warned_about_once(
