@@ -5,6 +5,8 @@ from __future__ import annotations
 from agentd.protocol.frames import ChildConfig
 from agentd.settings.model import Settings
 from agentd.supervisor.child import ChildSpec
+from agentd.supervisor.heartbeat import Patience
+from agentd.supervisor.memory import MemoryLimits
 
 EXIT_MARGIN = 5.0
 """Seconds on top of the phases of a shutdown: sending, scheduling, a busy machine."""
@@ -29,7 +31,7 @@ def child_config(settings: Settings) -> ChildConfig:
 
 
 def child_spec(settings: Settings) -> ChildSpec:
-    """How children are started and stopped."""
+    """How children are started, watched and stopped."""
     jobs, pool = settings.jobs, settings.pool
     phases = (
         jobs.entrypoint_timeout,
@@ -43,4 +45,6 @@ def child_spec(settings: Settings) -> ChildSpec:
         initialize_timeout=pool.initialize_process_timeout,
         exit_timeout=pool.shutdown_process_timeout,
         job_shutdown_timeout=sum(phases) + EXIT_MARGIN,
+        patience=Patience(warn_after=jobs.blocked_warning, replace_after=jobs.heartbeat_timeout),
+        memory=MemoryLimits(warn_mb=jobs.job_memory_warn_mb, limit_mb=jobs.job_memory_limit_mb),
     )

@@ -39,6 +39,7 @@ from agentd.protocol.frames import (
     Shutdown,
     Snapshot,
     StartJob,
+    ToChild,
     Withdraw,
 )
 from agentd.protocol.ids import ChildId, JobId, SlotId
@@ -46,8 +47,13 @@ from agentd.protocol.job import JobAnswer, JobAssignment, JobOffer, JobOutcome, 
 
 from .exit import ExitReason, WaitStatus, judge_exit
 from .handshake import ADOPT_TIMEOUT, ChildLink, adopt, initialize, launch
+from .heartbeat import Patience
+from .memory import MemoryLimits
 from .output import OutputReader, RecordSink
-from .process import Reaper
+from .postmortem import Deceased
+from .process import Reaper, Usage
+from .recorder import FlightRecorder
+from .stacks import Stacks, StackTaker
 from .template import Launcher
 
 logger = logging.getLogger("agentd.supervisor")
@@ -63,7 +69,7 @@ ADOPTED = -1
 
 
 class ChildSpec(Struct, frozen=True, kw_only=True):
-    """How a child is started and stopped."""
+    """How a child is started, watched and stopped."""
 
     config: ChildConfig
     initialize_timeout: float
@@ -71,6 +77,8 @@ class ChildSpec(Struct, frozen=True, kw_only=True):
     """Seconds to exit once asked and idle, or once its job is over."""
     job_shutdown_timeout: float
     """Seconds for a running job's whole shutdown sequence."""
+    patience: Patience = Patience(warn_after=1.0, replace_after=15.0)
+    memory: MemoryLimits = MemoryLimits(warn_mb=500, limit_mb=0)
 
 
 class JobWatcher(Protocol):
@@ -95,6 +103,10 @@ class ChildObserver(Protocol):
     """Hears of a child's turns in life."""
 
     def child_changed(self, child: Child) -> None: ...
+
+    def child_answered(self, child: Child, seq: int) -> None:
+        """The pong to a ping has come."""
+        ...
 
 
 class Child:
@@ -122,12 +134,23 @@ class Child:
         self._job_started = False
         self._job_ended = False
         self._answer: asyncio.Future[JobAnswer] | None = None
-        self._pongs: dict[int, asyncio.Future[None]] = {}
+        self._stacks = StackTaker()
+        self.recorder = FlightRecorder(now())
         self._end = _End()
 
     @property
     def pid(self) -> int | None:
         return self._link.pid
+
+    @property
+    def has_job(self) -> bool:
+        """Whether it is here with a job whose end it has not reported."""
+        return self._watcher is not None and self._link.stream is not None
+
+    @property
+    def usage(self) -> Usage | None:
+        """What it had used in all; known after its death, and only if it was our own child."""
+        return self._link.process.usage if self._link.process is not None else None
 
     @property
     def failure(self) -> str:
@@ -199,8 +222,10 @@ class Child:
         if self._end.killed_because:  # while it had no pid yet, though it may have said hello
             raise ChildError(self._end.killed_because)
         await self._link.greet()
+        self.recorder.note_frame("in", "Hello", now())
         self._move("prewarming")
-        await initialize(self._link, self._spec.config, self._note, self._fields)
+        await initialize(self._link, self._spec.config, self._note, self.fields)
+        self.recorder.note_frame("in", "Ready", now())
 
     async def _take_over(self, pid: int, reaper: Reaper, output: OutputReader) -> None:
         """Wait for it to come back; one that does not is killed, its job goes on elsewhere."""
@@ -219,7 +244,7 @@ class Child:
         self._job_started = hello.started
         self._move("running")
         if self._end.asked:
-            self._link.send(Shutdown(reason="the daemon is stopping"))
+            self._send(Shutdown(reason="the daemon is stopping"))
         if hello.started and self._watcher is not None:
             self._watcher.job_started()
 
@@ -238,7 +263,7 @@ class Child:
             # but neither its seat nor the word that its job has ended.
             logger.exception(
                 "a child's frame could not be handled",
-                extra={"action": "frame_failed", **self._fields()},
+                extra={"action": "frame_failed", **self.fields()},
             )
             self.kill(f"its frame could not be handled: {error}")
 
@@ -249,6 +274,7 @@ class Child:
     # -- frames --------------------------------------------------------------------
 
     def _handle(self, frame: FromChild) -> None:
+        self.recorder.note_frame("in", type(frame).__name__, now())
         match frame:
             case Log() | LogsDropped():
                 self._note(frame)
@@ -258,14 +284,14 @@ class Child:
                 self._handle_job_started(self._expected(frame), frame)
             case JobClosing(outcome=outcome):
                 self._expected(frame).job_closing(outcome)
-                self._link.send(ClosingNoted())
+                self._send(ClosingNoted())
             case JobEnded(outcome=outcome):
                 self._expected(frame)
                 self._handle_job_ended(outcome)
             case Snapshot(version=version, data=data):
                 self._expected(frame).job_snapshot(version, data)
             case Pong(seq=seq):
-                self._handle_pong(seq)
+                self._observer.child_answered(self, seq)
             case Hello() | Ready() | InitFailed():
                 raise ProtocolError(f"a {type(frame).__name__} frame after ready")
             case _:
@@ -273,11 +299,12 @@ class Child:
 
     def _note(self, frame: Log | LogsDropped) -> None:
         if isinstance(frame, Log):
-            self._sink.record(frame, self._fields())
+            self.recorder.note_line(f"{logging.getLevelName(frame.level)} {frame.message}")
+            self._sink.record(frame, self.fields())
             return
         logger.warning(
             "log records of a child were dropped",
-            extra={"action": "logs_dropped", "count": frame.count, **self._fields()},
+            extra={"action": "logs_dropped", "count": frame.count, **self.fields()},
         )
 
     def _expected(self, frame: JobStarted | JobClosing | JobEnded | Snapshot) -> JobWatcher:
@@ -308,11 +335,6 @@ class Child:
         if watcher is not None:
             watcher.job_ended(outcome)
 
-    def _handle_pong(self, seq: int) -> None:
-        waiter = self._pongs.pop(seq, None)
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
-
     def _lose_job(self, why: str) -> None:
         """The process is dead: whoever waits for a word from it hears that."""
         watcher, self._watcher = self._watcher, None
@@ -337,14 +359,14 @@ class Child:
         if self.state != "reserved":
             return
         self.job_id = None
-        self._link.send(Withdraw(reason=reason))
+        self._send(Withdraw(reason=reason))
         self._move("idle")
 
     async def ask(self, offer: JobOffer, deadline_at: float) -> JobAnswer:
         """What the app's `on_request` says; raises ChildError or TimeoutError."""
         self._answer = asyncio.get_running_loop().create_future()
         try:
-            self._link.send(Offer(offer=offer))
+            self._send(Offer(offer=offer))
             return await within(deadline_at, self._answer)
         finally:
             self._answer = None
@@ -356,7 +378,7 @@ class Child:
         self._watcher = watcher
         self.room = assignment.room
         self._move("running")
-        self._link.send(StartJob(assignment=assignment, resume=resume))
+        self._send(StartJob(assignment=assignment, resume=resume))
 
     def hold_job(self, job_id: JobId, room: str, watcher: JobWatcher) -> None:
         """It has this job from the daemon before; it has yet to come back with it."""
@@ -374,7 +396,7 @@ class Child:
         if self._link.stream is None and not running:
             self.kill(reason)
         else:
-            self._link.send(Shutdown(reason=reason))
+            self._send(Shutdown(reason=reason))
             self._kill_after(budget, f"its shutdown took longer than {budget:g} s")
 
     def kill(self, why: str) -> None:
@@ -383,17 +405,35 @@ class Child:
         if not self._link.kill():
             self._link.give_up(why)
 
-    async def ping(self, seq: int, timeout: float) -> None:
-        """A round trip through its event loop; raises TimeoutError or ChannelError."""
-        waiter = self._pongs[seq] = asyncio.get_running_loop().create_future()
-        try:
-            if self._link.stream is not None:
-                self._link.stream.send_nowait(Ping(seq=seq))
-            await within(now() + timeout, waiter)
-        finally:
-            self._pongs.pop(seq, None)
+    def send_ping(self, seq: int) -> None:
+        """Ask whether its event loop runs; the observer hears the answer."""
+        self._send(Ping(seq=seq))
+
+    async def take_stacks(self) -> Stacks:
+        """Where its threads and tasks are; works for one that is blocked."""
+        if self._link.process is None:
+            return Stacks(text="", note="no stacks, it has no process yet")
+        return await self._stacks.take(self._link.process)
+
+    def fields(self) -> dict[str, LogValue]:
+        """Whose a log line is."""
+        fields: dict[str, LogValue] = {"child": self.id, "pid": self.pid}
+        if self.job_id is not None:
+            fields["job"] = self.job_id
+        if self.room:
+            fields["room"] = self.room
+        return fields
+
+    def deceased(self) -> Deceased:
+        """Who it was, for the report of its end."""
+        job_id, room = self.job_id or "", self.room
+        return Deceased(child=self.id, slot=self.slot, pid=self.pid, job=job_id, room=room)
 
     # -- inside --------------------------------------------------------------------
+
+    def _send(self, frame: ToChild) -> None:
+        self.recorder.note_frame("out", type(frame).__name__, now())
+        self._link.send(frame)
 
     def _kill_after(self, seconds: float, why: str) -> None:
         self._end.disarm()
@@ -408,15 +448,10 @@ class Child:
         self._observer.child_changed(self)
 
     def _print(self, text: str) -> None:
-        self._sink.line(text, self._fields())
-
-    def _fields(self) -> dict[str, LogValue]:
-        fields: dict[str, LogValue] = {"child": self.id, "pid": self.pid}
-        if self.job_id is not None:
-            fields["job"] = self.job_id
-        if self.room:
-            fields["room"] = self.room
-        return fields
+        if self._stacks.handle_line(text):
+            return
+        self.recorder.note_line(text)
+        self._sink.line(text, self.fields())
 
 
 class _End:

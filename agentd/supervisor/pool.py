@@ -23,10 +23,13 @@ from agentd.protocol.ids import ChildId, JobId, SlotId
 from agentd.settings.model import PoolSettings
 from agentd.supervision.backoff import Backoff
 
+from .autopsy import Autopsies, OnPostMortem, ignore
 from .child import ADOPTED, Child, ChildSpec
 from .demand import Demand, decide_starts
 from .exit import ExitReason
+from .health import Chart, Health
 from .output import RecordSink
+from .postmortem import PostMortem
 from .process import Reaper
 from .slot import Slot
 from .snapshot import ChildView, PoolView
@@ -59,6 +62,10 @@ class Pool:
         self._draining = False
         self._closing = False
         self._killing = False
+        self._health = Health(spec.patience, spec.memory, lambda: self.children)
+        self._autopsies = Autopsies(spec.memory.limit_mb, self._hand_on)
+        self.on_post_mortem: OnPostMortem = ignore
+        """Gets the report of each child that ended as it should not have."""
         self._subscribers: list[Callable[[], None]] = []
         self.on_return: Callable[[Hello, Peer], bool] = _turn_away
         """Asked about a child of an earlier daemon that nobody expects; adopts it and says
@@ -201,10 +208,12 @@ class Pool:
         was_current = self._is_current(child)
         reason = await life
         slot.vacate(reason)
+        chart = self._health.discharge(child.id)
         if slot.number >= self.capacity:
             self._slots.remove(slot)
         if reason.abnormal and not (self._killing and child.job_id is None):
             self._note_failure(child, reason, was_current=was_current)
+            self._examine(child, reason, chart)
         else:
             logger.debug("child ended", extra=_report(child, reason, "child_ended"))
         self._changed()
@@ -219,8 +228,19 @@ class Pool:
             extra={**_report(child, reason, "child_failed"), "next_start_in": round(delay, 3)},
         )
 
+    def _examine(self, child: Child, reason: ExitReason, chart: Chart | None) -> None:
+        self._autopsies.hold(child.deceased(), reason, child.recorder, child.usage, chart)
+
+    def _hand_on(self, record: PostMortem) -> None:
+        self.on_post_mortem(record)
+
+    def child_answered(self, child: Child, seq: int) -> None:
+        """A child has answered a ping (the children call this)."""
+        self._health.handle_pong(child, seq)
+
     def child_changed(self, child: Child) -> None:
         """A child has moved on in life (the children call this)."""
+        self._health.look()
         if child.state == "gone":
             return  # looked at when its seat is free, and a pause after its failure has begun
         if child.state == "idle":
@@ -329,6 +349,7 @@ class Pool:
         except TimeoutError:
             logger.error("children could not be reaped", extra={"action": "reap_failed"})
         await self._tasks.aclose()
+        await self._health.aclose()
 
 
 class _Launching:

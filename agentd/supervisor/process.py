@@ -13,6 +13,8 @@ import os
 import signal
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from .exit import WaitStatus, describe_status
 
 logger = logging.getLogger("agentd.supervisor")
@@ -21,16 +23,35 @@ REMEMBERED_ORPHANS = 64
 """A child may die before the template's word of its birth arrives; its status waits here."""
 
 
+class Usage(Struct, frozen=True):
+    """What a process had used when it ended (getrusage(2))."""
+
+    max_rss_mb: float
+    """The most memory that was resident at once; a forked child begins with its template's."""
+    cpu_seconds: float
+    """User and system time, with that of processes that it had waited for."""
+
+
+class Remains(Struct, frozen=True):
+    """What is left of a process."""
+
+    status: WaitStatus = WaitStatus()
+    usage: Usage | None = None
+
+
 class OsProcess:
     """A process of ours, from the moment we learn its pid until it is reaped."""
 
-    def __init__(self, pid: int, pidfd: int | None, status: WaitStatus | None) -> None:
+    def __init__(self, pid: int, pidfd: int | None, remains: Remains | None) -> None:
         self.pid = pid
+        self.usage: Usage | None = None
+        """Known after its death, and only if it was ours to wait for."""
         self._pidfd = pidfd
         self._exited: asyncio.Future[WaitStatus] = asyncio.get_running_loop().create_future()
         self._callbacks: list[Callable[[], None]] = []
-        if status is not None:
-            self._exited.set_result(status)
+        if remains is not None:
+            self.usage = remains.usage
+            self._exited.set_result(remains.status)
 
     @property
     def status(self) -> WaitStatus | None:
@@ -48,8 +69,8 @@ class OsProcess:
         else:
             self._callbacks.append(callback)
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal; nothing happens when it is dead."""
+    def signal(self, number: int) -> None:
+        """Send a signal, a real-time one too; nothing happens when it is dead."""
         if self._pidfd is None or self._exited.done():
             return
         try:
@@ -57,7 +78,7 @@ class OsProcess:
         except ProcessLookupError:
             return  # it died this moment; the pidfd will say so
 
-    def settle(self, status: WaitStatus) -> None:
+    def settle(self, remains: Remains) -> None:
         """Take note of the death. The reaper calls this, once."""
         if self._exited.done():
             return
@@ -65,7 +86,8 @@ class OsProcess:
             asyncio.get_running_loop().remove_reader(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = None
-        self._exited.set_result(status)
+        self.usage = remains.usage
+        self._exited.set_result(remains.status)
         callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             callback()
@@ -76,7 +98,7 @@ class Reaper:
 
     def __init__(self) -> None:
         self._watched: dict[int, OsProcess] = {}
-        self._orphans: dict[int, WaitStatus] = {}
+        self._orphans: dict[int, Remains] = {}
 
     def start(self) -> None:
         """Begin to collect orphans; needs the running loop of the main thread."""
@@ -94,7 +116,7 @@ class Reaper:
         try:
             pidfd = os.pidfd_open(pid)
         except ProcessLookupError:
-            return OsProcess(pid, None, self._orphans.pop(pid, WaitStatus()))
+            return OsProcess(pid, None, self._orphans.pop(pid, Remains()))
         process = OsProcess(pid, pidfd, None)
         self._watched[pid] = process
         asyncio.get_running_loop().add_reader(pidfd, self._reap_watched, process)
@@ -113,13 +135,17 @@ class Reaper:
                 self._reap_orphan(pid)
 
     def _reap_orphan(self, pid: int) -> None:
-        status = _collect(pid)
+        remains = _collect(pid)
         while len(self._orphans) >= REMEMBERED_ORPHANS:
             del self._orphans[next(iter(self._orphans))]
-        self._orphans[pid] = status
+        self._orphans[pid] = remains
         logger.debug(
             "orphan reaped",
-            extra={"action": "orphan_reaped", "pid": pid, "reason": describe_status(status)},
+            extra={
+                "action": "orphan_reaped",
+                "pid": pid,
+                "reason": describe_status(remains.status),
+            },
         )
 
 
@@ -131,13 +157,15 @@ def _next_zombie() -> int | None:
     return info.si_pid if info is not None else None
 
 
-def _collect(pid: int) -> WaitStatus:
+def _collect(pid: int) -> Remains:
     try:
-        info = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG)
+        found, status, used = os.wait4(pid, os.WNOHANG)
     except ChildProcessError:  # not ours to wait for: it was adopted, its status went elsewhere
-        return WaitStatus()
-    if info is None:
-        return WaitStatus()
-    if info.si_code == os.CLD_EXITED:
-        return WaitStatus(code=info.si_status)
-    return WaitStatus(signal=info.si_status, core_dumped=info.si_code == os.CLD_DUMPED)
+        return Remains()
+    if found == 0:
+        return Remains()
+    usage = Usage(used.ru_maxrss / 1024, used.ru_utime + used.ru_stime)
+    if os.WIFSIGNALED(status):
+        number, dumped = os.WTERMSIG(status), os.WCOREDUMP(status)
+        return Remains(WaitStatus(signal=number, core_dumped=dumped), usage)
+    return Remains(WaitStatus(code=os.WEXITSTATUS(status)), usage)

@@ -46,6 +46,12 @@ class Waiting(Struct, frozen=True, kw_only=True):
     """As in /proc/PID/status, such as `T (stopped)`; empty when unknown."""
     wchan: str
     """Kernel function that it sleeps in; empty when it runs or we may not know."""
+    caught: int = 0
+    """Signals that it has handlers for, signal 1 in the lowest bit."""
+
+    def catches(self, number: int) -> bool:
+        """Whether it has a handler for a signal, which may end it otherwise."""
+        return bool(self.caught >> (number - 1) & 1)
 
     def __str__(self) -> str:
         where = f", in the kernel's {self.wchan}" if self.wchan else ""
@@ -79,10 +85,12 @@ def process_memory(pid: int, root: Path = PROC) -> Memory | None:
 def process_waiting(pid: int, root: Path = PROC) -> Waiting:
     """Where a process is, seen from outside."""
     status = _read(root / str(pid) / "status")
-    state = next((line for line in status.splitlines() if line.startswith("State:")), "")
+    fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
     wchan = _read(root / str(pid) / "wchan").strip()
     return Waiting(
-        state=state.removeprefix("State:").strip(), wchan="" if wchan in ("", "0") else wchan
+        state=fields.get("State", "").strip(),
+        wchan="" if wchan == "0" else wchan,
+        caught=int(fields.get("SigCgt", "0"), 16),
     )
 
 

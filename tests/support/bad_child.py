@@ -6,6 +6,8 @@ what a real child does not.
 
 from __future__ import annotations
 
+import faulthandler
+import itertools
 import os
 import signal
 import socket
@@ -14,6 +16,7 @@ from collections.abc import Callable
 
 from agentd.errors import ChannelError
 from agentd.ipc.blocking import BlockingStream
+from agentd.protocol.app import STACKS_SIGNAL
 from agentd.protocol.frames import (
     PROTOCOL_VERSION,
     Answer,
@@ -276,6 +279,92 @@ def job_ignores_shutdown(child: Child) -> None:
 
     child.become_ready()
     child.serve(job)
+
+
+def works(child: Child) -> None:
+    """Has a job that never ends, and answers each ping meanwhile."""
+
+    def job(job_id: str) -> None:
+        child.stream.send(JobStarted(job_id=job_id))
+        answer_pings(child)
+
+    answer_stacks()
+    child.become_ready()
+    child.serve(job)
+
+
+def blocks(child: Child) -> None:
+    """Has a job that holds up everything, until SIGUSR1."""
+
+    def job(job_id: str) -> None:
+        child.stream.send(JobStarted(job_id=job_id))
+        signal.sigwait([signal.SIGUSR1])
+        child.serve()
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    answer_stacks()
+    child.become_ready()
+    child.serve(job)
+
+
+def blocks_when_idle(child: Child) -> None:
+    """Is warm, and hears nothing."""
+    answer_stacks()
+    child.become_ready()
+    signal.sigwait([signal.SIGUSR1])
+
+
+def spins(child: Child) -> None:
+    """Has a job that burns a CPU."""
+
+    def job(job_id: str) -> None:
+        child.stream.send(JobStarted(job_id=job_id))
+        while True:
+            pass
+
+    answer_stacks()
+    child.become_ready()
+    child.serve(job)
+
+
+def eats_memory(child: Child) -> None:
+    """Has a job that takes 200 MB, and answers each ping meanwhile."""
+
+    def job(job_id: str) -> None:
+        child.stream.send(JobStarted(job_id=job_id))
+        eaten = bytearray(200 * 2**20)
+        answer_pings(child)
+        eaten.clear()
+
+    child.become_ready()
+    child.serve(job)
+
+
+def exits_3_in_job(child: Child) -> None:
+    """Leaves amid its job, with last words."""
+
+    def job(job_id: str) -> None:
+        child.stream.send(JobStarted(job_id=job_id))
+        os.write(2, b"no more memory for me\n")
+        sys.exit(3)
+
+    child.become_ready()
+    child.serve(job)
+
+
+def answer_pings(child: Child) -> None:
+    """Do nothing else, and say so after the fifth."""
+    for number in itertools.count(1):
+        frame = child.stream.receive()[0]
+        if isinstance(frame, Ping):
+            child.stream.send(Pong(seq=frame.seq))
+        if number == 5:
+            os.write(1, b"five pings\n")
+
+
+def answer_stacks() -> None:
+    """Write the stacks when asked, as a child does whose Python code can't run."""
+    faulthandler.register(STACKS_SIGNAL, file=2, all_threads=True)
 
 
 def answers_late(child: Child) -> None:

@@ -20,7 +20,9 @@ from agentd.protocol.job import JobAnswer, JobAssignment, JobOutcome
 from agentd.settings.load import child_environment
 from agentd.settings.model import PoolSettings, Settings, StartMethod
 from agentd.supervisor.child import Child, ChildSpec
+from agentd.supervisor.heartbeat import Patience
 from agentd.supervisor.keeper import TemplateKeeper
+from agentd.supervisor.memory import MemoryLimits
 from agentd.supervisor.pool import Pool
 from agentd.supervisor.process import Reaper
 from agentd.supervisor.spawn import spawn_python
@@ -253,6 +255,6 @@ def with_pool(plan: Plan, **changes: float | int) -> Plan:
     return structs.replace(plan, pool=structs.replace(plan.pool, **changes))
 
 
-def with_spec(plan: Plan, **changes: float) -> Plan:
+def with_spec(plan: Plan, **changes: float | Patience | MemoryLimits) -> Plan:
     """The plan with other budgets for children."""
     return structs.replace(plan, spec=structs.replace(plan.spec, **changes))

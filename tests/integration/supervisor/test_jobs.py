@@ -158,8 +158,9 @@ async def test_sigint_to_a_child_is_nothing(parts: Supervised) -> None:
 
     os.kill(job.child.pid, signal.SIGINT)
 
-    await job.child.ping(1, 5.0)
-    assert job.child.state == "running"
+    job.child.shutdown("that is enough")
+    outcome = await job.outcome()
+    assert outcome.reason == "that is enough"
 
 
 async def test_a_job_that_holds_up_its_loop_is_killed_when_its_time_is_over(
