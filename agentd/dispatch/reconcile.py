@@ -40,6 +40,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from collections import deque
 
@@ -207,15 +208,15 @@ class Reconciler:
     def _pause(self) -> float | None:
         """Seconds until there is something to do; None: not before a poke."""
         if self._ended:
-            return self._not_before - now()
+            return _until(self._not_before)
         if self._host.free_slots() > 0:
-            return max(self._next_at, self._not_before) - now()
+            return _until(max(self._next_at, self._not_before))
         return None
 
     async def _work(self) -> None:
         try:
             await self._tidy()
-            if self._host.free_slots() > 0 and now() >= self._next_at:
+            if self._host.free_slots() > 0 and _until(self._next_at) <= 0:
                 await self._look()
         except RoomApiError as error:
             self._note_failure(error)
@@ -301,6 +302,11 @@ class Reconciler:
             self._ended.append(ended)
         else:
             _warn_untidy(str(error), ended)
+
+
+def _until(instant: float) -> float:
+    """Seconds from now, to the microsecond: a timer may fire by less than that too early."""
+    return round(instant - now(), 6) if math.isfinite(instant) else instant
 
 
 def _warn_untidy(reason: str, ended: Ended) -> None:

@@ -25,6 +25,8 @@ class ScriptedRooms:
         """By call: what its next ones raise before they do anything."""
         self.failures_after: dict[str, list[Exception]] = {}
         """The same, after they have done what they were asked to."""
+        self.asked_next = asyncio.Event()
+        """Set by every call."""
         self._call_takes = call_takes
         self._made = 0
 
@@ -97,6 +99,7 @@ class ScriptedRooms:
 
     async def _call(self, call: str, about: str) -> None:
         self.calls.append((now(), call, about))
+        self.asked_next.set()
         await asyncio.sleep(self._call_takes)
         self._raise_next(self.failures, call)
 

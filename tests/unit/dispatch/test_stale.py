@@ -67,7 +67,8 @@ def test_an_agent_must_be_gone_for_long_enough(
     """Otherwise the verdict says when to judge again."""
     verdict = judge(dispatch(JOB), around(at, present=(), **more), LIMITS)
 
-    assert (expected, pytest.approx(due_at)) == (verdict.state, verdict.due_at)
+    assert verdict.state == expected
+    assert verdict.due_at == pytest.approx(due_at)
 
 
 def test_one_agent_of_several_jobs_is_enough() -> None:
