@@ -26,7 +26,7 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     join_grace: float = 30.0
     """From the assignment of a job to its agent being in the room, where we never saw it there:
     an entrypoint may do other things before it connects."""
-    gone_after: float = 1.5
+    gone_after: float = 1.0
     """How long an agent must be out of the room: one that is resumed comes back at once."""
 
 
