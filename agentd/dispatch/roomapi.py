@@ -143,10 +143,10 @@ class RoomApi:
             return await within(now() + self._timeout, call)
         except ServerError as error:
             raise _translated(error) from error
+        except TimeoutError as error:  # an OSError too, so it comes first
+            raise RoomApiError(f"no answer within {self._timeout:g} s") from error
         except (aiohttp.ClientError, DecodeError, OSError) as error:
             raise RoomApiError(f"{type(error).__name__}: {error}") from error
-        except TimeoutError as error:
-            raise RoomApiError(f"no answer within {self._timeout:g} s") from error
 
     async def _learn_clock(
         self,
