@@ -142,6 +142,14 @@ class LiveKitError(AgentdError):
     """The LiveKit server could not be used."""
 
 
+class RoomApiError(LiveKitError):
+    """A call to LiveKit's server API failed; it may or may not have had its effect."""
+
+
+class RoomGone(RoomApiError):
+    """The room does not exist (any more), or what was asked for is not in it."""
+
+
 class LiveKitRefused(LiveKitError):
     """The LiveKit server refused this worker for good."""
 

@@ -44,6 +44,7 @@ from .configure import child_spec
 from .exits import ExitCode
 from .log import write_log
 from .plan import DaemonPlan
+from .reconciling import run_reconciler
 from .reload import watch_app
 from .signals import StopRequests
 from .sink import LogSink
@@ -190,6 +191,12 @@ class Daemon:
             await parts.wait_warm()
             running.add(tasks.start(parts.link.run(), name="link", report=False))
             tasks.start(parts.announce_ready(), name="ready")
+            tasks.start(
+                run_reconciler(
+                    parts.resolved.settings, parts.app, parts.desk, parts.pool, parts.link
+                ),
+                name="reconcile",
+            )
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()

@@ -25,6 +25,7 @@ from agentd.supervisor.child import Child
 from .book import JobBook, JobReports, Ledger
 from .jobs import Job, JobView
 from .load import WorkerReport, decide_report
+from .roomapi import dispatch_of
 from .running import Reserves, RunningJobs
 
 logger = logging.getLogger("agentd.dispatch")
@@ -52,6 +53,16 @@ class Reports(JobReports, Protocol):
     def report_worker(self, report: WorkerReport) -> None: ...
 
 
+class Watcher(Protocol):
+    """The reconciler, as far as the desk needs it."""
+
+    def poke(self) -> None:
+        """There may be room for a job now."""
+
+    def job_ended(self, room_name: str, dispatch_id: str) -> None:
+        """A job is over for good."""
+
+
 class JobDesk:
     """Handles offers, assignments and terminations."""
 
@@ -69,6 +80,7 @@ class JobDesk:
         self._children = children
         self._ask_app = ask_app
         self._link: Reports | None = None
+        self._watcher: Watcher | None = None
         self._worker_id = ""
         self.registered = asyncio.Event()
         """Set once LiveKit knows this worker, and never cleared."""
@@ -90,6 +102,11 @@ class JobDesk:
         self._link = link
         self.book.connect(link)
         self.report_load()
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell the reconciler of registrations and ended jobs from now on."""
+        self._watcher = watcher
+        watcher.poke()
 
     # -- views -----------------------------------------------------------------------
 
@@ -115,6 +132,8 @@ class JobDesk:
     def handle_registered(self, worker_id: str) -> None:
         self._worker_id = worker_id
         self.registered.set()
+        if self._watcher is not None:
+            self._watcher.poke()
 
     def handle_disconnected(self) -> None:
         """Offers in flight are void; running jobs do not notice."""
@@ -293,5 +312,8 @@ class JobDesk:
         await self._offers.aclose()
         await self.running.aclose("the daemon is stopping")
 
-    def _note_end(self, _job: Job) -> None:
+    def _note_end(self, job: Job) -> None:
+        # One that was never assigned may still be made again: nobody has served its caller.
+        if self._watcher is not None and job.assignment is not None:
+            self._watcher.job_ended(job.room, dispatch_of(job.assignment.job))
         self.report_load()

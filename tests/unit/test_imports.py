@@ -23,6 +23,7 @@ HOMES = {
     "aiohttp": (
         "agentd/management/",
         "agentd/dispatch/connection.py",
+        "agentd/dispatch/roomapi.py",
         "agentd/job/servercalls.py",
         "agentd/caller/",
     ),
