@@ -127,6 +127,55 @@ async def test_a_launch_that_fails_is_tried_again_after_a_pause(
 # -- failing and recovering --------------------------------------------------------
 
 
+@pytest.mark.parametrize("idle", [0, 2], ids=["on demand", "kept warm"])
+async def test_a_pool_that_fails_too_often_tries_one_child_until_it_stays_warm(
+    plan: Plan, changes: Changes, monkeypatch: pytest.MonkeyPatch, idle: int
+) -> None:
+    """Also where children are started for offers only, since none comes while it fails."""
+    monkeypatch.setattr(pooling, "HEALTHY_AFTER", 0.05)
+    plan = with_pool(plan, max_starting=2, num_idle_processes=2)
+    async with supervised(plan, changes, Script(plan, *["fails"] * 8)) as parts:
+        await changes.until(lambda: parts.pool.failing)
+        failing = parts.pool.failing
+        most = highest(parts.pool, lambda: parts.pool.view().starting)
+        changes.note()
+        await changes.until(lambda: changes.actions("recovered"))
+        well = parts.pool.failing
+        at_recovery = most[0]
+        await parts.idle(2)
+
+    assert failing.startswith("children failed too often, at last of: ")
+    assert (well, at_recovery) == ("", 1)
+    assert len(changes.actions("failing")) == 1
+
+
+async def test_an_obstacle_that_the_pool_is_told_of_makes_it_failing(
+    plan: Plan, changes: Changes
+) -> None:
+    """Warm children serve on; offers that find none need not wait."""
+    async with supervised(plan, changes, Script(plan)) as parts:
+        await parts.idle()
+        parts.pool.note_obstacle("the template fails")
+        failing = parts.pool.failing
+        parts.pool.note_obstacle("")
+
+        assert (failing, parts.pool.failing) == ("the template fails", "")
+        assert parts.pool.view().idle == 1
+
+
+async def test_a_warm_child_that_leaves_without_being_asked_has_failed(
+    plan: Plan, changes: Changes
+) -> None:
+    """Whatever its exit code says: to replace it at once would be a loop without a brake."""
+    async with supervised(plan, changes, Script(plan, "leaves")) as parts:
+        await changes.until(lambda: changes.actions("child_failed"))
+        failures = parts.pool.view().failures
+        await parts.idle()
+
+    assert failures == 1
+    assert changes.reasons("child_failed") == ["exited with code 0"]
+
+
 async def test_failed_starts_are_counted_and_forgotten_once_children_stay_warm(
     plan: Plan, changes: Changes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
