@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import aiohttp
 
 from agentd.testing.livekit_server import LiveKitServer
 from tests.support.daemon import running_daemon, write_app
@@ -29,6 +24,7 @@ server = AgentServer(setup_fnc=prewarm)
 async def entry(ctx):
     pass
 """
+
 
 async def test_a_healthy_daemon_says_so(livekit_server: LiveKitServer, workdir: Path) -> None:
     """200, with what a monitor wants to know."""
