@@ -105,7 +105,9 @@ def test_a_template_that_fails_too_often_is_an_obstacle_until_it_is_mended() -> 
     assert actions.count("failing") == actions.count("recovered") == 1
     assert actions[-1] == "recovered"
     assert not too_early
-    assert [after - before for before, after in itertools.pairwise(cooling)] == [30, 30]
+    assert [after - before for before, after in itertools.pairwise(cooling)] == pytest.approx(
+        [30, 30]
+    )
 
 
 def test_a_template_that_died_once_is_no_obstacle() -> None:
