@@ -25,8 +25,10 @@ from agentd.protocol.frames import Log, LogValue
 from agentd.protocol.ids import ChildId
 from agentd.settings.load import child_environment
 from agentd.settings.model import PoolSettings, Settings
+from agentd.supervision.spec import SupervisorSpec
+from agentd.supervision.supervisor import Supervisor
 from agentd.supervisor.child import Child
-from agentd.supervisor.keeper import TemplateKeeper
+from agentd.supervisor.keeper import TemplateKeeper, template_child
 from agentd.supervisor.linux import become_subreaper
 from agentd.supervisor.pool import Pool
 from agentd.supervisor.process import Reaper
@@ -126,16 +128,21 @@ async def _pool(folder: Path, found: dict[str, float]) -> AsyncIterator[_TimedPo
             environment=child_environment(settings),
             timeout=STEP_TIMEOUT,
         )
-        keeper = TemplateKeeper(spec, reaper, sink, start_method="fork", restart_max_delay=1.0)
-        stack.push_async_callback(keeper.aclose)
+        keeper = TemplateKeeper(spec, reaper, sink, start_method="fork")
+        tree = SupervisorSpec(
+            name="rig",
+            children=(
+                template_child(keeper, template_timeout=STEP_TIMEOUT, restart_max_delay=1.0),
+            ),
+        )
         began_at = time.perf_counter()
-        ready = await keeper.start()
+        await stack.enter_async_context(Supervisor(tree))
         found["start_seconds"] = time.perf_counter() - began_at
-        found["import_seconds"] = ready.import_seconds
+        found["import_seconds"] = keeper.import_seconds
         pool = _TimedPool(settings.pool, child_spec(settings), reaper, sink)
         stack.push_async_callback(pool.aclose, "measured")
         await stack.enter_async_context(Listener(socket, pool.handle_hello))
-        keeper.attach(pool, ready)
+        keeper.attach(pool)
         yield pool
         pool.close_to_jobs("measured")
         await asyncio.wait_for(pool.wait_empty(), STEP_TIMEOUT)

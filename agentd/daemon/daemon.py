@@ -1,4 +1,4 @@
-"""The daemon: starts its parts in order, waits for a reason to stop, ends them in reverse.
+"""The daemon: starts its tree, waits for a reason to stop, ends it in reverse.
 
 The order matters. The template comes first, since the app may set what the others need;
 the pool before the link, so that the first offer finds a warm child; and the link ends
@@ -13,17 +13,9 @@ import os
 from contextlib import AsyncExitStack
 
 from agentd.aio.tasks import TaskOwner, cancel_and_wait
-from agentd.aio.timing import now, wait_event, within
-from agentd.dispatch.desk import JobDesk
-from agentd.dispatch.link import Link
-from agentd.dispatch.restore import Restorer
-from agentd.ipc.listener import Listener
-from agentd.journal.journal import FILE_NAME, Journal
-from agentd.management.health import DaemonView, Health, LinkView, judge_health
-from agentd.management.server import HttpServer
+from agentd.aio.timing import now, within
+from agentd.errors import SettingsError
 from agentd.protocol.app import AppInfo
-from agentd.protocol.frames import TemplateReady
-from agentd.protocol.job import JobAssignment
 from agentd.settings.access import require_access
 from agentd.settings.layers import Resolved, app_layer, resolve
 from agentd.settings.load import child_environment, environment
@@ -34,25 +26,28 @@ from agentd.settings.paths import (
     prepare_directories,
     this_process,
 )
-from agentd.supervisor.keeper import TemplateKeeper
+from agentd.supervision.supervisor import Supervisor
+from agentd.supervision.view import TreeView
+from agentd.supervisor.keeper import TemplateKeeper, template_child
 from agentd.supervisor.linux import become_subreaper
 from agentd.supervisor.pool import Pool
 from agentd.supervisor.process import Reaper
+from agentd.supervisor.reports import write_tree_report
 from agentd.supervisor.template import TemplateSpec
 
 from .configure import child_spec
 from .exits import ExitCode
+from .lock import state_lock
 from .log import write_log
+from .loopwatch import LoopWatch, Watchdog
+from .parts import Parts
 from .plan import DaemonPlan
-from .reconciling import run_reconciler
-from .reload import watch_app
 from .signals import StopRequests
 from .sink import LogSink
+from .systemd import feed_watchdog, watchdog_period
+from .tree import TREE, add_child, end_for_drain, loop_watch_child, part_children
 
 logger = logging.getLogger("agentd.daemon")
-
-FIRST_CHILD_MARGIN = 2.0
-"""Seconds beyond its own deadline that the first warm child is waited for before registering."""
 
 
 class Daemon:
@@ -60,13 +55,13 @@ class Daemon:
 
     def __init__(self, plan: DaemonPlan) -> None:
         self._plan = plan
-        self._stop = StopRequests(self._end_at_once)
+        self._stop = StopRequests(self._end_at_once, lambda: self.reload("SIGHUP"))
         self._reaper = Reaper()
         self._sink = LogSink()
         self._tasks = TaskOwner("daemon")
-        self._parts: _Parts | None = None
+        self._tree: Supervisor | None = None
         self._keeper: TemplateKeeper | None = None
-        self._pool: Pool | None = None
+        self._parts: Parts | None = None
 
     async def run(self) -> ExitCode:
         """Start, serve, stop; raises AgentdError when the user has to mend something."""
@@ -80,12 +75,37 @@ class Daemon:
             starting = self._tasks.start(self._start(stack), name="start", report=False)
             if not await self._first(starting):
                 return await self._give_up(starting)
-            parts = self._parts = starting.result()
-            # Once more, to come first: what serves must not see its parts end.
-            stack.push_async_callback(self._tasks.aclose)
-            serving = self._tasks.start(self._serve(parts), name="serve", report=False)
+            parts = starting.result()
+            self._tasks.start(parts.announce_ready(), name="ready")
+            serving = self._tasks.start(parts.wait_hopeless(), name="serve", report=False)
             await self._first(serving)
+            await cancel_and_wait(serving)
             return await self._drain(parts)
+
+    # -- what others may ask of it -----------------------------------------------------
+
+    def tree(self) -> TreeView | None:
+        """Its children and how they are; None before it has any."""
+        if self._parts is not None:
+            return self._parts.tree_view()
+        return self._tree.view() if self._tree is not None else None
+
+    def reload(self, reason: str) -> None:
+        """Have the app imported anew for new jobs; the log says how it went."""
+        if self._keeper is None or self._tree is None or self._stop.requested.is_set():
+            return
+        logger.info("the app is imported anew", extra={"action": "reloading", "reason": reason})
+        self._hurry(self._keeper, self._tree)
+
+    def drain(self, reason: str) -> None:
+        """Stop as a SIGTERM does; one that comes later is the first one all the same."""
+        self._stop.request(reason)
+
+    def _hurry(self, keeper: TemplateKeeper, tree: Supervisor) -> None:
+        keeper.reload()
+        tree.hurry("template")  # where it waits to be tried again
+
+    # -- inside ------------------------------------------------------------------------
 
     async def _first(self, task: asyncio.Task[object]) -> bool:
         """Wait for a task or a stop signal; says whether the task came first, raises its error."""
@@ -97,52 +117,40 @@ class Daemon:
             return True
         return False
 
-    async def _give_up(self, starting: asyncio.Task[_Parts]) -> ExitCode:
-        """End the start; parts that are there already end with the stack."""
+    async def _give_up(self, starting: asyncio.Task[Parts]) -> ExitCode:
+        """End the start; parts that are there already end with it."""
         told = {"reason": self._stop.reason}
         logger.info("stopping while starting", extra={"action": "stopping", **told})
         await cancel_and_wait(starting)
+        if self._tree is not None:
+            await self._tree.aclose()
         logger.info("stopped", extra={"action": "stopped", **told})
         return ExitCode.OK
 
     # -- starting --------------------------------------------------------------------
 
-    async def _start(self, stack: AsyncExitStack) -> _Parts:
+    async def _start(self, stack: AsyncExitStack) -> Parts:
         resolved = resolve(self._plan.layers)
         directories = self._directories(resolved, stack)
+        tree = self._tree = Supervisor(TREE, write=write_tree_report)
+        stack.push_async_callback(tree.aclose)
+        await tree.start()
+        await add_child(tree, loop_watch_child(self._loop_watch(resolved)))
         keeper = self._keeper = self._make_keeper(resolved, directories)
-        stack.push_async_callback(keeper.aclose)
-        ready = await keeper.start()
-        resolved = self._with_app(ready)
-        settings = resolved.settings
-        require_access(resolved)
-        write_log(settings.log, dev=self._plan.dev)  # the app may have its own wishes
-
-        pool = self._pool = Pool(settings.pool, child_spec(settings), self._reaper, self._sink)
-        stack.push_async_callback(pool.aclose, "the daemon is stopping")
-        journal = await stack.enter_async_context(
-            Journal.open(directories.state.path / FILE_NAME, settings.journal)
+        pool = resolved.settings.pool
+        await add_child(
+            tree,
+            template_child(
+                keeper,
+                template_timeout=pool.template_timeout,
+                restart_max_delay=pool.restart_max_delay,
+            ),
         )
-        desk = JobDesk(
-            settings.jobs,
-            settings.livekit,
-            pool,
-            journal,
-            ask_app=ready.app.answers_offers,
-        )
-        stack.push_async_callback(desk.aclose)
-        restorer = Restorer(desk.book, desk.running, pool, _somebody)
-        orphans = await restorer.adopt_living(journal)
-        pool.on_return = restorer.take_back
-        await stack.enter_async_context(Listener(directories.socket_path, pool.handle_hello))
-        self._tasks.start(restorer.resume_orphans(orphans), name="orphans")
-        link = Link(settings.livekit, ready.app, desk, running_jobs=desk.running_jobs)
-        stack.push_async_callback(link.aclose)
-        desk.connect(link)
-        parts = _Parts(resolved, ready.app, keeper, pool, desk, link)
-        http = HttpServer(settings.http, parts.health)
-        await stack.enter_async_context(http)
-        keeper.attach(pool, ready)
+        assert keeper.app is not None
+        parts = self._parts = self._make_parts(keeper.app, directories, keeper, tree)
+        reload = (lambda: self._hurry(keeper, tree)) if self._plan.reload else None
+        for spec in part_children(parts, reload=reload):
+            await add_child(tree, spec)
         return parts
 
     def _directories(self, resolved: Resolved, stack: AsyncExitStack) -> Directories:
@@ -151,7 +159,13 @@ class Daemon:
         )
         stack.callback(discard, directories)
         prepare_directories(directories)
+        stack.enter_context(state_lock(directories.state.path))
         return directories
+
+    def _loop_watch(self, resolved: Resolved) -> LoopWatch:
+        period = watchdog_period()
+        watchdog = Watchdog(period, feed_watchdog) if period is not None else None
+        return LoopWatch(resolved.settings.jobs.blocked_warning, watchdog)
 
     def _make_keeper(self, resolved: Resolved, directories: Directories) -> TemplateKeeper:
         settings = resolved.settings
@@ -168,42 +182,41 @@ class Daemon:
             self._reaper,
             self._sink,
             start_method=settings.pool.start_method,
-            restart_max_delay=settings.pool.restart_max_delay,
             spare=self._plan.reload,
         )
 
-    def _with_app(self, ready: TemplateReady) -> Resolved:
-        for note in ready.app.notes:
+    def _make_parts(
+        self, app: AppInfo, directories: Directories, keeper: TemplateKeeper, tree: Supervisor
+    ) -> Parts:
+        resolved = self._with_app(app)
+        settings = resolved.settings
+        require_access(resolved)
+        write_log(settings.log, dev=self._plan.dev)  # the app may have its own wishes
+        pool = Pool(settings.pool, child_spec(settings), self._reaper, self._sink)
+        parts = Parts(resolved, app, directories=directories, keeper=keeper, pool=pool, tree=tree)
+        keeper.on_app = lambda app: self._note_app(parts, app)
+        return parts
+
+    def _with_app(self, app: AppInfo) -> Resolved:
+        for note in app.notes:
             logger.warning(note, extra={"action": "app_note"})
-        app = ready.app
         own = app.dev_settings if self._plan.dev else app.settings
         return resolve([*self._plan.layers, app_layer(own, agent_name=app.agent_name)])
 
-    # -- serving ---------------------------------------------------------------------
-
-    async def _serve(self, parts: _Parts) -> None:
-        """Run the parts until one of them fails, or the link was closed."""
-        async with TaskOwner("serving") as tasks:
-            running = {tasks.start(parts.keeper.run(), name="keeper", report=False)}
-            if self._plan.reload:
-                watching = watch_app(parts.app, parts.keeper)
-                running.add(tasks.start(watching, name="watch", report=False))
-            await parts.wait_warm()
-            running.add(tasks.start(parts.link.run(), name="link", report=False))
-            tasks.start(parts.announce_ready(), name="ready")
-            tasks.start(
-                run_reconciler(
-                    parts.resolved.settings, parts.app, parts.desk, parts.pool, parts.link
-                ),
-                name="reconcile",
+    def _note_app(self, parts: Parts, app: AppInfo) -> None:
+        try:
+            resolved = self._with_app(app)
+        except SettingsError as error:
+            logger.warning(
+                "the app's settings can't be used: the ones before stay",
+                extra={"action": "app_settings_refused", "reason": str(error)},
             )
-            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            return
+        parts.note_app(app, resolved.settings.livekit.agent_name)
 
     # -- stopping --------------------------------------------------------------------
 
-    async def _drain(self, parts: _Parts) -> ExitCode:
+    async def _drain(self, parts: Parts) -> ExitCode:
         """Take nothing new, let jobs end within the drain timeout, then end them."""
         timeout = parts.resolved.settings.jobs.drain_timeout
         logger.info(
@@ -216,6 +229,7 @@ class Daemon:
             },
         )
         parts.desk.drain(self._stop.reason)
+        await end_for_drain(parts.tree)
         parts.pool.close_to_jobs("the daemon is stopping")
         ended = await parts.desk.wait_ended(timeout)
         if not ended:
@@ -227,7 +241,7 @@ class Daemon:
         logger.info("stopped", extra={"action": "stopped", "reason": self._stop.reason})
         return ExitCode.OK if ended or self._plan.dev else ExitCode.DRAIN_TIMEOUT
 
-    def _warn_of_jobs(self, parts: _Parts, timeout: float) -> None:
+    def _warn_of_jobs(self, parts: Parts, timeout: float) -> None:
         logger.warning(
             "ending the jobs that are left",
             extra={
@@ -237,7 +251,7 @@ class Daemon:
             },
         )
 
-    async def _wait_empty(self, parts: _Parts) -> None:
+    async def _wait_empty(self, parts: Parts) -> None:
         """Children keep to budgets of their own; this bound is for the sum of them."""
         spec = child_spec(parts.resolved.settings)
         try:
@@ -252,77 +266,10 @@ class Daemon:
     def _end_at_once(self) -> None:
         """A second signal: no more waiting for anything."""
         logger.warning("ended at once by a second signal", extra={"action": "forced"})
-        if self._pool is not None:
-            for child in self._pool.children:
+        if self._parts is not None:
+            for child in self._parts.pool.children:
                 child.kill("ended at once by a second signal")
         if self._keeper is not None:
             self._keeper.kill()
         logging.shutdown()
         os._exit(ExitCode.FORCED)
-
-
-async def _somebody(_assignment: JobAssignment) -> bool:
-    return True
-
-
-class _Parts:
-    """The running parts, together."""
-
-    def __init__(
-        self,
-        resolved: Resolved,
-        app: AppInfo,
-        keeper: TemplateKeeper,
-        pool: Pool,
-        desk: JobDesk,
-        link: Link,
-    ) -> None:
-        self.resolved = resolved
-        self.app = app
-        self.keeper = keeper
-        self.pool = pool
-        self.desk = desk
-        self.link = link
-        self._warm = asyncio.Event()
-        pool.subscribe(self._note_warm)
-
-    def view(self) -> DaemonView:
-        """The daemon at this moment."""
-        state = self.link.state()
-        return DaemonView(
-            template=self.keeper.view(),
-            pool=self.pool.view(),
-            link=LinkView(phase=state.phase, error=state.error, worker_id=state.worker_id),
-            jobs=self.desk.job_count,
-            draining=self.desk.draining,
-        )
-
-    def health(self) -> Health:
-        """What /healthz says."""
-        return judge_health(self.view())
-
-    async def wait_warm(self) -> None:
-        """Wait for the first warm child, but not for ever: an offer may wait for one too."""
-        pool = self.resolved.settings.pool
-        if pool.num_idle_processes:
-            limit = pool.initialize_process_timeout + FIRST_CHILD_MARGIN
-            await wait_event(self._warm, limit)
-
-    async def announce_ready(self) -> None:
-        """Say once that jobs can come: the line that scripts wait for."""
-        await self.desk.registered.wait()
-        view = self.view()
-        logger.info(
-            "ready for jobs",
-            extra={
-                "action": "ready",
-                "worker_id": view.link.worker_id,
-                "slots": view.pool.slots,
-                "warm": view.pool.idle,
-                "start_method": view.pool.start_method,
-            },
-        )
-
-    def _note_warm(self) -> None:
-        if not self._warm.is_set() and self.pool.view().idle:
-            self._warm.set()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import watchfiles
 
 from agentd.protocol.app import AppInfo
-from agentd.supervisor.keeper import TemplateKeeper
 
 logger = logging.getLogger("agentd.daemon")
 
@@ -18,7 +17,7 @@ DEBOUNCE_MS = 200
 STEP_MS = 40
 
 
-async def watch_app(app: AppInfo, keeper: TemplateKeeper) -> None:
+async def watch_app(app: AppInfo, reload: Callable[[], None]) -> None:
     """Reload on each change of the app's files, and of files beside them, until cancelled."""
     folders = watched_folders(app.files)
     if not folders:
@@ -42,7 +41,7 @@ async def watch_app(app: AppInfo, keeper: TemplateKeeper) -> None:
             "the app changed; it is imported anew",
             extra={"action": "reloading", "files": ", ".join(changed)},
         )
-        keeper.reload()
+        reload()
 
 
 def watched_folders(files: Iterable[str]) -> list[Path]:

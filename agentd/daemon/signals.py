@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable
 
@@ -10,28 +11,57 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopRequests:
-    """The first SIGTERM or SIGINT asks for a stop, the second for an end at once."""
+    """The first SIGTERM or SIGINT asks for a stop, the second for an end at once.
 
-    def __init__(self, at_once: Callable[[], None]) -> None:
+    SIGHUP asks for a reload, unless it says that our terminal was closed: then for a stop.
+    """
+
+    def __init__(self, at_once: Callable[[], None], reload: Callable[[], None]) -> None:
         self._at_once = at_once
+        self._reload = reload
+        self._signalled = False
+        self._has_terminal = False
         self.requested = asyncio.Event()
         self.reason = ""
 
     def install(self) -> None:
         """Listen from now on; needs the running loop of the main thread."""
+        self._has_terminal = terminal_is_there()
         loop = asyncio.get_running_loop()
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, self.handle, number)
+        loop.add_signal_handler(signal.SIGHUP, self.handle_hangup)
 
     def uninstall(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in STOP_SIGNALS:
+        for number in (*STOP_SIGNALS, signal.SIGHUP):
             loop.remove_signal_handler(number)
+
+    def request(self, reason: str) -> None:
+        """Ask for a stop; the first reason stays. A signal after it still is the first one."""
+        self.reason = self.reason or reason
+        self.requested.set()
 
     def handle(self, number: signal.Signals) -> None:
         """A stop signal has come."""
-        if self.requested.is_set():
+        if self._signalled:
             self._at_once()
             return
-        self.reason = number.name
-        self.requested.set()
+        self._signalled = True
+        self.request(number.name)
+
+    def handle_hangup(self) -> None:
+        """SIGHUP has come: from an operator, or from the kernel as the terminal was closed."""
+        if self._has_terminal and not terminal_is_there():
+            self.request("the terminal was closed")
+        else:
+            self._reload()
+
+
+def terminal_is_there() -> bool:
+    """Whether this process has a terminal that controls it."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True

@@ -137,12 +137,13 @@ class Link:
     # -- life ----------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Connect, register, serve and reconnect until `aclose`; runs once.
+        """Connect, register, serve and reconnect until `aclose`; again after a fault of ours.
 
         Raises LiveKitRefused when the server turns this worker away before it was ever
         registered, and LiveKitUnreachable after `max_retry` attempts before that; later it
         tries for ever, since jobs may be running. Being cancelled closes the connection.
         """
+        self._ended.clear()
         try:
             # The standard library's only cancel scope is a timeout: without a deadline until
             # `aclose` sets one. Unlike cancelling the task, it ends this and not our caller.

@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from agentd.supervision.view import Trouble
 from agentd.supervisor.snapshot import PoolView, TemplateView
 
 
@@ -25,6 +26,13 @@ class DaemonView(Struct, frozen=True, kw_only=True):
     link: LinkView
     jobs: int
     draining: bool = False
+    troubles: tuple[Trouble, ...] = ()
+    """Children of the daemon's tree that are not well."""
+
+
+TEMPLATE_PATH = "daemon/template"
+POOL_PATH = "daemon/pool"
+LINK_PATH = "daemon/link"
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -32,6 +40,8 @@ class Problem(Struct, frozen=True, kw_only=True):
 
     part: Literal["supervisor", "template", "pool", "link"]
     message: str
+    path: str = ""
+    """Of the child in the daemon's tree."""
 
 
 class Health(Struct, frozen=True, kw_only=True):
@@ -54,6 +64,7 @@ class Health(Struct, frozen=True, kw_only=True):
 def judge_health(view: DaemonView) -> Health:
     """The health that a view stands for."""
     problems = [*_template_problems(view), *_pool_problems(view), *_link_problems(view)]
+    problems += _other_problems(view)
     return Health(
         status="unhealthy" if problems else "ok",
         problems=problems,
@@ -72,21 +83,35 @@ def _template_problems(view: DaemonView) -> list[Problem]:
     if template.alive:
         # A reload failed: jobs are served, by the old code. That is not ill.
         return []
-    return [Problem(part="template", message=template.last_error or "the template is not running")]
+    message = template.last_error or "the template is not running"
+    return [Problem(part="template", path=TEMPLATE_PATH, message=message)]
 
 
 def _pool_problems(view: DaemonView) -> list[Problem]:
     pool = view.pool
-    if view.draining or not pool.failures or pool.idle:
+    if view.draining:
+        return []
+    if pool.failing and pool.last_error:
+        return [Problem(part="pool", path=POOL_PATH, message=pool.failing)]
+    if not pool.failures or pool.idle:
         return []
     message = (
         f"no warm child: {pool.failures} starts in a row have failed, "
         f"the last one: {pool.last_error}"
     )
-    return [Problem(part="pool", message=message)]
+    return [Problem(part="pool", path=POOL_PATH, message=message)]
 
 
 def _link_problems(view: DaemonView) -> list[Problem]:
     if view.link.phase not in ("refused", "unreachable"):
         return []
-    return [Problem(part="link", message=view.link.error)]
+    return [Problem(part="link", path=LINK_PATH, message=view.link.error)]
+
+
+def _other_problems(view: DaemonView) -> list[Problem]:
+    """Children that are down for a fault of ours; one that runs again may be trusted."""
+    return [
+        Problem(part="supervisor", path=trouble.path, message=trouble.last_error)
+        for trouble in view.troubles
+        if trouble.path not in (TEMPLATE_PATH, POOL_PATH) and trouble.state != "running"
+    ]

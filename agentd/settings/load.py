@@ -28,6 +28,9 @@ SINGLE_THREADED = {
 }
 """Keeps numpy and friends from starting threads on import: a template with threads can't fork."""
 
+SYSTEMD_VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+"""Between systemd and the daemon: a library in a child must not speak for it."""
+
 
 class LiveKitAccess(Protocol):
     """What a child is told about the LiveKit server (`ChildConfig`, seen from this floor)."""
@@ -100,10 +103,24 @@ def child_environment(settings: Settings, *, dev: bool = False) -> dict[str, str
     livekit = settings.livekit
     # RUST_LOG: what LiveKit's library writes to standard error (agentd/room/native.py).
     environ = SINGLE_THREADED | {"PYTHONUNBUFFERED": "1", "RUST_LOG": "warn"} | environment()
+    for name in SYSTEMD_VARIABLES:
+        environ.pop(name, None)
     environ |= _livekit_variables(livekit.url, livekit.api_key, livekit.api_secret)
     if dev:
         environ["LIVEKIT_DEV_MODE"] = "1"
     return environ
+
+
+def watchdog_interval(environ: Mapping[str, str]) -> float | None:
+    """Seconds within which systemd wants to hear from this process; None if it does not.
+
+    sd_watchdog_enabled(3) has the rules.
+    """
+    mine = environ.get("WATCHDOG_PID", "") in ("", str(os.getpid()))
+    micros = environ.get("WATCHDOG_USEC", "")
+    if not mine or not environ.get("NOTIFY_SOCKET") or not micros.isdecimal():
+        return None
+    return int(micros) / 1e6 or None
 
 
 def _livekit_variables(url: str, api_key: str, api_secret: str) -> dict[str, str]:

@@ -75,11 +75,12 @@ def choose_directories(
 ) -> Directories:
     """Which directories to use. Pure.
 
-    In dev a runtime directory that nobody asked for gets a folder for this process, so
-    that a dev run never meets the service of the same user.
+    In dev a directory that nobody asked for gets a folder for this process, so that a
+    dev run never meets the service of the same user.
     """
     return Directories(
-        state=_given(resolved, environ, "state_dir", "STATE_DIRECTORY") or _xdg_state(environ),
+        state=_given(resolved, environ, "state_dir", "STATE_DIRECTORY")
+        or _default_state(environ, me, dev=dev),
         runtime=_given(resolved, environ, "runtime_dir", "RUNTIME_DIRECTORY")
         or _default_runtime(environ, me, dev=dev),
     )
@@ -99,12 +100,18 @@ def _given(
     return None
 
 
-def _xdg_state(environ: Mapping[str, str]) -> Directory:
+def _default_state(environ: Mapping[str, str], me: Me, *, dev: bool) -> Directory:
     base = environ.get("XDG_STATE_HOME", "")
     if os.path.isabs(base):  # the XDG specification says to ignore a relative one
-        return Directory(setting="state_dir", path=Path(base) / "agentd", origin="XDG_STATE_HOME")
-    path = Path.home() / ".local" / "state" / "agentd"
-    return Directory(setting="state_dir", path=path, origin="default")
+        path, origin = Path(base) / "agentd", "XDG_STATE_HOME"
+    else:
+        path, origin = Path.home() / ".local" / "state" / "agentd", "default"
+    return Directory(
+        setting="state_dir",
+        path=path / f"dev-{me.pid}" if dev else path,
+        origin=origin,
+        temporary=dev,
+    )
 
 
 def _default_runtime(environ: Mapping[str, str], me: Me, *, dev: bool) -> Directory:
@@ -142,8 +149,9 @@ def prepare_directories(directories: Directories) -> None:
 
 def discard(directories: Directories) -> None:
     """Remove what was made for this run only. May be repeated, also when nothing was made."""
-    if directories.runtime.temporary:
-        shutil.rmtree(directories.runtime.path, ignore_errors=True)
+    for directory in (directories.state, directories.runtime):
+        if directory.temporary:
+            shutil.rmtree(directory.path, ignore_errors=True)
 
 
 def _check_socket_path(directories: Directories) -> None:

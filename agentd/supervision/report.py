@@ -46,10 +46,10 @@ class Report(Struct, frozen=True, kw_only=True):
     """Seconds until it is started again, where it is."""
 
 
-def write_report(supervisor: str, report: Report) -> None:
-    """Put a report into the log."""
+def report_fields(supervisor: str, report: Report) -> dict[str, object]:
+    """A report as fields of a log line."""
     spec = report.offender
-    facts: dict[str, object] = {
+    fields: dict[str, object] = {
         "action": f"supervisor_{report.context.value}",
         "supervisor": supervisor,
         "context": report.context.value,
@@ -60,5 +60,12 @@ def write_report(supervisor: str, report: Report) -> None:
         "shutdown": spec.shutdown.value if isinstance(spec.shutdown, Shutdown) else spec.shutdown,
     }
     if report.next_start_in is not None:
-        facts["next_start_in"] = round(report.next_start_in, 3)
-    logger.error(MESSAGES[report.context], exc_info=report.error, extra=facts)
+        fields["next_start_in"] = round(report.next_start_in, 3)
+    return fields
+
+
+def write_report(supervisor: str, report: Report) -> None:
+    """Put a report into the log."""
+    logger.error(
+        MESSAGES[report.context], exc_info=report.error, extra=report_fields(supervisor, report)
+    )

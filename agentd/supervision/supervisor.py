@@ -32,8 +32,16 @@ class Supervisor:
     `start`, then `wait` for its end; or `async with`. Used once.
     """
 
-    def __init__(self, spec: SupervisorSpec, *, backoffs: MakeBackoff = make_backoff) -> None:
+    def __init__(
+        self,
+        spec: SupervisorSpec,
+        *,
+        backoffs: MakeBackoff = make_backoff,
+        write: Callable[[str, Report], None] = write_report,
+    ) -> None:
+        """`write` puts reports into the log."""
         self._machine = Machine(spec, backoffs)
+        self._write = write
         self._lives: dict[Child, Life] = {}
         self._owner = TaskOwner(spec.name)
         self._timer: asyncio.TimerHandle | None = None
@@ -186,7 +194,7 @@ class Supervisor:
             case StopChild(child):
                 self._lives[child].stop(self._reason or "its supervisor stops it")
             case Report():
-                write_report(self._machine.spec.name, action)
+                self._write(self._machine.spec.name, action)
             case End(exit):
                 self._exit = exit
                 self._ended.set()

@@ -1,23 +1,26 @@
-"""Keeps the template alive and changes it for one with new code.
+"""The template as a child of the daemon's tree, and its change for one with new code.
 
-The template is a permanent child in OTP's sense: whenever it dies it is started again,
-after a backoff that lasting health resets. Its death costs no job; until the next one is
-ready no child can be started. A reload starts the new template beside the old one, which
-goes on serving until the new one is ready, and for good if it never is.
+The tree restarts a template that died; its death costs no job, but until the next one is
+ready no child can be started. A reload is the keeper's own business: the new template starts
+beside the old one, which goes on serving until the new one is ready, and for good if it
+never is.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from agentd.aio.tasks import TaskOwner, cancel_and_wait
-from agentd.aio.timing import now, wait_event
+from agentd.aio.timing import now
 from agentd.errors import AgentdError, AppImportFailed, TemplateError
 from agentd.logs.record import EXCEPTION
+from agentd.protocol.app import AppInfo
 from agentd.protocol.frames import TemplateReady
 from agentd.settings.model import StartMethod
-from agentd.supervision.backoff import Backoff
+from agentd.supervision.spec import BackoffSettings, ChildSpec, OnExceeded
+from agentd.supervision.tasks import ready_task_child
 
 from .linux import fork_works
 from .output import RecordSink
@@ -28,13 +31,15 @@ from .template import SpawnLauncher, Template, TemplateSpec
 
 logger = logging.getLogger("agentd.supervisor")
 
-BACKOFF_BASE = 0.2
 HEALTHY_AFTER = 10.0
 """Seconds of life after which earlier deaths of the template are forgotten."""
 
+STOP_MARGIN = 10.0
+"""Seconds for up to three templates to end, each of which is killed after a moment."""
+
 
 class TemplateKeeper:
-    """One template at a time, and two during a reload. `start`, `attach`, then `run`."""
+    """One template at a time, and two during a reload. `run` is one life of it."""
 
     def __init__(
         self,
@@ -43,7 +48,6 @@ class TemplateKeeper:
         sink: RecordSink,
         *,
         start_method: StartMethod,
-        restart_max_delay: float,
         spare: bool = False,
     ) -> None:
         """`spare`: keep a second process waiting with all but the app imported, for reloads."""
@@ -51,16 +55,18 @@ class TemplateKeeper:
         self._reaper = reaper
         self._sink = sink
         self._start_method = start_method
-        self._backoff = Backoff(base=BACKOFF_BASE, cap=restart_max_delay)
         self._keep_spare = spare
         self._spare: Template | None = None
         self._coming: Template | None = None  # imports the app; not in service yet
         self._template: Template | None = None
+        self._ready: TemplateReady | None = None
         self._pool: Pool | None = None
         self._generation = 0
         self._last_error = ""
         self._reload = asyncio.Event()
         self._retired = TaskOwner("retired-templates")
+        self.on_app: Callable[[AppInfo], None] = _ignore
+        """Told what the app says of itself each time that it was imported."""
 
     # -- views -----------------------------------------------------------------------
 
@@ -74,49 +80,92 @@ class TemplateKeeper:
             last_error=self._last_error,
         )
 
+    @property
+    def app(self) -> AppInfo | None:
+        """What the app says of itself; None before it was imported."""
+        return self._ready.app if self._ready is not None else None
+
+    @property
+    def import_seconds(self) -> float:
+        """How long the last import took, in the template."""
+        return self._ready.import_seconds if self._ready is not None else 0.0
+
     # -- life ------------------------------------------------------------------------
 
-    async def start(self) -> TemplateReady:
-        """Start the first template; raises what is wrong with the app."""
-        template = self._template = self._new_template()
-        ready = await template.start()
-        if self._why_no_fork(ready):
-            raise TemplateError(self._why_no_fork(ready))
-        self._generation = 1
-        self._note_ready(ready, template)
-        return ready
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Start a template, call `ready`, reload when asked; raises when it has died.
 
-    def attach(self, pool: Pool, ready: TemplateReady) -> None:
-        """Have this pool's children come from the template."""
-        self._pool = pool
-        self._serve(ready)
-
-    async def run(self) -> None:
-        """Restart the template when it dies and reload it when asked, until cancelled."""
+        Raises what is wrong with the app when it can't be started. No template is left.
+        """
         try:
+            await self._boot()
+            ready()
             while True:
                 self._prepare_spare()
                 await self._next_turn()
+        except AgentdError as error:
+            self._last_error = str(error)
+            raise
         finally:
-            await self._retired.aclose()
+            await self._end()
+
+    def attach(self, pool: Pool) -> None:
+        """Have this pool's children come from the template."""
+        self._pool = pool
+        self._serve()
 
     def reload(self) -> None:
         """Have the app imported anew, for the jobs to come; `run` sees to it."""
         self._reload.set()
 
-    async def aclose(self) -> None:
-        """End the template; children that it forked are not its own."""
-        for template in self._templates():
-            await template.stop()
-
     def kill(self) -> None:
-        """End the template at once."""
+        """End every template at once."""
         for template in self._templates():
             template.kill()
 
     def _templates(self) -> list[Template]:
         known = (self._template, self._spare, self._coming)
         return [template for template in known if template is not None]
+
+    async def _end(self) -> None:
+        """End what is left; children that it forked are not its own."""
+        if self._pool is not None:
+            self._pool.use_launcher(None, "none")
+        templates = self._templates()
+        self._template = self._spare = self._coming = self._ready = None
+        try:
+            for template in templates:
+                await template.stop()
+            await self._retired.wait()
+        except asyncio.CancelledError:
+            for template in templates:
+                template.kill()
+            raise
+
+    async def _boot(self) -> None:
+        """Start the first template of a life."""
+        ready = await self._bring_up_newest()
+        logger.info(
+            "app imported",
+            extra={
+                "action": "template_ready",
+                "app": str(self._spec.app),
+                "template_pid": ready.pid,
+                "generation": self._generation,
+                "seconds": round(ready.import_seconds, 3),
+            },
+        )
+
+    async def _bring_up_newest(self) -> TemplateReady:
+        """Bring one up; again at once when it failed and the code was changed meanwhile."""
+        while True:
+            self._reload.clear()
+            try:
+                return await self._bring_up()
+            except AgentdError as error:
+                if not self._reload.is_set():
+                    raise
+                self._tell_failure(error, "the app failed; it was changed meanwhile: tried anew")
 
     async def _next_turn(self) -> None:
         template = self._template
@@ -128,73 +177,47 @@ class TemplateKeeper:
             why = died.result() if died.done() else ""
             await cancel_and_wait(died, asked)
         if why:
-            await self._replace_dead(template, why)
-        else:
-            self._reload.clear()
-            await self._swap(template)
-
-    async def _replace_dead(self, dead: Template, why: str) -> None:
-        self._last_error = f"the template {why}"
-        if self._pool is not None:
-            self._pool.use_launcher(None, "none")
-        await dead.stop()
-        while True:
-            delay = self._backoff.next_delay()
-            logger.error(
-                "template died; it is started again",
-                extra={
-                    "action": "template_died",
-                    "supervisor": "keeper",
-                    "context": "child_terminated",
-                    "reason": self._last_error,
-                    "offender": "template",
-                    "next_start_in": round(delay, 3),
-                },
-            )
-            # A reload asked meanwhile is served by this start, and need not wait.
-            await wait_event(self._reload, delay)
-            self._reload.clear()
-            try:
-                await self._bring_up()
-            except AgentdError as error:
-                self._tell_failure(error)
-            else:
-                return
+            raise TemplateError(f"the template {why}")
+        self._reload.clear()
+        await self._swap(template)
 
     async def _swap(self, old: Template) -> None:
+        began_at = now()
         try:
             await self._bring_up()
         except AgentdError as error:
-            self._tell_failure(error)
-            logger.warning(
-                "the old code goes on serving until the app can be imported again",
-                extra={"action": "reload_failed", "generation": self._generation},
+            self._tell_failure(
+                error, "the app could not be imported anew; the old code goes on serving"
             )
             return
         self._retired.start(old.stop(), name=f"stop-{old.pid}")
-
-    async def _bring_up(self) -> None:
-        started_at = now()
-        template = self._coming = self._new_template()
-        try:
-            ready = await template.start()
-        finally:
-            self._coming = None
-        if self._why_no_fork(ready):
-            await template.stop()
-            raise TemplateError(self._why_no_fork(ready))
-        self._template = template
-        self._generation += 1
-        self._note_ready(ready, template)
-        self._serve(ready)
         logger.info(
             "new jobs run the new code",
             extra={
                 "action": "reloaded",
                 "generation": self._generation,
-                "seconds": round(now() - started_at, 3),
+                "seconds": round(now() - began_at, 3),
             },
         )
+
+    async def _bring_up(self) -> TemplateReady:
+        template = self._coming = self._new_template()
+        try:
+            ready = await template.start()
+        except BaseException:
+            template.kill()  # where being cancelled twice has cut its end short
+            raise
+        finally:
+            self._coming = None
+        if self._why_no_fork(ready):
+            await template.stop()
+            raise TemplateError(self._why_no_fork(ready))
+        self._template, self._ready = template, ready
+        self._generation += 1
+        self._last_error = ""
+        self._serve()
+        self.on_app(ready.app)
+        return ready
 
     # -- inside ----------------------------------------------------------------------
 
@@ -219,26 +242,9 @@ class TemplateKeeper:
                 return
             self._spare = spare
 
-    def _note_ready(self, ready: TemplateReady, template: Template) -> None:
-        self._last_error = ""
-        loop = asyncio.get_running_loop()
-        loop.call_later(HEALTHY_AFTER, self._forget_deaths, template)
-        logger.info(
-            "app imported",
-            extra={
-                "action": "template_ready",
-                "app": str(self._spec.app),
-                "template_pid": ready.pid,
-                "seconds": round(ready.import_seconds, 3),
-            },
-        )
-
-    def _forget_deaths(self, template: Template) -> None:
-        if template is self._template and template.alive:
-            self._backoff.reset()
-
-    def _serve(self, ready: TemplateReady) -> None:
-        if self._pool is None or self._template is None:
+    def _serve(self) -> None:
+        ready = self._ready
+        if self._pool is None or self._template is None or ready is None:
             return
         if self._start_method == "spawn":
             self._pool.use_launcher(SpawnLauncher(self._spec), "spawn")
@@ -268,15 +274,36 @@ class TemplateKeeper:
             return ""
         return f"start_method is 'fork', but {_obstacle(ready)}: set it to 'auto'"
 
-    def _tell_failure(self, error: AgentdError) -> None:
+    def _tell_failure(self, error: AgentdError, what: str) -> None:
         self._last_error = str(error)
         logger.error(
-            str(error),
+            what,
             extra={
-                "action": "app_failed",
+                "action": "reload_failed",
+                "reason": str(error),
+                "generation": self._generation,
                 EXCEPTION: error.traceback if isinstance(error, AppImportFailed) else "",
             },
         )
+
+
+def template_child(
+    keeper: TemplateKeeper, *, template_timeout: float, restart_max_delay: float
+) -> ChildSpec:
+    """The spec of the template as a child: it is tried for ever, and costs nobody else anything.
+
+    `template_timeout` seconds are for the import, `restart_max_delay` is the longest delay.
+    """
+    return ChildSpec(
+        id="template",
+        start=ready_task_child(keeper.run, name="template"),
+        shutdown=STOP_MARGIN,
+        # Its own deadline comes first and says more.
+        start_timeout=template_timeout + STOP_MARGIN,
+        backoff=BackoffSettings(cap=restart_max_delay),
+        healthy_after=HEALTHY_AFTER,
+        on_exceeded=OnExceeded.COOL_DOWN,
+    )
 
 
 def _obstacle(ready: TemplateReady) -> str:
@@ -284,3 +311,7 @@ def _obstacle(ready: TemplateReady) -> str:
     if not fork_works():
         return "this platform has no pidfds"
     return "" if ready.can_fork else ready.why_not
+
+
+def _ignore(_app: AppInfo) -> None:
+    return

@@ -22,6 +22,7 @@ from agentd.protocol.frames import Hello
 from agentd.protocol.ids import ChildId, JobId, SlotId
 from agentd.settings.model import PoolSettings
 from agentd.supervision.backoff import Backoff
+from agentd.supervision.intensity import Intensity, add_restart
 
 from .autopsy import Autopsies, OnPostMortem, ignore
 from .child import ADOPTED, Child, ChildSpec
@@ -40,6 +41,9 @@ logger = logging.getLogger("agentd.supervisor")
 BACKOFF_BASE = 0.2
 HEALTHY_AFTER = 5.0
 """Seconds that a child must have stayed warm before failed starts are forgotten."""
+
+INTENSITY = Intensity(restarts=5, period=60.0)
+"""Failed starts that are taken as they come; with more the pool counts as failing."""
 
 CLOSE_MARGIN = 10.0
 
@@ -105,7 +109,13 @@ class Pool:
             start_method=self._launching.method,
             failures=self._launching.backoff.failures,
             last_error=self._launching.last_error,
+            failing=self.failing,
         )
+
+    @property
+    def failing(self) -> str:
+        """Why no child can be expected to become warm; empty when one can."""
+        return self._launching.obstacle or self._launching.failing
 
     # -- where children come from ------------------------------------------------------
 
@@ -120,6 +130,11 @@ class Pool:
         self._launching.launcher = launcher
         self._launching.method = method
         self.refill()
+
+    def note_obstacle(self, why: str) -> None:
+        """Why there is no way to start children and none to come soon; empty: there is again."""
+        self._launching.obstacle = why
+        self._changed()
 
     def handle_hello(self, hello: Hello, peer: Peer, stream: ChildStream) -> None:
         """A process says it is one of our children."""
@@ -141,10 +156,16 @@ class Pool:
         if self._closing or self._launching.launcher is None or self._launching.paused:
             return
         demand = self._demand()
+        if demand.idle:
+            self._launching.note_health(self._note_recovery)
         self._make_room(demand)
         free = [slot for slot in self._slots if slot.child is None]
         for slot in free[: decide_starts(demand)]:
             self._start_child(slot, self._launching.launcher)
+
+    def _note_recovery(self) -> None:
+        self._changed()
+        self.refill()
 
     def _demand(self) -> Demand:
         children = self.children
@@ -153,9 +174,15 @@ class Pool:
             starting=sum(c.state in ("starting", "prewarming") for c in children),
             free_slots=sum(slot.child is None for slot in self._slots),
             waiting=len(self._waiting),
-            idle_target=0 if self._draining else self._settings.num_idle_processes,
-            max_starting=self._settings.max_starting,
+            # While they fail one child is tried at a time, and must stay warm before the next.
+            idle_target=self._idle_target(),
+            max_starting=1 if self._launching.failing else self._settings.max_starting,
         )
+
+    def _idle_target(self) -> int:
+        if self._draining:
+            return 0
+        return 1 if self._launching.failing else self._settings.num_idle_processes
 
     def _make_room(self, demand: Demand) -> None:
         """With all slots taken, a warm child of old code gives its seat to one of new code."""
@@ -211,7 +238,9 @@ class Pool:
         chart = self._health.discharge(child.id)
         if slot.number >= self.capacity:
             self._slots.remove(slot)
-        if reason.abnormal and not (self._killing and child.job_id is None):
+        # A warm child that ends unasked is no good, with whatever exit code.
+        left = reason.kind == "normal" and child.job_id is None
+        if (reason.abnormal or left) and not (self._killing and child.job_id is None):
             self._note_failure(child, reason, was_current=was_current)
             self._examine(child, reason, chart)
         else:
@@ -244,7 +273,6 @@ class Pool:
         if child.state == "gone":
             return  # looked at when its seat is free, and a pause after its failure has begun
         if child.state == "idle":
-            self._launching.note_health()
             self._hand_out(child)
             self._retire_old()
             self._retire_unneeded()
@@ -360,7 +388,12 @@ class _Launching:
         self.method = "none"
         self.generation = 0
         self.last_error = ""
+        self.failing = ""
+        """Set once starts fail more often than `INTENSITY`, until a child has stayed warm."""
+        self.obstacle = ""
         self.backoff = Backoff(base=BACKOFF_BASE, cap=settings.restart_max_delay)
+        self._max_delay = settings.restart_max_delay
+        self._history: tuple[float, ...] = ()
         self._pause: asyncio.TimerHandle | None = None
         self._health: asyncio.TimerHandle | None = None
 
@@ -369,9 +402,11 @@ class _Launching:
         return self._pause is not None
 
     def next_generation(self) -> None:
-        """New code deserves a fresh start."""
+        """New code is tried at once; what fails still has to show first that it does not."""
         self.generation += 1
-        self._forget()
+        self._await_no_health()
+        self.backoff.reset()
+        self.last_error = ""
         if self._pause is not None:
             self._pause.cancel()
             self._pause = None
@@ -379,20 +414,32 @@ class _Launching:
     def pause_after_failure(self, error: str, then: Callable[[], None]) -> float:
         """Start nothing for a while; returns the seconds."""
         self.last_error = error
-        if self._health is not None:
-            self._health.cancel()
-            self._health = None
+        self._await_no_health()
+        self._history, bearable = add_restart(self._history, now(), INTENSITY)
         delay = self.backoff.next_delay()
+        if not bearable and not self.failing:
+            logger.error(
+                "children failed too often: one is tried at the longest delay from now on",
+                extra={
+                    "action": "failing",
+                    "offender": "pool",
+                    "reason": error,
+                    "next_start_in": self._max_delay,
+                },
+            )
+        if not bearable or self.failing:
+            self.failing = f"children failed too often, at last of: {error}"
+            delay = self._max_delay
         if self._pause is not None:
             self._pause.cancel()
         self._pause = asyncio.get_running_loop().call_later(delay, self._resume, then)
         return delay
 
-    def note_health(self) -> None:
+    def note_health(self, then: Callable[[], None]) -> None:
         """A child is warm; if that lasts, the failures before it are forgotten."""
-        if self.backoff.failures and self._health is None:
+        if (self.backoff.failures or self.failing) and self._health is None:
             loop = asyncio.get_running_loop()
-            self._health = loop.call_later(HEALTHY_AFTER, self._forget)
+            self._health = loop.call_later(HEALTHY_AFTER, self._forget, then)
 
     def stop(self) -> None:
         for timer in (self._pause, self._health):
@@ -403,12 +450,21 @@ class _Launching:
         self._pause = None
         then()
 
-    def _forget(self) -> None:
+    def _await_no_health(self) -> None:
         if self._health is not None:
             self._health.cancel()
             self._health = None
+
+    def _forget(self, then: Callable[[], None]) -> None:
+        self._health = None
         self.backoff.reset()
         self.last_error = ""
+        if self.failing:
+            self.failing = ""
+            logger.info(
+                "children stay warm again", extra={"action": "recovered", "offender": "pool"}
+            )
+        then()
 
 
 def _turn_away(_hello: Hello, _peer: Peer) -> bool:

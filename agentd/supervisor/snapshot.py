@@ -32,6 +32,8 @@ class PoolView(Struct, frozen=True, kw_only=True):
     failures: int
     """Failed starts in a row."""
     last_error: str
+    failing: str = ""
+    """Why no child can be expected to become warm; empty when one can."""
 
 
 class TemplateView(Struct, frozen=True, kw_only=True):

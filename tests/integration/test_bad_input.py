@@ -215,13 +215,19 @@ async def test_a_runtime_directory_that_is_too_long_is_told(workdir: Path) -> No
         assert "too long for a Unix socket" in daemon.errors
 
 
-async def test_a_second_daemon_on_the_same_directory_is_told(workdir: Path) -> None:
-    """The first one does not notice."""
+@pytest.mark.parametrize(
+    ("shared", "variable"), [("state", "AGENTD_RUNTIME_DIR"), ("run", "AGENTD_STATE_DIR")]
+)
+async def test_a_second_daemon_on_the_same_directory_is_told(
+    workdir: Path, shared: str, variable: str
+) -> None:
+    """Whichever of the two it is; the first one does not notice."""
     write_app(workdir, GOOD_APP)
     async with running_daemon(workdir, "start", "app.py", environ=NOWHERE) as first:
         await first.wait_for(action="http_listening")
-        async with running_daemon(workdir, "start", "app.py", environ=NOWHERE) as second:
+        others = NOWHERE | {variable: str(workdir / "other")}
+        async with running_daemon(workdir, "start", "app.py", environ=others) as second:
             assert await ended(second) == ExitCode.DIRECTORY
 
-            assert str(workdir / "run") in second.errors
+            assert str(workdir / shared) in second.errors
         assert await first.stop() == ExitCode.OK

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import aiohttp
 
 from agentd.testing.livekit_server import LiveKitServer
-from tests.support.daemon import DEADLINE, Daemon, running_daemon, write_app
+from tests.support.daemon import running_daemon, write_app
+from tests.support.healthz import healthz, healthz_until, is_well
 
 PREWARM_READS_A_FILE = """\
 from pathlib import Path
@@ -28,27 +24,6 @@ server = AgentServer(setup_fnc=prewarm)
 async def entry(ctx):
     pass
 """
-
-Answer = tuple[int, dict[str, Any]]
-
-
-async def healthz(daemon: Daemon) -> Answer:
-    """What /healthz says now."""
-    url = (await daemon.wait_for(action="http_listening"))["url"]
-    async with aiohttp.ClientSession() as session, session.get(url) as answer:
-        return answer.status, await answer.json()
-
-
-async def healthz_until(daemon: Daemon, wanted: Callable[[Answer], bool]) -> Answer:
-    """Ask, as a monitor does, until the answer is the one that is waited for."""
-    async with asyncio.timeout(DEADLINE):
-        while not wanted(answer := await healthz(daemon)):  # noqa: ASYNC110 - a monitor polls
-            await asyncio.sleep(0.05)
-    return answer
-
-
-def is_well(answer: Answer) -> bool:
-    return answer[0] == 200 and answer[1]["idle"] > 0
 
 
 async def test_a_healthy_daemon_says_so(livekit_server: LiveKitServer, workdir: Path) -> None:
@@ -96,7 +71,7 @@ async def test_a_dead_template_is_named_until_it_is_back(
         assert "app.py" in body["problems"][0]["message"]
 
         app.write_text(good)
-        await daemon.wait_for(action="reloaded")
+        await daemon.wait_for(action="template_ready", generation=2)
         assert (await healthz_until(daemon, is_well))[1]["problems"] == []
         assert await daemon.stop() == 0
 

@@ -41,8 +41,7 @@ async def test_a_save_gives_new_jobs_new_code_and_a_mistake_costs_nothing(
         assert daemon.printed(old["job"])[0] == "version 1"
 
         write_app(workdir, version(3) + "\nwrong wrong\n")
-        failed = await daemon.wait_for(action="app_failed")
-        await daemon.wait_for(action="reload_failed")
+        failed = await daemon.wait_for(action="reload_failed")
         assert "wrong wrong" in failed["exc_info"]
         assert "agentd/child" not in failed["exc_info"]
         job = (await callers.job(daemon, "finish"))["job"]

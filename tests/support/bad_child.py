@@ -108,6 +108,11 @@ def exits_0(child: Child) -> None:
     child.hello()
 
 
+def leaves(child: Child) -> None:
+    """Becomes warm, and goes without being asked."""
+    child.become_ready()
+
+
 def dies_before_hello(child: Child) -> None:
     """Is not heard of at all."""
     os.kill(os.getpid(), signal.SIGKILL)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,6 +11,7 @@ from livekit.protocol import agent, models
 from msgspec import Struct, structs
 
 from agentd.aio.timing import now
+from agentd.daemon.tree import TREE, add_child
 from agentd.ipc.listener import Listener
 from agentd.protocol.app import AppRef
 from agentd.protocol.frames import ChildConfig, Log, LogValue
@@ -19,12 +19,14 @@ from agentd.protocol.ids import ChildId, JobId
 from agentd.protocol.job import JobAnswer, JobAssignment, JobOutcome
 from agentd.settings.load import child_environment
 from agentd.settings.model import PoolSettings, Settings, StartMethod
+from agentd.supervision.supervisor import Supervisor
 from agentd.supervisor.child import Child, ChildSpec
 from agentd.supervisor.heartbeat import Patience
-from agentd.supervisor.keeper import TemplateKeeper
+from agentd.supervisor.keeper import TemplateKeeper, template_child
 from agentd.supervisor.memory import MemoryLimits
 from agentd.supervisor.pool import Pool
 from agentd.supervisor.process import Reaper
+from agentd.supervisor.reports import write_tree_report
 from agentd.supervisor.spawn import spawn_python
 from agentd.supervisor.template import Launcher, TemplateSpec
 
@@ -162,8 +164,13 @@ class Supervised:
             self.reaper,
             self.sink,
             start_method=plan.start_method,
+        )
+        self.template = template_child(
+            self.keeper,
+            template_timeout=plan.template_timeout,
             restart_max_delay=plan.pool.restart_max_delay,
         )
+        self.tree = Supervisor(TREE, write=write_tree_report)
 
     def children(self, state: str) -> list[Child]:
         """The children in one state."""
@@ -215,22 +222,19 @@ async def supervised(
     """Start the parts in the daemon's order, and end them in the reverse."""
     parts = Supervised(plan, changes)
     parts.reaper.start()
-    keeping: list[asyncio.Task[None]] = []
     try:
         async with Listener(parts.socket_path, parts.pool.handle_hello):
             try:
+                await parts.tree.start()
                 if plan.app is not None:
-                    parts.keeper.attach(parts.pool, await parts.keeper.start())
-                    keeping.append(asyncio.create_task(parts.keeper.run()))
+                    await add_child(parts.tree, parts.template)
+                    parts.keeper.attach(parts.pool)
                 else:
                     parts.pool.use_launcher(launcher, "script")
                 yield parts
             finally:
-                for task in keeping:
-                    task.cancel()
-                await asyncio.gather(*keeping, return_exceptions=True)
                 await parts.pool.aclose("the test is over")
-                await parts.keeper.aclose()
+                await parts.tree.aclose()
     finally:
         parts.reaper.stop()
 

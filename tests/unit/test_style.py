@@ -31,6 +31,8 @@ CLOCK_NAMES = {
 }  # fmt: skip
 ENVIRONMENT_NAMES = {"environ", "getenv", "putenv", "unsetenv", "environb"}
 SPAWNERS = {"create_task", "ensure_future", "run_coroutine_threadsafe"}
+PUBLIC = {"_exit", "_current_frames"}
+"""Documented functions of `os` and `sys` with a private name."""
 REASON_LENGTH = 8
 """Letters that a comment needs to be a reason."""
 
@@ -205,8 +207,8 @@ def is_self(owner: ast.expr) -> bool:
 
 
 def is_private(name: str) -> bool:
-    """One leading underscore; `os._exit` is public in all but name."""
-    return name.startswith("_") and not name.startswith("__") and name != "_exit"
+    """One leading underscore, but for what is public in all but name."""
+    return name.startswith("_") and not name.startswith("__") and name not in PUBLIC
 
 
 # -- where they hold -------------------------------------------------------------

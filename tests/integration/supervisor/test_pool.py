@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from agentd.aio.tasks import cancel_and_wait
 from agentd.aio.timing import now
 from agentd.errors import ChildError, TemplateError
 from agentd.protocol.ids import ChildId, JobId
@@ -125,6 +126,68 @@ async def test_a_launch_that_fails_is_tried_again_after_a_pause(
 
 
 # -- failing and recovering --------------------------------------------------------
+
+
+async def test_a_pool_that_fails_too_often_tries_one_child_until_it_stays_warm(
+    plan: Plan, changes: Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then all are started that are missing; told once each way."""
+    monkeypatch.setattr(pooling, "HEALTHY_AFTER", 0.05)
+    plan = with_pool(plan, max_starting=2, num_idle_processes=3)
+    async with supervised(plan, changes, Script(plan, *["fails"] * 9)) as parts:
+        failing = await changes.until(lambda: parts.pool.failing)
+        await changes.until(lambda: not parts.pool.view().starting)
+        most = highest(parts.pool, lambda: len(parts.pool.children) * bool(parts.pool.failing))
+        await changes.until(lambda: changes.actions("recovered"))
+        await parts.idle(3)
+
+        assert parts.pool.failing == ""
+    assert failing.startswith("children failed too often, at last of: prewarm raised ValueError")
+    assert most == [1]
+    assert len(changes.actions("failing")) == len(changes.actions("recovered")) == 1
+
+
+async def test_a_failing_pool_that_keeps_no_warm_children_recovers_too(
+    plan: Plan, changes: Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would start children for offers only, and none is taken while it fails."""
+    monkeypatch.setattr(pooling, "HEALTHY_AFTER", 0.05)
+    plan = with_pool(plan, num_idle_processes=0)
+    async with supervised(plan, changes, Script(plan, *["fails"] * 9)) as parts:
+        offer = asyncio.create_task(parts.pool.reserve(JobId("AJ_1"), now() + DEADLINE))
+        await changes.until(lambda: parts.pool.failing)
+        await cancel_and_wait(offer)
+
+        await changes.until(lambda: changes.actions("recovered"))
+
+        assert parts.pool.failing == ""
+
+
+async def test_an_obstacle_that_the_pool_is_told_of_makes_it_failing(
+    plan: Plan, changes: Changes
+) -> None:
+    """Warm children serve on; offers that find none need not wait."""
+    async with supervised(plan, changes, Script(plan)) as parts:
+        await parts.idle()
+        parts.pool.note_obstacle("the template fails")
+        failing = parts.pool.failing
+        parts.pool.note_obstacle("")
+
+        assert (failing, parts.pool.failing) == ("the template fails", "")
+        assert parts.pool.view().idle == 1
+
+
+async def test_a_warm_child_that_leaves_without_being_asked_has_failed(
+    plan: Plan, changes: Changes
+) -> None:
+    """Whatever its exit code says: to replace it at once would be a loop without a brake."""
+    async with supervised(plan, changes, Script(plan, "leaves")) as parts:
+        await changes.until(lambda: changes.actions("child_failed"))
+        failures = parts.pool.view().failures
+        await parts.idle()
+
+    assert failures == 1
+    assert changes.reasons("child_failed") == ["exited with code 0"]
 
 
 async def test_failed_starts_are_counted_and_forgotten_once_children_stay_warm(

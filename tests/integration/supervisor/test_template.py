@@ -298,7 +298,7 @@ async def test_a_reload_to_broken_code_leaves_the_old_code_serving(
 
         await changes.until(lambda: changes.actions("reload_failed"))
         on_old = await job_says(parts)
-        shown = "".join(str(record.__dict__) for record in changes.actions("app_failed"))
+        shown = "".join(str(record.__dict__) for record in changes.actions("reload_failed"))
         plan_of(APP.replace('"one"', '"three"'))
         parts.keeper.reload()
         await changes.until(lambda: changes.actions("reloaded"))

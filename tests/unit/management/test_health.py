@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from agentd.management.health import DaemonView, LinkView, judge_health
+from agentd.supervision.view import Trouble
 from agentd.supervisor.snapshot import PoolView, TemplateView
 
 WELL = DaemonView(
@@ -29,6 +30,14 @@ DEAD = msgspec.structs.replace(WELL.template, alive=False, last_error="the templ
 COLD = msgspec.structs.replace(WELL.pool, idle=0, failures=3, last_error="prewarm raised")
 
 
+FAILING = msgspec.structs.replace(
+    WELL.pool, last_error="prewarm raised", failing="children failed too often: prewarm raised"
+)
+LINK_TROUBLE = Trouble(
+    path="daemon/link", state="backoff", failures=2, last_error="KeyError: 1", next_start_in=0.3
+)
+
+
 def view(**changes: object) -> DaemonView:
     """A healthy daemon but for these changes."""
     return msgspec.structs.replace(WELL, **changes)
@@ -43,25 +52,27 @@ def test_a_healthy_daemon_is_200() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "part", "message"),
+    ("changes", "path", "message"),
     [
-        ({"template": DEAD}, "template", "the template was killed"),
+        ({"template": DEAD}, "daemon/template", "the template was killed"),
+        ({"pool": FAILING}, "daemon/pool", "children failed too often: prewarm raised"),
+        ({"troubles": (LINK_TROUBLE,)}, "daemon/link", "KeyError: 1"),
         (
             {"pool": COLD},
-            "pool",
+            "daemon/pool",
             "no warm child: 3 starts in a row have failed, the last one: prewarm raised",
         ),
-        ({"link": LinkView(phase="refused", error="wrong key")}, "link", "wrong key"),
+        ({"link": LinkView(phase="refused", error="wrong key")}, "daemon/link", "wrong key"),
     ],
 )
 def test_what_is_wrong_is_503_and_named(
-    changes: dict[str, object], part: str, message: str
+    changes: dict[str, object], path: str, message: str
 ) -> None:
-    """The part and the reason, in one line each."""
+    """The child of the tree and the reason, in one line each."""
     health = judge_health(view(**changes))
 
     assert (health.http_status, health.status) == (503, "unhealthy")
-    assert [(problem.part, problem.message) for problem in health.problems] == [(part, message)]
+    assert [(problem.path, problem.message) for problem in health.problems] == [(path, message)]
 
 
 def test_all_that_is_wrong_is_named() -> None:
@@ -79,8 +90,9 @@ def test_all_that_is_wrong_is_named() -> None:
         {"pool": msgspec.structs.replace(WELL.pool, idle=0, starting=1)},
         {"link": LinkView(phase="connecting", error="no answer")},
         {"template": DEAD, "pool": COLD, "draining": True},
+        {"troubles": (msgspec.structs.replace(LINK_TROUBLE, state="running"),)},
     ],
-    ids=["reload failed", "one is warm", "all are taken", "reconnecting", "draining"],
+    ids=["reload failed", "one is warm", "all are taken", "reconnecting", "draining", "restarted"],
 )
 def test_what_serves_on_is_not_ill(changes: dict[str, object]) -> None:
     """A restart would cost calls and mend nothing."""

@@ -11,6 +11,7 @@ from agentd.errors import SettingsError
 from agentd.protocol.frames import ChildConfig
 from agentd.settings import load
 from agentd.settings.layers import flags_layer, resolve
+from agentd.settings.model import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -110,3 +111,32 @@ def test_colour_is_for_terminals_unless_told(
 ) -> None:
     """NO_COLOR forbids, FORCE_COLOR asks, else the terminal decides."""
     assert load.wants_colour(environ, is_terminal=is_terminal) is expected
+
+
+SERVICE = {"NOTIFY_SOCKET": "/run/notify", "WATCHDOG_USEC": "30000000"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "seconds"),
+    [
+        (SERVICE, 30.0),
+        (SERVICE | {"WATCHDOG_PID": str(os.getpid())}, 30.0),
+        (SERVICE | {"WATCHDOG_PID": "1"}, None),
+        (SERVICE | {"WATCHDOG_USEC": "0"}, None),
+        (SERVICE | {"WATCHDOG_USEC": "soon"}, None),
+        ({"WATCHDOG_USEC": "30000000"}, None),
+        ({"NOTIFY_SOCKET": "/run/notify"}, None),
+    ],
+    ids=["a service", "ours", "another's", "zero", "no number", "no socket", "no watchdog"],
+)
+def test_the_watchdog_of_systemd_is_read(environ: dict[str, str], seconds: float | None) -> None:
+    """By the rules of sd_watchdog_enabled(3)."""
+    assert load.watchdog_interval(environ) == seconds
+
+
+def test_children_are_not_told_of_systemd(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they would say there would be taken for the daemon's word."""
+    for name, value in SERVICE.items():
+        monkeypatch.setenv(name, value)
+
+    assert load.child_environment(Settings()).keys() & SERVICE.keys() == set()

@@ -84,20 +84,23 @@ def test_without_anything_the_users_own_places_are_taken() -> None:
     assert chosen.runtime.shared_parent == chosen.runtime.path
 
 
-def test_a_dev_run_gets_a_runtime_directory_of_its_own() -> None:
+def test_a_dev_run_gets_directories_of_its_own() -> None:
     """It never meets the service of the same user."""
     chosen = choose(XDG, dev=True)
 
     assert chosen.runtime.path == Path("/run/user/1000/agentd/dev-42")
+    assert chosen.state.path == choose(XDG).state.path / "dev-42"
     assert chosen.runtime.temporary
+    assert chosen.state.temporary
 
 
-def test_a_runtime_directory_that_was_asked_for_is_taken_as_it_is_in_dev() -> None:
+def test_directories_that_were_asked_for_are_taken_as_they_are_in_dev() -> None:
     """An explicit path is not changed."""
-    chosen = choose(XDG, flags={"runtime_dir": "/b"}, dev=True)
+    chosen = choose(XDG, flags={"runtime_dir": "/b", "state_dir": "/a"}, dev=True)
 
-    assert chosen.runtime.path == Path("/b")
+    assert (chosen.state.path, chosen.runtime.path) == (Path("/a"), Path("/b"))
     assert not chosen.runtime.temporary
+    assert not chosen.state.temporary
 
 
 def test_directories_are_made_for_our_eyes_only(tmp_path: Path) -> None:

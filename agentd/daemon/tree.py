@@ -1,0 +1,154 @@
+"""The daemon's tree: which children it has, in their order, and how each is kept.
+
+Each child is a task that serves until it is cancelled. They are added one after the other, since
+what the later ones are told depends on the app, which the template imports; they are stopped
+in reverse.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from agentd.aio.tasks import TaskOwner
+from agentd.errors import LiveKitRefused, LiveKitUnreachable, NotStarted
+from agentd.ipc.listener import Listener
+from agentd.journal.journal import CLOSE_TIMEOUT, Journal
+from agentd.journal.loghandler import LOGGER, JournalHandler
+from agentd.management.server import HttpServer
+from agentd.supervision.intensity import Intensity
+from agentd.supervision.policy import RestartPolicy
+from agentd.supervision.spec import ChildSpec, OnExceeded, SupervisorSpec
+from agentd.supervision.supervisor import Supervisor
+from agentd.supervision.tasks import ready_task_child, task_child
+from agentd.supervisor.pool import CLOSE_MARGIN
+
+from .loopwatch import LoopWatch
+from .parts import Parts
+from .reload import watch_app
+
+TREE = SupervisorSpec(name="daemon", intensity=Intensity(restarts=5, period=60.0))
+
+STOP_MARGIN = 5.0
+"""Seconds beyond a part's own deadlines."""
+
+Ready = Callable[[], None]
+
+
+async def add_child(tree: Supervisor, spec: ChildSpec) -> None:
+    """Start one more child; raises what its start raised."""
+    try:
+        await tree.add(spec)
+    except NotStarted as error:
+        # Users know nothing of trees: the first cause is what they have to mend.
+        if isinstance(error.__cause__, Exception):
+            raise error.__cause__ from error.__cause__.__cause__
+        raise
+
+
+def loop_watch_child(watch: LoopWatch) -> ChildSpec:
+    """Watches the event loop from the start, since systemd does."""
+    return ChildSpec(id="loop-watch", start=task_child(watch.run, name="loop-watch"))
+
+
+def part_children(parts: Parts, *, reload: Callable[[], None] | None) -> Iterator[ChildSpec]:
+    """All children after the template, in order of their start. `reload`: watch the app's files."""
+    yield ChildSpec(
+        id="journal",
+        start=ready_task_child(partial(_journal, parts.journal), name="journal"),
+        shutdown=CLOSE_TIMEOUT + STOP_MARGIN,
+    )
+    yield ChildSpec(id="http", start=ready_task_child(partial(_http, parts), name="http"))
+    yield ChildSpec(
+        id="pool",
+        start=ready_task_child(partial(_pool, parts), name="pool"),
+        shutdown=CLOSE_MARGIN + STOP_MARGIN,
+    )
+    yield ChildSpec(id="desk", start=task_child(partial(_desk, parts), name="desk"))
+    yield ChildSpec(
+        id="link",
+        start=task_child(partial(_link, parts), name="link"),
+        restart=RestartPolicy.TRANSIENT,
+    )
+    if parts.reconcile is not None:
+        yield ChildSpec(
+            id="reconciler",
+            start=task_child(parts.reconcile, name="reconciler"),
+            on_exceeded=OnExceeded.COOL_DOWN,
+        )
+    if reload is not None:
+        yield ChildSpec(
+            id="watcher",
+            start=task_child(partial(watch_app, parts.app, reload), name="watcher"),
+            restart=RestartPolicy.TRANSIENT,
+            on_exceeded=OnExceeded.COOL_DOWN,
+        )
+
+
+UNTIL_DRAIN = ("watcher", "reconciler")
+"""Children that would only make more work for a daemon that is about to end."""
+
+
+async def end_for_drain(tree: Supervisor) -> None:
+    """Stop the children that a drain has no use for."""
+    for child in tree.view().children:
+        if child.id in UNTIL_DRAIN:
+            await tree.terminate(child.id)
+
+
+# -- what the children do --------------------------------------------------------------
+
+
+async def _journal(journal: Journal, ready: Ready) -> None:
+    await journal.start()
+    handler = JournalHandler(journal)
+    logging.getLogger(LOGGER).addHandler(handler)
+    try:
+        ready()
+        await _for_ever()
+    finally:
+        logging.getLogger(LOGGER).removeHandler(handler)
+        await journal.aclose()
+
+
+async def _http(parts: Parts, ready: Ready) -> None:
+    async with HttpServer(parts.resolved.settings.http, parts.health):
+        ready()
+        await _for_ever()
+
+
+async def _pool(parts: Parts, ready: Ready) -> None:
+    restorer = parts.restorer
+    try:
+        orphans = await restorer.adopt_living(parts.journal)
+        parts.pool.on_return = restorer.take_back
+        listener = Listener(parts.socket_path, parts.pool.handle_hello)
+        async with listener, TaskOwner("pool-child") as tasks:
+            tasks.start(restorer.resume_orphans(orphans), name="orphans")
+            parts.keeper.attach(parts.pool)
+            ready()
+            await _for_ever()
+    finally:
+        await parts.pool.aclose("the daemon is stopping")
+
+
+async def _desk(parts: Parts) -> None:
+    try:
+        await _for_ever()
+    finally:
+        await parts.desk.aclose()
+
+
+async def _link(parts: Parts) -> None:
+    await parts.wait_warm()
+    try:
+        await parts.link.run()
+    except (LiveKitRefused, LiveKitUnreachable) as error:
+        # No restart mends these: the user has to.
+        parts.give_up(error)
+
+
+async def _for_ever() -> None:
+    await asyncio.Event().wait()
