@@ -99,12 +99,19 @@ class _TimedPool(Pool):
     """A pool whose launcher is timed, and which says when a child is warm."""
 
     launcher: _TimedLauncher | None = None
+    answered: asyncio.Future[None] | None = None
+    """Resolved by the next pong."""
     warm: asyncio.Queue[tuple[Child, float]]
 
     def use_launcher(self, launcher: Launcher | None, method: str) -> None:
         self.warm = asyncio.Queue()
         self.launcher = _TimedLauncher(launcher) if launcher is not None else None
         super().use_launcher(self.launcher, method)
+
+    def child_answered(self, child: Child, seq: int) -> None:
+        if self.answered is not None and not self.answered.done():
+            self.answered.set_result(None)
+        super().child_answered(child, seq)
 
     def child_changed(self, child: Child) -> None:
         if child.state == "idle" and self.launcher is not None:
@@ -157,7 +164,7 @@ async def _measure(plan: Plan) -> Samples:
     found: dict[str, float] = {}
     async with _pool(Path(plan.folder), found) as pool:
         child, _ = await _next_warm(pool)  # the first one pays for cold caches
-        pings = [await _ping(child, seq) for seq in range(plan.pings)]
+        pings = [await _ping(pool, child, seq) for seq in range(plan.pings)]
         forks: list[float] = []
         for _ in range(plan.forks):
             child.shutdown("measured")  # its slot is free again when it is reaped
@@ -171,9 +178,11 @@ async def _measure(plan: Plan) -> Samples:
     )
 
 
-async def _ping(child: Child, seq: int) -> float:
+async def _ping(pool: _TimedPool, child: Child, seq: int) -> float:
+    pool.answered = asyncio.get_running_loop().create_future()
     began_at = time.perf_counter()
-    await child.ping(seq, STEP_TIMEOUT)
+    child.send_ping(seq)
+    await asyncio.wait_for(pool.answered, STEP_TIMEOUT)
     return time.perf_counter() - began_at
 
 

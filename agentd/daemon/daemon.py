@@ -36,6 +36,7 @@ from agentd.supervisor.reports import write_tree_report
 from agentd.supervisor.template import TemplateSpec
 
 from .configure import child_spec
+from .controls import DaemonControls
 from .exits import ExitCode
 from .lock import state_lock
 from .log import write_log
@@ -62,6 +63,7 @@ class Daemon:
         self._tree: Supervisor | None = None
         self._keeper: TemplateKeeper | None = None
         self._parts: Parts | None = None
+        self._controls: DaemonControls | None = None
 
     async def run(self) -> ExitCode:
         """Start, serve, stop; raises AgentdError when the user has to mend something."""
@@ -133,6 +135,7 @@ class Daemon:
         resolved = resolve(self._plan.layers)
         directories = self._directories(resolved, stack)
         tree = self._tree = Supervisor(TREE, write=write_tree_report)
+        stack.push_async_callback(self._close_api)
         stack.push_async_callback(tree.aclose)
         await tree.start()
         await add_child(tree, loop_watch_child(self._loop_watch(resolved)))
@@ -149,9 +152,14 @@ class Daemon:
         assert keeper.app is not None
         parts = self._parts = self._make_parts(keeper.app, directories, keeper, tree)
         reload = (lambda: self._hurry(keeper, tree)) if self._plan.reload else None
-        for spec in part_children(parts, reload=reload):
+        controls = self._controls = DaemonControls(parts, drain=self.drain, reload=self.reload)
+        for spec in part_children(parts, controls, reload=reload):
             await add_child(tree, spec)
         return parts
+
+    async def _close_api(self) -> None:
+        if self._parts is not None:
+            await self._parts.api.aclose()
 
     def _directories(self, resolved: Resolved, stack: AsyncExitStack) -> Directories:
         directories = choose_directories(
@@ -228,6 +236,8 @@ class Daemon:
                 "drain_timeout": timeout,
             },
         )
+        if self._controls is not None:
+            self._controls.note_draining(self._stop.reason)
         parts.desk.drain(self._stop.reason)
         await end_for_drain(parts.tree)
         parts.pool.close_to_jobs("the daemon is stopping")

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
 
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import wait_event
 from agentd.dispatch.desk import JobDesk
 from agentd.dispatch.link import Link
 from agentd.dispatch.restore import Restorer
+from agentd.dispatch.roomapi import RoomApi
+from agentd.dispatch.rooms import Rooms
 from agentd.errors import AgentdError
 from agentd.journal.journal import FILE_NAME, Journal
 from agentd.management.health import DaemonView, Health, LinkView, judge_health
 from agentd.protocol.app import AppInfo
-from agentd.protocol.job import JobAssignment
+from agentd.protocol.ids import ChildId
 from agentd.settings.layers import Resolved
 from agentd.settings.paths import Directories
 from agentd.supervision.exits import NORMAL
 from agentd.supervision.supervisor import Supervisor
 from agentd.supervision.view import TreeView, find_troubles
+from agentd.supervisor.guards import Guards
 from agentd.supervisor.keeper import TemplateKeeper
 from agentd.supervisor.pool import Pool
+from agentd.supervisor.postmortem import PostMortem
 
 from .failing import TemplateFailing, show_failing
+from .reconciling import make_reconciler
 
 logger = logging.getLogger("agentd.daemon")
 
@@ -53,20 +56,35 @@ class Parts:
         self.keeper = keeper
         self.tree = tree
         self.socket_path = directories.socket_path
+        self.control_path = directories.control_path
         self.journal = Journal(Path(directories.state.path) / FILE_NAME, settings.journal)
         self.pool = pool
+        self.api = RoomApi(settings.livekit)
+        rooms = Rooms(self.api)
+        self.guards = Guards(settings.admission)
         self.desk = JobDesk(
             settings.jobs,
             settings.livekit,
             self.pool,
             self.journal,
             ask_app=app.answers_offers,
+            guards=self.guards,
         )
-        self.restorer = Restorer(self.desk.book, self.desk.running, self.pool, _somebody)
+        self.desk.running.farewell = rooms.farewell
+        self.pool.on_post_mortem = self._keep_post_mortem
+        self.restorer = Restorer(self.desk.book, self.desk.running, self.pool, rooms.is_occupied)
         self.link = Link(settings.livekit, app, self.desk, running_jobs=self.desk.running_jobs)
         self.desk.connect(self.link)
-        self.reconcile: Callable[[], Coroutine[Any, Any, object]] | None = None
-        """What the child `reconciler` does; without one there is no such child."""
+        self.reconciler = make_reconciler(
+            settings,
+            app,
+            self.api,
+            desk=self.desk,
+            pool=self.pool,
+            link=self.link,
+            journal=self.journal,
+        )
+        """None where there is no such child."""
         self._failing = TemplateFailing(tree, self.pool)
         self._hopeless = asyncio.Event()
         self._error: AgentdError | None = None
@@ -146,6 +164,15 @@ class Parts:
                 extra={"action": "restart_needed", "changed": ", ".join(changed)},
             )
 
+    def _keep_post_mortem(self, record: PostMortem) -> None:
+        self.journal.record_post_mortem(
+            ChildId(record.child),
+            record.text,
+            job=record.job,
+            pid=record.pid,
+            fields=record.fields(),
+        )
+
     def _note_warm(self) -> None:
         if not self._warm.is_set() and self.pool.view().idle:
             self._warm.set()
@@ -156,7 +183,3 @@ def registered_changes(old: AppInfo, new: AppInfo, old_name: str, new_name: str)
     changed = [] if old_name == new_name else ["agent_name"]
     told_once = ("server_type", "permissions", "answers_offers")
     return changed + [name for name in told_once if getattr(old, name) != getattr(new, name)]
-
-
-async def _somebody(_assignment: JobAssignment) -> bool:
-    return True

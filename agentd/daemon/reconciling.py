@@ -1,4 +1,4 @@
-"""Gives the reconciler what it needs of this daemon, and runs it."""
+"""Gives the reconciler what it needs of this daemon."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from agentd.dispatch.link import Link
 from agentd.dispatch.reconcile import Reconciler
 from agentd.dispatch.roomapi import RoomApi
 from agentd.dispatch.seen import DispatchSeen
+from agentd.journal.journal import Journal
 from agentd.protocol.app import AppInfo
 from agentd.settings.model import Settings
 from agentd.supervisor.pool import Pool
@@ -17,13 +18,17 @@ from agentd.supervisor.pool import Pool
 class ReconcileHost:
     """This daemon as `agentd.dispatch.look.Host` wants it."""
 
-    def __init__(self, desk: JobDesk, pool: Pool, link: Link) -> None:
+    def __init__(self, desk: JobDesk, pool: Pool, link: Link, journal: Journal) -> None:
         self._desk = desk
         self._pool = pool
         self._link = link
+        self._journal = journal
 
     def free_slots(self) -> int:
+        """Jobs that could be taken now; none in a crash loop, whoever asks would be declined."""
         if self._desk.draining or not self._link.connected:
+            return 0
+        if self._pool.failing and not self._pool.idle:
             return 0
         return max(0, self._pool.capacity - self._pool.busy - self._desk.running.homeless)
 
@@ -31,24 +36,31 @@ class ReconcileHost:
         return {job.id: job.room for job in self._desk.view()}
 
     def note_claim(self, dispatch: DispatchSeen) -> None:
-        """For the journal, once there is one."""
+        """Where the daemon dies before the next line, this tells what became of the dispatch."""
+        text = f"dispatch {dispatch.id} for {dispatch.agent_name!r} in room {dispatch.room!r}"
+        self._journal.record_event("dispatch_claimed", text)
 
     def note_recreated(self, room: str, old: str, new: str) -> None:
-        """For the journal, once there is one."""
+        text = f"dispatch {old} in room {room!r} was made again as {new}"
+        self._journal.record_event("dispatch_recreated", text)
 
 
-async def run_reconciler(
-    settings: Settings, app: AppInfo, desk: JobDesk, pool: Pool, link: Link
-) -> None:
-    """Reconcile until cancelled. Only jobs of rooms: a publisher's dispatch may wait for ever."""
+def make_reconciler(
+    settings: Settings,
+    app: AppInfo,
+    api: RoomApi,
+    *,
+    desk: JobDesk,
+    pool: Pool,
+    link: Link,
+    journal: Journal,
+) -> Reconciler | None:
+    """None for what has no rooms to look into: a publisher's dispatch may wait for ever."""
     if app.server_type != "room":
-        return
-    api = RoomApi(settings.livekit)
+        return None
     agent_name = settings.livekit.agent_name or app.agent_name
-    reconciler = Reconciler(settings.reconcile, api, agent_name, ReconcileHost(desk, pool, link))
+    host = ReconcileHost(desk, pool, link, journal)
+    reconciler = Reconciler(settings.reconcile, api, agent_name, host)
     pool.subscribe(reconciler.poke)
     desk.watch(reconciler)
-    try:
-        await reconciler.run()
-    finally:
-        await api.aclose()
+    return reconciler

@@ -17,6 +17,8 @@ from agentd.errors import LiveKitRefused, LiveKitUnreachable, NotStarted
 from agentd.ipc.listener import Listener
 from agentd.journal.journal import CLOSE_TIMEOUT, Journal
 from agentd.journal.loghandler import LOGGER, JournalHandler
+from agentd.management.control_server import ControlServer
+from agentd.management.controls import Controls
 from agentd.management.server import HttpServer
 from agentd.supervision.intensity import Intensity
 from agentd.supervision.policy import RestartPolicy
@@ -53,13 +55,17 @@ def loop_watch_child(watch: LoopWatch) -> ChildSpec:
     return ChildSpec(id="loop-watch", start=task_child(watch.run, name="loop-watch"))
 
 
-def part_children(parts: Parts, *, reload: Callable[[], None] | None) -> Iterator[ChildSpec]:
+def part_children(
+    parts: Parts, controls: Controls, *, reload: Callable[[], None] | None
+) -> Iterator[ChildSpec]:
     """All children after the template, in order of their start. `reload`: watch the app's files."""
     yield ChildSpec(
         id="journal",
         start=ready_task_child(partial(_journal, parts.journal), name="journal"),
         shutdown=CLOSE_TIMEOUT + STOP_MARGIN,
     )
+    control = partial(_control, parts, controls)
+    yield ChildSpec(id="control", start=ready_task_child(control, name="control"))
     yield ChildSpec(id="http", start=ready_task_child(partial(_http, parts), name="http"))
     yield ChildSpec(
         id="pool",
@@ -72,10 +78,10 @@ def part_children(parts: Parts, *, reload: Callable[[], None] | None) -> Iterato
         start=task_child(partial(_link, parts), name="link"),
         restart=RestartPolicy.TRANSIENT,
     )
-    if parts.reconcile is not None:
+    if parts.reconciler is not None:
         yield ChildSpec(
             id="reconciler",
-            start=task_child(parts.reconcile, name="reconciler"),
+            start=task_child(parts.reconciler.run, name="reconciler"),
             on_exceeded=OnExceeded.COOL_DOWN,
         )
     if reload is not None:
@@ -119,6 +125,12 @@ async def _http(parts: Parts, ready: Ready) -> None:
         await _for_ever()
 
 
+async def _control(parts: Parts, controls: Controls, ready: Ready) -> None:
+    async with ControlServer(parts.control_path, controls):
+        ready()
+        await _for_ever()
+
+
 async def _pool(parts: Parts, ready: Ready) -> None:
     restorer = parts.restorer
     try:
@@ -135,6 +147,7 @@ async def _pool(parts: Parts, ready: Ready) -> None:
 
 
 async def _desk(parts: Parts) -> None:
+    parts.guards.start()
     try:
         await _for_ever()
     finally:

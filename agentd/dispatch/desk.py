@@ -21,6 +21,7 @@ from agentd.protocol.ids import JobId
 from agentd.protocol.job import JobAnswer, JobAssignment, JobOffer
 from agentd.settings.model import JobSettings, LiveKitSettings
 from agentd.supervisor.child import Child
+from agentd.supervisor.guards import Refusal, RefusalCounter, RefusalKey
 
 from .book import JobBook, JobReports, Ledger
 from .jobs import Job, JobView
@@ -41,6 +42,12 @@ class Children(Reserves, Protocol):
 
     @property
     def capacity(self) -> int: ...
+
+    @property
+    def idle(self) -> int: ...
+
+    @property
+    def failing(self) -> str: ...
 
     def subscribe(self, callback: Callable[[], None]) -> None: ...
 
@@ -63,6 +70,12 @@ class Watcher(Protocol):
         """A job is over for good."""
 
 
+class Guarding(Protocol):
+    """Whether the machine bears another job (`supervisor.guards.Guards`)."""
+
+    def refusal(self) -> Refusal | None: ...
+
+
 class JobDesk:
     """Handles offers, assignments and terminations."""
 
@@ -74,11 +87,15 @@ class JobDesk:
         ledger: Ledger,
         *,
         ask_app: bool,
+        guards: Guarding | None = None,
     ) -> None:
         """`ask_app`: the app has an `on_request`; without one every offer is accepted."""
         self._settings = settings
         self._children = children
         self._ask_app = ask_app
+        self._guards = guards
+        self.refusals = RefusalCounter()
+        """Offers that were declined, by reason."""
         self._link: Reports | None = None
         self._watcher: Watcher | None = None
         self._worker_id = ""
@@ -94,7 +111,7 @@ class JobDesk:
         self._assignments: dict[JobId, asyncio.Future[JobAssignment]] = {}
         self._offers = TaskOwner("offers")
         children.subscribe(self.report_load)
-        self.running.on_change = self.report_load
+        self.running.subscribe(self.report_load)
         self.book.on_end = self._note_end
 
     def connect(self, link: Reports) -> None:
@@ -147,7 +164,7 @@ class JobDesk:
         if offer.job_id in self.book:
             return  # the server repeated itself; the first offer is being looked after
         if refusal := self._refusal():
-            self._decline(offer, JobAnswer(accept=False, reason=refusal))
+            self._decline(offer, JobAnswer(accept=False, reason=refusal.text), refusal.key)
             return
         job = Job(offer.job_id, offer.room, offered_at=now())
         self.book.open(job, offer.agent_name)
@@ -188,12 +205,14 @@ class JobDesk:
 
     # -- an offer ----------------------------------------------------------------------
 
-    def _refusal(self) -> str:
+    def _refusal(self) -> Refusal | None:
         if self._draining:
-            return f"draining: {self._draining}"
+            return Refusal("draining", f"draining: {self._draining}")
         if self._used() >= self._children.capacity:
-            return f"all {self._children.capacity} slots are taken"
-        return ""
+            return Refusal("slots", f"all {self._children.capacity} slots are taken")
+        if self._children.failing and not self._children.idle:
+            return Refusal("crash_loop", self._children.failing)
+        return self._guards.refusal() if self._guards is not None else None
 
     def _used(self) -> int:
         return self._children.busy + len(self._arriving) + self.running.homeless
@@ -212,7 +231,7 @@ class JobDesk:
         try:
             child = await self._children.reserve(job.id, deadline_at)
         except ChildError as error:
-            self._decline(offer, JobAnswer(accept=False, reason=str(error)))
+            self._decline(offer, JobAnswer(accept=False, reason=str(error)), "no_child")
             return
         try:
             await self._settle(job, offer, child, deadline_at)
@@ -224,7 +243,7 @@ class JobDesk:
         answer = await self._answer(offer, child, deadline_at)
         if not answer.accept:
             child.release("declined")
-            self._decline(offer, answer)
+            self._decline(offer, answer, "declined")
             return
         try:
             assignment = await self._accept(job, offer, answer)
@@ -268,7 +287,8 @@ class JobDesk:
     def _too_late(self) -> str:
         return f"LiveKit assigned nothing within {self._settings.assignment_timeout:g} s"
 
-    def _decline(self, offer: JobOffer, answer: JobAnswer) -> None:
+    def _decline(self, offer: JobOffer, answer: JobAnswer, key: RefusalKey) -> None:
+        self.refusals.note(key)
         logger.warning(
             "offer declined",
             extra={
@@ -276,6 +296,7 @@ class JobDesk:
                 "job": offer.job_id,
                 "room": offer.room,
                 "reason": answer.reason or "declined by on_request",
+                "refusal": key,
             },
         )
         job = self.book.get(offer.job_id)

@@ -64,10 +64,13 @@ class RunningJobs:
         self._homeless: set[JobId] = set()
         self._boot = boot_id()
         self._closed = ""
-        self.on_change: Callable[[], None] = _do_nothing
-        """Told when a job begins or ends to run."""
+        self._listeners: list[Callable[[], None]] = []
         self.farewell: Farewell = _say_nothing
         """Takes the agent out of the room of a job that failed for good, and tells why."""
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Have something called when a job begins or ceases to run."""
+        self._listeners.append(listener)
 
     # -- views ---------------------------------------------------------------------------
 
@@ -106,7 +109,7 @@ class RunningJobs:
         self._running[job.id] = child
         child.hold_job(job.id, job.room, JobWatch(self, job, child))
         self._note_child(job, child)
-        self.on_change()
+        self._changed()
 
     def stop(self, job_id: JobId, reason: str) -> bool:
         """Ask a job to end in order; False when it does not run."""
@@ -179,7 +182,7 @@ class RunningJobs:
             )
         job.begun = True
         self._book.report_running(job)
-        self.on_change()
+        self._changed()
 
     def note_snapshot(self, job: Job, version: int, data: bytes) -> None:
         self._book.keep_snapshot(job, version, data)
@@ -197,6 +200,7 @@ class RunningJobs:
         self._pauses.pop(job.id, None)
         self._book.report(job, outcome)
         self._book.end(job, outcome.outcome, outcome.error or outcome.reason)
+        self._changed()
 
     def note_lost(self, job: Job, why: str) -> None:
         """The child died under the job."""
@@ -206,9 +210,13 @@ class RunningJobs:
             self._book.end(job, outcome.outcome, outcome.error or outcome.reason)
             return
         self.resume(job, why)
-        self.on_change()
+        self._changed()
 
     # -- inside ----------------------------------------------------------------------------
+
+    def _changed(self) -> None:
+        for listener in self._listeners:
+            listener()
 
     def _begin(self, job: Job, child: Child) -> None:
         if child.state != "reserved":
@@ -313,10 +321,6 @@ class JobWatch:
 
     def job_lost(self, why: str) -> None:
         self._jobs.note_lost(self._job, why)
-
-
-def _do_nothing() -> None:
-    return
 
 
 async def _say_nothing(_job: Job, _why: str) -> None:

@@ -192,22 +192,28 @@ class JobSettings(Struct, frozen=True, kw_only=True):
         Meta(
             description=(
                 "How long a child's event loop may be blocked before the child is replaced "
-                "and its job resumed."
+                "and its job resumed; 0 waits for ever, as under a debugger."
             )
         ),
     ] = 15.0
     blocked_warning: Annotated[
         Seconds,
-        Meta(description="How long it may be blocked before a warning shows where."),
+        Meta(description="How long it may be blocked before a warning shows where; 0 warns never."),
     ] = 1.0
     job_memory_warn_mb: Annotated[
-        Count, Meta(description="Memory of a child, in MB, that is warned about; 0 for never.")
+        Count,
+        Meta(
+            description=(
+                "A child's own memory (RSS without shared pages) in MB that is warned about; 0 "
+                "never warns."
+            )
+        ),
     ] = 500
     job_memory_limit_mb: Annotated[
         Count,
         Meta(
             description=(
-                "Memory of a child, in MB, over which it is replaced and its job resumed; 0 for "
+                "A child's own memory in MB over which it is replaced and its job resumed; 0 for "
                 "no limit."
             )
         ),

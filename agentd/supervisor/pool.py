@@ -95,6 +95,11 @@ class Pool:
     def capacity(self) -> int:
         return self._settings.max_jobs
 
+    @property
+    def idle(self) -> int:
+        """Warm children that wait for a job, of old code too."""
+        return sum(child.state == "idle" for child in self.children)
+
     def view(self) -> PoolView:
         """The pool at this moment."""
         demand = self._demand()

@@ -30,6 +30,7 @@ class FakeChild:
     ) -> None:
         self.number = number
         self.id = f"c{number}"
+        self.generation = 1
         self.pid = None
         self.state = "idle"
         self.assignment: JobAssignment | None = None
@@ -80,6 +81,7 @@ class FakePool:
     def __init__(self, slots: int, says: Callable[[], Awaitable[JobAnswer]] | None = None) -> None:
         self.capacity = slots
         self.waiting = 0
+        self.failing = ""
         self.children = [FakeChild(self, says) for _ in range(slots)]
         self.urgent: list[bool] = []
         self.dies_when_taken = 0
@@ -89,6 +91,10 @@ class FakePool:
     @property
     def busy(self) -> int:
         return self.waiting + sum(child.state in ("reserved", "running") for child in self.children)
+
+    @property
+    def idle(self) -> int:
+        return sum(child.state == "idle" for child in self.children)
 
     def subscribe(self, _callback: Callable[[], None]) -> None:
         return

@@ -1,0 +1,78 @@
+"""What is done in a room from outside, when its agent can't: look who is there, say farewell."""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+import msgspec
+
+from agentd.errors import RoomApiError, RoomGone
+from agentd.protocol.job import JobAssignment
+
+from .jobs import Job
+from .seen import ParticipantSeen
+from .token import token_identity
+
+logger = logging.getLogger("agentd.dispatch")
+
+FAILED_TOPIC = "agentd.job_failed"
+"""Topic of the data packet that tells the participants that a job has failed for good."""
+
+
+class RoomCalls(Protocol):
+    """The server API, as far as one room needs it. Each call has a deadline."""
+
+    async def list_participants(self, room_name: str) -> list[ParticipantSeen]: ...
+
+    async def remove_participant(self, room_name: str, identity: str) -> None: ...
+
+    async def send_data(self, room_name: str, topic: str, data: bytes) -> None: ...
+
+
+class Rooms:
+    """The rooms of our jobs, from outside."""
+
+    def __init__(self, api: RoomCalls) -> None:
+        self._api = api
+
+    async def is_occupied(self, assignment: JobAssignment) -> bool:
+        """Whether anybody but agents is in the job's room; True where that can't be found out."""
+        try:
+            there = await self._api.list_participants(assignment.room)
+        except RoomGone:
+            return False
+        except RoomApiError as error:
+            logger.warning(
+                "who is in the room can't be found out; the job goes on",
+                extra={
+                    "action": "room_unknown",
+                    "job": assignment.job_id,
+                    "room": assignment.room,
+                    "reason": str(error),
+                },
+            )
+            return True
+        return any(not participant.is_agent for participant in there)
+
+    async def farewell(self, job: Job, why: str) -> None:
+        """Tell the room of a job that failed for good, and take the dead agent out of it."""
+        if job.assignment is None or job.assignment.fake:
+            return
+        identity = token_identity(job.assignment.token)
+        message = msgspec.json.encode({"job": job.id, "identity": identity, "error": why})
+        try:
+            await self._api.send_data(job.room, FAILED_TOPIC, message)
+            await self._api.remove_participant(job.room, identity)
+        except RoomGone:
+            return
+        except RoomApiError as error:
+            logger.warning(
+                "the dead agent stays in its room until LiveKit notices",
+                extra={
+                    "action": "farewell_failed",
+                    "job": job.id,
+                    "room": job.room,
+                    "reason": str(error),
+                },
+            )
