@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from agentd.aio.tasks import TaskOwner
+from agentd.dispatch.reconcile import FINISH_TIMEOUT
 from agentd.errors import LiveKitRefused, LiveKitUnreachable, NotStarted
 from agentd.ipc.listener import Listener
 from agentd.journal.journal import CLOSE_TIMEOUT, Journal
@@ -82,6 +83,7 @@ def part_children(
         yield ChildSpec(
             id="reconciler",
             start=task_child(parts.reconciler.run, name="reconciler"),
+            shutdown=FINISH_TIMEOUT + STOP_MARGIN,
             on_exceeded=OnExceeded.COOL_DOWN,
         )
     if reload is not None:
@@ -93,7 +95,7 @@ def part_children(
         )
 
 
-UNTIL_DRAIN = ("watcher", "reconciler")
+UNTIL_DRAIN = ("watcher",)
 """Children that would only make more work for a daemon that is about to end."""
 
 

@@ -43,6 +43,7 @@ import logging
 import math
 import random
 from collections import deque
+from functools import partial
 
 from msgspec import Struct
 
@@ -78,6 +79,9 @@ MAX_ENDED = 1000
 
 MAX_DELETIONS = 5
 """Attempts to delete the dispatch of one ended job."""
+
+TIDY_TIMEOUT = 1.0
+"""Seconds for deletions that are left when the daemon ends; an open room answers in ms."""
 
 FINISH_TIMEOUT = 3.0
 """Seconds, each, for claims and deletions that are begun when this is cancelled."""
@@ -242,12 +246,24 @@ class Reconciler:
     async def _finish(self) -> None:
         try:
             await within(now() + FINISH_TIMEOUT, self._claims.wait())
-            await within(now() + FINISH_TIMEOUT, self._tidy())
-        except (RoomApiError, TimeoutError) as error:
-            for ended in self._ended:
-                _warn_untidy(str(error) or "no time was left", ended)
+            await self._tidy_at_last()
+        except TimeoutError:
+            return  # the claim itself tells what became of it
         finally:
             await self._claims.aclose()
+
+    async def _tidy_at_last(self) -> None:
+        """All that is left at once. A room that is gone answers too late, and needs nothing."""
+        async with TaskOwner("tidy") as tasks:
+            for ended in self._ended:
+                deletion = self._api.delete_dispatch(ended.room, ended.dispatch_id)
+                tasks.start(deletion, name=ended.dispatch_id, report=False).add_done_callback(
+                    partial(_note_tidied, ended)
+                )
+            try:
+                await within(now() + TIDY_TIMEOUT, tasks.wait())
+            except TimeoutError:
+                return
 
     # -- a look ----------------------------------------------------------------------------
 
@@ -307,6 +323,20 @@ class Reconciler:
 def _until(instant: float) -> float:
     """Seconds from now, to the microsecond: a timer may fire by less than that too early."""
     return round(instant - now(), 6) if math.isfinite(instant) else instant
+
+
+def _note_tidied(ended: Ended, deletion: asyncio.Task[bool]) -> None:
+    if deletion.cancelled():
+        logger.info(
+            "no time was left to delete the dispatch of an ended job; its room may be gone",
+            extra={
+                "action": "reconcile_untidy",
+                "room": ended.room,
+                "dispatch": ended.dispatch_id,
+            },
+        )
+    elif (error := deletion.exception()) is not None:
+        _warn_untidy(str(error), ended)
 
 
 def _warn_untidy(reason: str, ended: Ended) -> None:

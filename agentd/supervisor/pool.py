@@ -142,19 +142,28 @@ class Pool:
         self._changed()
 
     def handle_hello(self, hello: Hello, peer: Peer, stream: ChildStream) -> None:
-        """A process says it is one of our children."""
-        for child in self.children:
-            if child.id == hello.child_id:
-                child.handle_hello(hello, peer, stream)
-                return
-        if hello.assignment is not None and self.on_return(hello, peer):
-            self.handle_hello(hello, peer, stream)
+        """A process says it is one of our children.
+
+        One that comes back is known by its pid: its name it has from another daemon.
+        """
+        child = self._returning(peer.pid) if hello.job_id else self._named(hello.child_id)
+        if child is None and hello.job_id and self.on_return(hello, peer):
+            child = self._returning(peer.pid)
+        if child is not None:
+            child.handle_hello(hello, peer, stream)
             return
         logger.warning(
             "unknown child turned away; it will exit",
             extra={"action": "unknown_child", "child": hello.child_id, "peer_pid": peer.pid},
         )
         stream.close()
+
+    def _named(self, child_id: ChildId) -> Child | None:
+        return next((child for child in self.children if child.id == child_id), None)
+
+    def _returning(self, pid: int) -> Child | None:
+        adopting = (child for child in self.children if child.generation == ADOPTED)
+        return next((child for child in adopting if child.pid == pid), None)
 
     def refill(self) -> None:
         """Start the children that are missing, if any and if it may be tried now."""
@@ -204,7 +213,7 @@ class Pool:
     # -- a child's life ------------------------------------------------------------------
 
     def _start_child(self, slot: Slot, launcher: Launcher) -> None:
-        child_id = ChildId(f"c{next(self._numbers)}")
+        child_id = self._new_id()
         child = Child(child_id, slot.number, self._spec, self, self._sink)
         child.generation = self._launching.generation
         slot.seat(child)
@@ -216,6 +225,8 @@ class Pool:
 
         It gets a seat also where all are taken: there it is one too many until it ends.
         """
+        if self._named(child_id) is not None:
+            child_id = self._new_id()
         self._skip_number(child_id)
         slot = next((slot for slot in self._slots if slot.child is None), None)
         if slot is None:
@@ -227,6 +238,9 @@ class Pool:
         life = child.run_adopted(pid, self._reaper)
         self._tasks.start(self._run_child(slot, child, life), name=child_id)
         return child
+
+    def _new_id(self) -> ChildId:
+        return ChildId(f"c{next(self._numbers)}")
 
     def _skip_number(self, child_id: ChildId) -> None:
         """Give no child of ours the id of one that is adopted."""

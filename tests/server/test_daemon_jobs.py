@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -107,22 +106,6 @@ async def test_an_entrypoint_that_raises_fails_the_job_with_its_error(
     assert "agentd/job/run.py" not in record["exc_info"]
 
 
-async def test_a_child_that_is_killed_fails_its_job_with_the_signal(
-    daemon: Daemon, callers: Callers
-) -> None:
-    """SIGKILL amid a call: the server hears what happened, and the slot is free again."""
-    line = await callers.holding(daemon)
-    pid = daemon.seen(name="agentd.output", job=line["job"])[0]["pid"]
-
-    os.kill(pid, signal.SIGKILL)
-
-    status, error = await callers.verdict(line["job"])
-    await daemon.wait_for(action="child_failed", job=line["job"])
-    assert status == "JS_FAILED"
-    assert "SIGKILL" in error
-    assert await callers.verdict((await callers.job(daemon, "finish"))["job"]) == ("JS_SUCCESS", "")
-
-
 async def test_what_on_request_gives_is_what_the_participant_has(
     daemon: Daemon, callers: Callers
 ) -> None:
@@ -165,8 +148,10 @@ async def test_deleting_the_room_completes_the_job(daemon: Daemon, callers: Call
     await callers.delete_room(line["room"])
 
     ended = await daemon.wait_for(action="job_ended", job=line["job"])
-    assert (ended["ending"], ended["reason"]) == ("completed", "room disconnected")
-    assert "goodbye: room disconnected" in daemon.printed(line["job"])
+    # LiveKit sends two things, whichever comes first: the disconnect and the termination.
+    assert ended["ending"] == "completed"
+    assert ended["reason"] in ("room disconnected", "terminated by LiveKit")
+    assert f"goodbye: {ended['reason']}" in daemon.printed(line["job"])
     assert await callers.verdict(line["job"]) == ("JS_SUCCESS", "")
 
 
