@@ -51,7 +51,7 @@ from .heartbeat import Patience
 from .memory import MemoryLimits
 from .output import OutputReader, RecordSink
 from .postmortem import Deceased
-from .process import Reaper, Usage
+from .process import OsProcess, Reaper, Usage
 from .recorder import FlightRecorder
 from .stacks import Stacks, StackTaker
 from .template import Launcher
@@ -163,9 +163,15 @@ class Child:
         """Live through the whole life of the process and say why it ended."""
         return await self._live(lambda output: self._boot(launcher, reaper, output))
 
-    async def run_adopted(self, pid: int, reaper: Reaper) -> ExitReason:
-        """Take over a process that holds a job, and live through the rest of its life."""
-        return await self._live(lambda output: self._take_over(pid, reaper, output))
+    def take_process(self, process: OsProcess) -> None:
+        """This process, which another daemon has made, is the child."""
+        self.generation = ADOPTED
+        self._end.ready = True
+        self._link.watch(process)
+
+    async def run_adopted(self) -> ExitReason:
+        """Take over the process with its job, and live through the rest of its life."""
+        return await self._live(self._take_over)
 
     def handle_hello(self, hello: Hello, peer: Peer, stream: ChildStream) -> None:
         """The process has connected."""
@@ -227,10 +233,8 @@ class Child:
         await initialize(self._link, self._spec.config, self._note, self.fields)
         self.recorder.note_frame("in", "Ready", now())
 
-    async def _take_over(self, pid: int, reaper: Reaper, output: OutputReader) -> None:
+    async def _take_over(self, output: OutputReader) -> None:
         """Wait for it to come back; one that does not is killed, its job goes on elsewhere."""
-        self._link.watch(reaper.watch(pid))
-        self._end.ready = True
         try:
             hello = await adopt(self._link, output)
         except ChannelError:

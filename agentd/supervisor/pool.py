@@ -233,10 +233,9 @@ class Pool:
             slot = Slot(SlotId(self._slots[-1].number + 1))
             self._slots.append(slot)
         child = Child(child_id, slot.number, self._spec, self, self._sink)
-        child.generation = ADOPTED
+        child.take_process(self._reaper.watch(pid))
         slot.seat(child)
-        life = child.run_adopted(pid, self._reaper)
-        self._tasks.start(self._run_child(slot, child, life), name=child_id)
+        self._tasks.start(self._run_child(slot, child, child.run_adopted()), name=child_id)
         return child
 
     def _new_id(self) -> ChildId:

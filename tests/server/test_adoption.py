@@ -94,6 +94,21 @@ async def test_running_jobs_are_adopted_and_nobody_notices(calls: Calls, callers
     assert [ear.most_agents for ear in calls.ears] == [1] * CALLS
 
 
+async def test_jobs_are_adopted_again_and_again(calls: Calls, callers: Callers) -> None:
+    """A daemon that adopts writes down what the next one needs."""
+    await calls.daemon.crash()
+    async with calls.next_daemon() as second:
+        for job in calls.jobs:
+            await second.wait_for(action="job_adopted", job=job["job"])
+        await second.crash()
+        async with calls.next_daemon() as third:
+            for job in calls.jobs:
+                await third.wait_for(action="job_adopted", job=job["job"])
+            assert third.seen(action="jobs_found", living=CALLS, orphaned=0)
+            await calls.end_all(third, callers)
+            assert await third.stop() == 0
+
+
 async def test_what_an_adopted_job_prints_is_read_again(calls: Calls, callers: Callers) -> None:
     """Its old pipe had lost its reader."""
     await calls.daemon.crash()
