@@ -1,7 +1,7 @@
 """Calls whose processes are killed: how long a caller hears nothing.
 
 Callers listen to an agent that hums all the time. First its child is killed, again and
-again; then the daemon under eight calls, and another is started in its place.
+again (as unrelated deaths: a job that dies soon after a resume would be given a pause); then the daemon under eight calls, and another is started in its place.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ async def _daemon(
         str(TONE),
         server=bench.server,
         agent_name=agent_name,
-        environ={"AGENTD_MAX_RESUMES": "1000"},
+        environ={"AGENTD_MAX_RESUMES": "1000", "AGENTD_RESUME_PERIOD": "1"},
     ) as daemon:
         if ready:
             await daemon.wait_ready()

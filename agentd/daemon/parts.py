@@ -71,6 +71,7 @@ class Parts:
             guards=self.guards,
         )
         self.desk.running.farewell = rooms.farewell
+        self.desk.running.is_wanted = rooms.is_wanted
         self.pool.on_post_mortem = self._keep_post_mortem
         self.restorer = Restorer(self.desk.book, self.desk.running, self.pool, rooms.is_occupied)
         self.link = Link(settings.livekit, app, self.desk, running_jobs=self.desk.running_jobs)

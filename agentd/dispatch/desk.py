@@ -200,8 +200,7 @@ class JobDesk:
             self._link.report_job(job_id, "failed", "the assignment came too late")
 
     def handle_termination(self, job_id: JobId) -> None:
-        if self.running.stop(job_id, "terminated by LiveKit"):
-            logger.info("LiveKit ends the job", extra={"action": "job_termination", "job": job_id})
+        self.running.terminate(job_id)
 
     # -- an offer ----------------------------------------------------------------------
 

@@ -11,7 +11,8 @@ from agentd.errors import RoomApiError, RoomGone
 from agentd.protocol.job import JobAssignment
 
 from .jobs import Job
-from .seen import ParticipantSeen
+from .roomapi import dispatch_of
+from .seen import DispatchSeen, ParticipantSeen
 from .token import token_identity
 
 logger = logging.getLogger("agentd.dispatch")
@@ -28,6 +29,8 @@ class RoomCalls(Protocol):
     async def remove_participant(self, room_name: str, identity: str) -> None: ...
 
     async def send_data(self, room_name: str, topic: str, data: bytes) -> None: ...
+
+    async def list_dispatches(self, room_name: str) -> list[DispatchSeen]: ...
 
 
 class Rooms:
@@ -54,6 +57,26 @@ class Rooms:
             )
             return True
         return any(not participant.is_agent for participant in there)
+
+    async def is_wanted(self, job: Job) -> bool:
+        """Whether the job's dispatch is still there; True where that can't be found out."""
+        assert job.assignment is not None
+        try:
+            dispatches = await self._api.list_dispatches(job.room)
+        except RoomGone:
+            return False
+        except RoomApiError as error:
+            logger.warning(
+                "whether the job is still wanted can't be found out; it goes on",
+                extra={
+                    "action": "room_unknown",
+                    "job": job.id,
+                    "room": job.room,
+                    "reason": str(error),
+                },
+            )
+            return True
+        return dispatch_of(job.assignment.job) in {dispatch.id for dispatch in dispatches}
 
     async def farewell(self, job: Job, why: str) -> None:
         """Tell the room of a job that failed for good, and take the dead agent out of it."""

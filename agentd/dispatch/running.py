@@ -32,8 +32,12 @@ logger = logging.getLogger("agentd.dispatch")
 
 PAUSE_BASE = 0.25
 PAUSE_CAP = 4.0
-"""Bounds in seconds of the pauses before the second and later resumes of a period."""
+"""Bounds in seconds of the pauses before a job that died again goes on, with full jitter."""
 
+HEALTHY_AFTER = 10.0
+"""Seconds of life after which a job that dies goes on at once."""
+
+IsWanted = Callable[[Job], Coroutine[Any, Any, bool]]
 Farewell = Callable[[Job, str], Coroutine[Any, Any, None]]
 
 
@@ -65,6 +69,8 @@ class RunningJobs:
         self._boot = boot_id()
         self._closed = ""
         self._listeners: list[Callable[[], None]] = []
+        self.is_wanted: IsWanted = _nobody_wants
+        """Whether LiveKit still wants a job of which it says that it is to end."""
         self.farewell: Farewell = _say_nothing
         """Takes the agent out of the room of a job that failed for good, and tells why."""
 
@@ -121,6 +127,32 @@ class RunningJobs:
             resuming.cancel()
             return True
         return False
+
+    def terminate(self, job_id: JobId) -> None:
+        """LiveKit says that a job is to end: at once, unless it was resumed.
+
+        When an agent takes over the place of a dead one, livekit-server 1.11 sees the dead
+        one leave and terminates the job, though it goes on (Room.RemoveParticipant). Only
+        its dispatch tells the difference: that of a job that nobody wants is gone.
+        """
+        job = self._book.get(job_id)
+        if job is None or not job.resumes or self._closed:
+            self._terminate(job_id)
+        else:
+            self._resumes.start(self._weigh_termination(job), name=f"termination-{job_id}")
+
+    async def _weigh_termination(self, job: Job) -> None:
+        if not await self.is_wanted(job):
+            self._terminate(job.id)
+            return
+        logger.info(
+            "LiveKit takes the death of the job's child for its end; it goes on",
+            extra={"action": "termination_ignored", "job": job.id, "room": job.room},
+        )
+
+    def _terminate(self, job_id: JobId) -> None:
+        if self.stop(job_id, "terminated by LiveKit"):
+            logger.info("LiveKit ends the job", extra={"action": "job_termination", "job": job_id})
 
     def resume(self, job: Job, why: str) -> None:
         """Have a job go on in another child, if it may; else it has failed."""
@@ -261,8 +293,9 @@ class RunningJobs:
             self._fail(job, f"{why}; it could not go on: {error}")
 
     async def _pause(self, job: Job) -> None:
-        """None before the first resume of a period, growing ones before the others."""
-        if len(job.resumed_at) <= 1:
+        """None, unless the job died soon after it was resumed: then growing ones."""
+        before = job.resumed_at[-2] if len(job.resumed_at) > 1 else float("-inf")
+        if now() - before > HEALTHY_AFTER:
             self._pauses.pop(job.id, None)
             return
         await asyncio.sleep(self._backoff_of(job).next_delay())
@@ -321,6 +354,10 @@ class JobWatch:
 
     def job_lost(self, why: str) -> None:
         self._jobs.note_lost(self._job, why)
+
+
+async def _nobody_wants(_job: Job) -> bool:
+    return False
 
 
 async def _say_nothing(_job: Job, _why: str) -> None:

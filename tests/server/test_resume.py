@@ -58,6 +58,26 @@ async def test_a_killed_child_costs_a_moment_and_the_job_knows_its_past(
         assert await daemon.stop() == 0
 
 
+async def test_livekit_s_view_that_the_job_is_over_does_not_end_it(
+    tmp_path: Path, livekit_server: LiveKitServer, callers: Callers
+) -> None:
+    """Once the server knows the job's agent it terminates the job when that one is replaced."""
+    async with running_daemon(tmp_path, "start", str(TONE), server=livekit_server) as daemon:
+        await daemon.wait_ready()
+        async with call(livekit_server, callers, daemon) as (job, ear):
+            first = await humming(daemon, job["job"], 1)
+            await callers.known_to_server(daemon, job["room"])
+            os.kill(first["pid"], signal.SIGKILL)
+
+            await daemon.wait_for(action="termination_ignored", job=job["job"])
+            await humming(daemon, job["job"], 2)
+            await ear.hears()
+            assert not daemon.seen(action="job_ended")
+            await callers.delete_room(job["room"])
+            await daemon.wait_for(action="job_ended", job=job["job"])
+        assert await daemon.stop() == 0
+
+
 async def test_a_process_that_the_job_ends_itself_is_a_death_like_others(
     tmp_path: Path, livekit_server: LiveKitServer, callers: Callers
 ) -> None:

@@ -352,6 +352,19 @@ class Callers:
     async def delete_room(self, room_name: str) -> None:
         await self.client.room.delete_room(api.DeleteRoomRequest(room=room_name))
 
+    async def known_to_server(self, daemon: Daemon, room_name: str) -> None:
+        """Wait until the server has written down which job its dispatch has become.
+
+        Some seconds after the job began: until then it waits for other workers' answers.
+        """
+        async with asyncio.timeout(DEADLINE):
+            while True:
+                dispatches = await self.client.agent_dispatch.list_dispatch(room_name)
+                ours = [each for each in dispatches if each.agent_name == daemon.agent_name]
+                if ours and ours[0].state.jobs:
+                    return
+                await asyncio.sleep(0.2)
+
     async def verdict(self, job: object) -> tuple[str, str]:
         """The status and error that the server has for a job that is over.
 

@@ -148,7 +148,24 @@ def test_deaths_that_are_far_apart_never_exhaust_a_job() -> None:
     assert run_virtual(run()).child.id == "c11"
 
 
-def test_the_first_resume_comes_at_once_and_those_after_it_do_not() -> None:
+def test_a_job_that_has_lived_a_while_always_goes_on_at_once() -> None:
+    """Two deaths that have nothing to do with each other are no crash loop."""
+
+    async def run() -> list[float]:
+        office = await running(JobSettings(max_resumes=8))
+        pauses = []
+        for _ in range(5):
+            await office.wait(10.5)
+            died_at = now()
+            await kill(office)
+            await office.until(lambda: office.child.state == "running")
+            pauses.append(now() - died_at)
+        return pauses
+
+    assert max(run_virtual(run())) < 0.01
+
+
+def test_the_first_resume_comes_at_once_and_those_soon_after_it_do_not() -> None:
     """A job that dies again is given a moment, so that what kills it may pass."""
 
     async def run() -> list[float]:
@@ -252,7 +269,7 @@ def test_a_job_that_livekit_ends_while_it_has_no_child_goes_on_nowhere() -> None
 
 
 def test_a_job_is_ended_when_it_is_terminated_in_the_moment_of_its_loss() -> None:
-    """Also when its search for a child has not even begun."""
+    """Also when its search for a child has not even begun: the next child is told at once."""
 
     async def run() -> Office:
         office = await running()
@@ -261,7 +278,28 @@ def test_a_job_is_ended_when_it_is_terminated_in_the_moment_of_its_loss() -> Non
         await settle()
         return office
 
-    assert run_virtual(run()).desk.job_count == 0
+    assert run_virtual(run()).child.shutdown_reason == "terminated by LiveKit"
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_resumed_job_is_ended_by_livekit_only_when_its_dispatch_is_gone(wanted: bool) -> None:
+    """LiveKit takes the death of a job's child for the job's end, and says so."""
+
+    async def is_wanted(_job: Job) -> bool:
+        return wanted
+
+    async def run() -> Office:
+        office = await running()
+        office.desk.running.is_wanted = is_wanted
+        await kill(office)
+        office.start()
+        office.desk.handle_termination(JOB)
+        await settle()
+        return office
+
+    office = run_virtual(run())
+
+    assert office.child.shutdown_reason == ("" if wanted else "terminated by LiveKit")
 
 
 def test_a_closing_desk_leaves_no_job_without_an_end() -> None:
