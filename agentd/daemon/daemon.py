@@ -30,11 +30,11 @@ from agentd.supervision.supervisor import Supervisor
 from agentd.supervision.view import TreeView
 from agentd.supervisor.keeper import TemplateKeeper, template_child
 from agentd.supervisor.linux import become_subreaper
-from agentd.supervisor.pool import Pool
 from agentd.supervisor.process import Reaper
 from agentd.supervisor.reports import write_tree_report
 from agentd.supervisor.template import TemplateSpec
 
+from .base import Base
 from .configure import child_spec
 from .controls import DaemonControls
 from .exits import ExitCode
@@ -46,7 +46,14 @@ from .plan import DaemonPlan
 from .signals import StopRequests
 from .sink import LogSink
 from .systemd import feed_watchdog, watchdog_period
-from .tree import TREE, add_child, end_for_drain, loop_watch_child, part_children
+from .tree import (
+    TREE,
+    add_child,
+    base_children,
+    end_for_drain,
+    loop_watch_child,
+    part_children,
+)
 
 logger = logging.getLogger("agentd.daemon")
 
@@ -62,6 +69,7 @@ class Daemon:
         self._tasks = TaskOwner("daemon")
         self._tree: Supervisor | None = None
         self._keeper: TemplateKeeper | None = None
+        self._base: Base | None = None
         self._parts: Parts | None = None
         self._controls: DaemonControls | None = None
 
@@ -139,6 +147,9 @@ class Daemon:
         stack.push_async_callback(tree.aclose)
         await tree.start()
         await add_child(tree, loop_watch_child(self._loop_watch(resolved)))
+        base = self._base = Base(resolved.settings, directories, self._reaper, self._sink)
+        for spec in base_children(base, spare_jobs=not self._plan.dev):
+            await add_child(tree, spec)
         keeper = self._keeper = self._make_keeper(resolved, directories)
         pool = resolved.settings.pool
         await add_child(
@@ -150,7 +161,8 @@ class Daemon:
             ),
         )
         assert keeper.app is not None
-        parts = self._parts = self._make_parts(keeper.app, directories, keeper, tree)
+        parts = self._parts = self._make_parts(keeper.app, base, keeper, tree)
+        keeper.attach(base.pool)
         reload = (lambda: self._hurry(keeper, tree)) if self._plan.reload else None
         controls = self._controls = DaemonControls(parts, drain=self.drain, reload=self.reload)
         for spec in part_children(parts, controls, reload=reload):
@@ -194,14 +206,13 @@ class Daemon:
         )
 
     def _make_parts(
-        self, app: AppInfo, directories: Directories, keeper: TemplateKeeper, tree: Supervisor
+        self, app: AppInfo, base: Base, keeper: TemplateKeeper, tree: Supervisor
     ) -> Parts:
         resolved = self._with_app(app)
         settings = resolved.settings
         require_access(resolved)
         write_log(settings.log, dev=self._plan.dev)  # the app may have its own wishes
-        pool = Pool(settings.pool, child_spec(settings), self._reaper, self._sink)
-        parts = Parts(resolved, app, directories=directories, keeper=keeper, pool=pool, tree=tree)
+        parts = Parts(resolved, app, base=base, keeper=keeper, tree=tree)
         keeper.on_app = lambda app: self._note_app(parts, app)
         return parts
 
@@ -272,13 +283,13 @@ class Daemon:
             logger.error(
                 "children outlasted their budgets and are killed", extra={"action": "kill_children"}
             )
+            parts.pool.kill("its budget is spent")
 
     def _end_at_once(self) -> None:
         """A second signal: no more waiting for anything."""
         logger.warning("ended at once by a second signal", extra={"action": "forced"})
-        if self._parts is not None:
-            for child in self._parts.pool.children:
-                child.kill("ended at once by a second signal")
+        if self._base is not None:
+            self._base.pool.kill("ended at once by a second signal")
         if self._keeper is not None:
             self._keeper.kill()
         logging.shutdown()

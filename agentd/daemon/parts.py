@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from pathlib import Path
 
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import wait_event
-from agentd.dispatch.desk import JobDesk
 from agentd.dispatch.link import Link
-from agentd.dispatch.restore import Restorer
 from agentd.dispatch.roomapi import RoomApi
 from agentd.dispatch.rooms import Rooms
 from agentd.errors import AgentdError
-from agentd.journal.journal import FILE_NAME, Journal
 from agentd.management.health import DaemonView, Health, LinkView, judge_health
 from agentd.protocol.app import AppInfo
-from agentd.protocol.ids import ChildId
 from agentd.settings.layers import Resolved
-from agentd.settings.paths import Directories
 from agentd.supervision.exits import NORMAL
 from agentd.supervision.supervisor import Supervisor
 from agentd.supervision.view import TreeView, find_troubles
-from agentd.supervisor.guards import Guards
 from agentd.supervisor.keeper import TemplateKeeper
-from agentd.supervisor.pool import Pool
-from agentd.supervisor.postmortem import PostMortem
 
+from .base import Base
 from .failing import TemplateFailing, show_failing
 from .reconciling import make_reconciler
 
@@ -45,9 +37,8 @@ class Parts:
         resolved: Resolved,
         app: AppInfo,
         *,
-        directories: Directories,
+        base: Base,
         keeper: TemplateKeeper,
-        pool: Pool,
         tree: Supervisor,
     ) -> None:
         settings = resolved.settings
@@ -55,25 +46,15 @@ class Parts:
         self.app = app
         self.keeper = keeper
         self.tree = tree
-        self.socket_path = directories.socket_path
-        self.control_path = directories.control_path
-        self.journal = Journal(Path(directories.state.path) / FILE_NAME, settings.journal)
-        self.pool = pool
+        self.base = base
+        self.journal = base.journal
+        self.pool = base.pool
+        self.desk = base.desk
+        base.settle(settings, ask_app=app.answers_offers)
         self.api = RoomApi(settings.livekit)
-        rooms = Rooms(self.api)
-        self.guards = Guards(settings.admission)
-        self.desk = JobDesk(
-            settings.jobs,
-            settings.livekit,
-            self.pool,
-            self.journal,
-            ask_app=app.answers_offers,
-            guards=self.guards,
-        )
-        self.desk.running.farewell = rooms.farewell
-        self.desk.running.is_wanted = rooms.is_wanted
-        self.pool.on_post_mortem = self._keep_post_mortem
-        self.restorer = Restorer(self.desk.book, self.desk.running, self.pool, rooms.is_occupied)
+        self.rooms = Rooms(self.api)
+        self.desk.running.farewell = self.rooms.farewell
+        self.desk.running.is_wanted = self.rooms.is_wanted
         self.link = Link(settings.livekit, app, self.desk, running_jobs=self.desk.running_jobs)
         self.desk.connect(self.link)
         self.reconciler = make_reconciler(
@@ -164,15 +145,6 @@ class Parts:
                 "the app changed what it is registered with: restart the daemon for that",
                 extra={"action": "restart_needed", "changed": ", ".join(changed)},
             )
-
-    def _keep_post_mortem(self, record: PostMortem) -> None:
-        self.journal.record_post_mortem(
-            ChildId(record.child),
-            record.text,
-            job=record.job,
-            pid=record.pid,
-            fields=record.fields(),
-        )
 
     def _note_warm(self) -> None:
         if not self._warm.is_set() and self.pool.view().idle:

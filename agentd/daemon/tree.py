@@ -12,7 +12,6 @@ import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from agentd.aio.tasks import TaskOwner
 from agentd.dispatch.reconcile import FINISH_TIMEOUT
 from agentd.errors import LiveKitRefused, LiveKitUnreachable, NotStarted
 from agentd.ipc.listener import Listener
@@ -28,6 +27,7 @@ from agentd.supervision.supervisor import Supervisor
 from agentd.supervision.tasks import ready_task_child, task_child
 from agentd.supervisor.pool import CLOSE_MARGIN
 
+from .base import Base
 from .loopwatch import LoopWatch
 from .parts import Parts
 from .reload import watch_app
@@ -56,23 +56,27 @@ def loop_watch_child(watch: LoopWatch) -> ChildSpec:
     return ChildSpec(id="loop-watch", start=task_child(watch.run, name="loop-watch"))
 
 
+def base_children(base: Base, *, spare_jobs: bool) -> Iterator[ChildSpec]:
+    """The children before the template. `spare_jobs`: leave jobs to a daemon after this one."""
+    yield ChildSpec(
+        id="journal",
+        start=ready_task_child(partial(_journal, base.journal), name="journal"),
+        shutdown=CLOSE_TIMEOUT + STOP_MARGIN,
+    )
+    yield ChildSpec(
+        id="pool",
+        start=ready_task_child(partial(_pool, base, spare_jobs=spare_jobs), name="pool"),
+        shutdown=CLOSE_MARGIN + STOP_MARGIN,
+    )
+
+
 def part_children(
     parts: Parts, controls: Controls, *, reload: Callable[[], None] | None
 ) -> Iterator[ChildSpec]:
     """All children after the template, in order of their start. `reload`: watch the app's files."""
-    yield ChildSpec(
-        id="journal",
-        start=ready_task_child(partial(_journal, parts.journal), name="journal"),
-        shutdown=CLOSE_TIMEOUT + STOP_MARGIN,
-    )
     control = partial(_control, parts, controls)
     yield ChildSpec(id="control", start=ready_task_child(control, name="control"))
     yield ChildSpec(id="http", start=ready_task_child(partial(_http, parts), name="http"))
-    yield ChildSpec(
-        id="pool",
-        start=ready_task_child(partial(_pool, parts), name="pool"),
-        shutdown=CLOSE_MARGIN + STOP_MARGIN,
-    )
     yield ChildSpec(id="desk", start=task_child(partial(_desk, parts), name="desk"))
     yield ChildSpec(
         id="link",
@@ -128,29 +132,28 @@ async def _http(parts: Parts, ready: Ready) -> None:
 
 
 async def _control(parts: Parts, controls: Controls, ready: Ready) -> None:
-    async with ControlServer(parts.control_path, controls):
+    async with ControlServer(parts.base.control_path, controls):
         ready()
         await _for_ever()
 
 
-async def _pool(parts: Parts, ready: Ready) -> None:
-    restorer = parts.restorer
+async def _pool(base: Base, ready: Ready, *, spare_jobs: bool) -> None:
     try:
-        orphans = await restorer.adopt_living(parts.journal)
-        parts.pool.on_return = restorer.take_back
-        listener = Listener(parts.socket_path, parts.pool.handle_hello)
-        async with listener, TaskOwner("pool-child") as tasks:
-            tasks.start(restorer.resume_orphans(orphans), name="orphans")
-            parts.keeper.attach(parts.pool)
+        base.orphans = await base.restorer.adopt_living(base.journal)
+        base.pool.on_return = base.restorer.take_back
+        async with Listener(base.socket_path, base.pool.handle_hello):
             ready()
             await _for_ever()
     finally:
-        await parts.pool.aclose("the daemon is stopping")
+        await base.pool.aclose("the daemon is stopping", spare_jobs=spare_jobs)
 
 
 async def _desk(parts: Parts) -> None:
-    parts.guards.start()
+    base, orphans = parts.base, parts.base.orphans
+    base.guards.start()
+    base.orphans = []
     try:
+        await base.restorer.resume_orphans(orphans, parts.rooms.is_occupied)
         await _for_ever()
     finally:
         await parts.desk.aclose()

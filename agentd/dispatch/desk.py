@@ -114,6 +114,12 @@ class JobDesk:
         self.running.subscribe(self.report_load)
         self.book.on_end = self._note_end
 
+    def settle(self, settings: JobSettings, livekit: LiveKitSettings, *, ask_app: bool) -> None:
+        """These settings count from now on: the app is known."""
+        self._settings = settings
+        self._ask_app = ask_app
+        self.running.settle(settings, livekit)
+
     def connect(self, link: Reports) -> None:
         """Report to this link from now on."""
         self._link = link

@@ -51,13 +51,10 @@ class Adopts(Protocol):
 class Restorer:
     """Brings the jobs of an earlier daemon into this one."""
 
-    def __init__(
-        self, book: JobBook, running: RunningJobs, pool: Adopts, occupied: Occupied
-    ) -> None:
+    def __init__(self, book: JobBook, running: RunningJobs, pool: Adopts) -> None:
         self._book = book
         self._running = running
         self._pool = pool
-        self._occupied = occupied
 
     async def adopt_living(self, memory: Memory) -> list[Job]:
         """Expect the children that live; returns the jobs of those that don't."""
@@ -82,11 +79,11 @@ class Restorer:
             )
         return orphans
 
-    async def resume_orphans(self, orphans: list[Job]) -> None:
+    async def resume_orphans(self, orphans: list[Job], occupied: Occupied) -> None:
         """Have jobs go on whose process died while there was no daemon."""
         for job in orphans:
             assert job.assignment is not None
-            if await self._occupied(job.assignment):
+            if await occupied(job.assignment):
                 self._running.resume(job, "its process died while there was no daemon")
             else:
                 self._book.end(job, "lost", "its process died, and its room is empty")

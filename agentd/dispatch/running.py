@@ -74,6 +74,11 @@ class RunningJobs:
         self.farewell: Farewell = _say_nothing
         """Takes the agent out of the room of a job that failed for good, and tells why."""
 
+    def settle(self, settings: JobSettings, livekit: LiveKitSettings) -> None:
+        """These settings count from now on."""
+        self._settings = settings
+        self._livekit = livekit
+
     def subscribe(self, listener: Callable[[], None]) -> None:
         """Have something called when a job begins or ceases to run."""
         self._listeners.append(listener)

@@ -29,8 +29,8 @@ class Autopsies:
     def __init__(
         self, limit_mb: int, on_post_mortem: OnPostMortem = ignore, root: Path = ROOT
     ) -> None:
-        """`limit_mb`: our own limit of a child's memory, 0 for none."""
-        self._limit_mb = limit_mb
+        self.limit_mb = limit_mb
+        """Our own limit of a child's memory, 0 for none."""
         self._on_post_mortem = on_post_mortem
         self._counter = OomCounter(root)
 
@@ -63,9 +63,9 @@ class Autopsies:
                 over_our_limit=over,
                 kernel_kills=None,
                 memory_mb=memory_mb,
-                limit_mb=self._limit_mb if over else None,
+                limit_mb=self.limit_mb if over else None,
             )
-        limits = [self._limit_mb or None, self._counter.smallest_limit_mb()]
+        limits = [self.limit_mb or None, self._counter.smallest_limit_mb()]
         return judge_oom(
             over_our_limit=over,
             kernel_kills=self._counter.new_kills(now()),

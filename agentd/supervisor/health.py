@@ -94,6 +94,11 @@ class Health:
         self._sample_at = math.inf
         self._tasks = TaskOwner("health")
 
+    def settle(self, patience: Patience, limits: MemoryLimits) -> None:
+        """These count from now on, for children that are not yet watched."""
+        self._patience = patience
+        self._limits = limits
+
     def look(self) -> None:
         """Something has changed about some child: ask those that should be asked."""
         at = now()

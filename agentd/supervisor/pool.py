@@ -21,14 +21,13 @@ from agentd.ipc.listener import ChildStream, Peer
 from agentd.protocol.frames import Hello
 from agentd.protocol.ids import ChildId, JobId, SlotId
 from agentd.settings.model import PoolSettings
-from agentd.supervision.backoff import Backoff
-from agentd.supervision.intensity import Intensity, add_restart
 
 from .autopsy import Autopsies, OnPostMortem, ignore
 from .child import ADOPTED, Child, ChildSpec
 from .demand import Demand, decide_starts
 from .exit import ExitReason
 from .health import Chart, Health
+from .launching import Launching
 from .output import RecordSink
 from .postmortem import PostMortem
 from .process import Reaper
@@ -38,14 +37,10 @@ from .template import Launcher
 
 logger = logging.getLogger("agentd.supervisor")
 
-BACKOFF_BASE = 0.2
-HEALTHY_AFTER = 5.0
-"""Seconds that a child must have stayed warm before failed starts are forgotten."""
-
-INTENSITY = Intensity(restarts=5, period=60.0)
-"""Failed starts that are taken as they come; with more the pool counts as failing."""
-
 CLOSE_MARGIN = 10.0
+
+HOLDING = ("running", "adopting")
+"""States of a child that has a job."""
 
 
 class Pool:
@@ -59,7 +54,7 @@ class Pool:
         self._spec = spec
         self._reaper = reaper
         self._slots = [Slot(SlotId(number)) for number in range(settings.max_jobs)]
-        self._launching = _Launching(settings)
+        self._launching = Launching(settings)
         self._waiting: deque[tuple[JobId, asyncio.Future[Child]]] = deque()
         self._tasks = TaskOwner("pool")
         self._numbers = itertools.count(1)
@@ -74,6 +69,23 @@ class Pool:
         self.on_return: Callable[[Hello, Peer], bool] = _turn_away
         """Asked about a child of an earlier daemon that nobody expects; adopts it and says
         True, or leaves it alone."""
+
+    def settle(self, settings: PoolSettings, spec: ChildSpec) -> None:
+        """These settings count from now on, before any child was started: the app is known.
+
+        Children that were adopted before keep the budgets that they have.
+        """
+        self._settings = settings
+        self._spec = spec
+        self._health.settle(spec.patience, spec.memory)
+        self._autopsies.limit_mb = spec.memory.limit_mb
+        numbers = {slot.number for slot in self._slots}
+        new = (SlotId(number) for number in range(settings.max_jobs) if number not in numbers)
+        self._slots.extend(Slot(number) for number in new)
+        for slot in [slot for slot in self._slots if slot.number >= settings.max_jobs]:
+            if slot.child is None:
+                self._slots.remove(slot)
+        self._slots.sort(key=lambda slot: slot.number)
 
     def subscribe(self, callback: Callable[[], None]) -> None:
         """Have something called after each change of what `view` shows."""
@@ -384,105 +396,29 @@ class Pool:
         """Wait until the last child is reaped; the callers' budgets bound it."""
         await self._tasks.wait()
 
-    async def aclose(self, reason: str) -> None:
-        """Kill what still lives and reap it. May be repeated."""
+    def kill(self, reason: str) -> None:
+        """End every child at once."""
+        for child in self.children:
+            child.kill(reason)
+
+    async def aclose(self, reason: str, *, spare_jobs: bool = False) -> None:
+        """Kill what still lives and reap it. May be repeated.
+
+        `spare_jobs`: let go of children with a job, for a daemon after this one to adopt.
+        """
         self._closing = self._killing = True
         self._launching.stop()
         for child in self.children:
-            child.kill(reason)
+            if not (spare_jobs and child.state in HOLDING):
+                child.kill(reason)
+        if spare_jobs and any(child.state in HOLDING for child in self.children):
+            await self._tasks.aclose()
         try:
             await within(now() + CLOSE_MARGIN, self.wait_empty())
         except TimeoutError:
             logger.error("children could not be reaped", extra={"action": "reap_failed"})
         await self._tasks.aclose()
         await self._health.aclose()
-
-
-class _Launching:
-    """How children are started at present, and whether it may be tried."""
-
-    def __init__(self, settings: PoolSettings) -> None:
-        self.launcher: Launcher | None = None
-        self.method = "none"
-        self.generation = 0
-        self.last_error = ""
-        self.failing = ""
-        """Set once starts fail more often than `INTENSITY`, until a child has stayed warm."""
-        self.obstacle = ""
-        self.backoff = Backoff(base=BACKOFF_BASE, cap=settings.restart_max_delay)
-        self._max_delay = settings.restart_max_delay
-        self._history: tuple[float, ...] = ()
-        self._pause: asyncio.TimerHandle | None = None
-        self._health: asyncio.TimerHandle | None = None
-
-    @property
-    def paused(self) -> bool:
-        return self._pause is not None
-
-    def next_generation(self) -> None:
-        """New code is tried at once; what fails still has to show first that it does not."""
-        self.generation += 1
-        self._await_no_health()
-        self.backoff.reset()
-        self.last_error = ""
-        if self._pause is not None:
-            self._pause.cancel()
-            self._pause = None
-
-    def pause_after_failure(self, error: str, then: Callable[[], None]) -> float:
-        """Start nothing for a while; returns the seconds."""
-        self.last_error = error
-        self._await_no_health()
-        self._history, bearable = add_restart(self._history, now(), INTENSITY)
-        delay = self.backoff.next_delay()
-        if not bearable and not self.failing:
-            logger.error(
-                "children failed too often: one is tried at the longest delay from now on",
-                extra={
-                    "action": "failing",
-                    "offender": "pool",
-                    "reason": error,
-                    "next_start_in": self._max_delay,
-                },
-            )
-        if not bearable or self.failing:
-            self.failing = f"children failed too often, at last of: {error}"
-            delay = self._max_delay
-        if self._pause is not None:
-            self._pause.cancel()
-        self._pause = asyncio.get_running_loop().call_later(delay, self._resume, then)
-        return delay
-
-    def note_health(self, then: Callable[[], None]) -> None:
-        """A child is warm; if that lasts, the failures before it are forgotten."""
-        if (self.backoff.failures or self.failing) and self._health is None:
-            loop = asyncio.get_running_loop()
-            self._health = loop.call_later(HEALTHY_AFTER, self._forget, then)
-
-    def stop(self) -> None:
-        for timer in (self._pause, self._health):
-            if timer is not None:
-                timer.cancel()
-
-    def _resume(self, then: Callable[[], None]) -> None:
-        self._pause = None
-        then()
-
-    def _await_no_health(self) -> None:
-        if self._health is not None:
-            self._health.cancel()
-            self._health = None
-
-    def _forget(self, then: Callable[[], None]) -> None:
-        self._health = None
-        self.backoff.reset()
-        self.last_error = ""
-        if self.failing:
-            self.failing = ""
-            logger.info(
-                "children stay warm again", extra={"action": "recovered", "offender": "pool"}
-            )
-        then()
 
 
 def _turn_away(_hello: Hello, _peer: Peer) -> bool:
