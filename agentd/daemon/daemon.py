@@ -132,6 +132,7 @@ class Daemon:
         told = {"reason": self._stop.reason}
         logger.info("stopping while starting", extra={"action": "stopping", **told})
         await cancel_and_wait(starting)
+        self._close_pool()
         if self._tree is not None:
             await self._tree.aclose()
         logger.info("stopped", extra={"action": "stopped", **told})
@@ -145,6 +146,7 @@ class Daemon:
         tree = self._tree = Supervisor(TREE, write=write_tree_report)
         stack.push_async_callback(self._close_api)
         stack.push_async_callback(tree.aclose)
+        stack.callback(self._close_pool)
         await tree.start()
         await add_child(tree, loop_watch_child(self._loop_watch(resolved)))
         base = self._base = Base(resolved.settings, directories, self._reaper, self._sink)
@@ -168,6 +170,11 @@ class Daemon:
         for spec in part_children(parts, controls, reload=reload):
             await add_child(tree, spec)
         return parts
+
+    def _close_pool(self) -> None:
+        """Before the template ends: a child that it still owes us is no failure then."""
+        if self._base is not None:
+            self._base.pool.close_to_jobs("the daemon is stopping")
 
     async def _close_api(self) -> None:
         if self._parts is not None:

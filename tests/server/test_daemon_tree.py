@@ -236,5 +236,5 @@ async def test_what_the_daemon_did_is_in_its_journal(
     async with Journal.open(workdir / "state" / FILE_NAME, JournalSettings()) as journal:
         kinds = [event.kind for event in await journal.events(Query())]
 
-    assert kinds[:2] == ["stopped", "draining"]
+    assert [kind for kind in kinds if kind in ("stopped", "draining")] == ["stopped", "draining"]
     assert {"http_listening", "link_registered", "ready"} <= set(kinds)
