@@ -184,8 +184,7 @@ async def test_an_app_that_crashes_in_a_loop_is_a_stated_condition(
         for failures in range(1, 5):
             await daemon.wait_for_count(failures, action="app_failed")
             daemon.signal(signal.SIGHUP)  # not to wait for the delays until it counts as failing
-        await daemon.wait_for(action="failing")
-        (failing,) = daemon.seen(action="failing")
+        failing = await daemon.wait_for(action="failing")
         status, body = await healthz(daemon)
         (problem,) = body["problems"]
         assert (failing["offender"], failing["next_start_in"]) == ("template", 30.0)
