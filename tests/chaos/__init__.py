@@ -1,0 +1,1 @@
+"""A storm of faults over real calls, and an oracle that knows what must hold after each."""

@@ -1,0 +1,237 @@
+"""How each fault is done. Each returns the rooms whose calls it may have hurt."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from agentd.journal.journal import FILE_NAME
+
+from .plan import FaultKind, Step
+from .world import LOOK_ERRORS, Call, World
+
+Fault = Callable[[World, Step], Awaitable[list[str]]]
+
+SHORT_STOP = 1.0
+DOWN_TIME = 3.0
+"""Seconds at most between a daemon's death and its successor's start."""
+
+
+async def do(world: World, step: Step) -> list[str]:
+    """Do what the step says."""
+    return await FAULTS[step.kind](world, step)
+
+
+# -- children ------------------------------------------------------------------------------
+
+
+async def kill_child(world: World, step: Step) -> list[str]:
+    call = victim(world, step)
+    signal_job(world, call, signal.SIGKILL)
+    return [call.room]
+
+
+async def stop_child(world: World, step: Step) -> list[str]:
+    call = victim(world, step)
+    pid = signal_job(world, call, signal.SIGSTOP)
+    await asyncio.sleep(SHORT_STOP * step.chance)
+    send(pid, signal.SIGCONT)
+    return [call.room]
+
+
+async def stop_child_for_good(world: World, step: Step) -> list[str]:
+    call = victim(world, step)
+    signal_job(world, call, signal.SIGSTOP)
+    return [call.room]
+
+
+async def order_child(world: World, step: Step, order: str) -> list[str]:
+    call = victim(world, step)
+    await world.callers.say(call.room, order)
+    return [call.room]
+
+
+async def block_child(world: World, step: Step) -> list[str]:
+    return await order_child(world, step, f"block {1 + 5 * step.chance:.1f}")
+
+
+async def exit_in_job(world: World, step: Step) -> list[str]:
+    return await order_child(world, step, f"exit {1 + round(step.chance)}")
+
+
+async def hog_memory(world: World, step: Step) -> list[str]:
+    return await order_child(world, step, "hog 400")
+
+
+async def kill_idle_child(world: World, _step: Step) -> list[str]:
+    try:
+        status = await world.status()
+    except LOOK_ERRORS:
+        return []
+    idle = [child.pid for child in status.pool.children if child.state == "idle" and child.pid]
+    if idle:
+        send(idle[0], signal.SIGKILL)
+    return []
+
+
+async def kill_template(world: World, _step: Step) -> list[str]:
+    try:
+        status = await world.status()
+    except LOOK_ERRORS:
+        return []
+    if status.template.pid:
+        send(status.template.pid, signal.SIGKILL)
+    return []
+
+
+# -- the daemon ------------------------------------------------------------------------------
+
+
+async def kill_daemon(world: World, step: Step) -> list[str]:
+    await world.daemon.crash()
+    await asyncio.sleep(DOWN_TIME * step.chance)
+    await world.start_daemon(wait=False)
+    return everyone(world)
+
+
+async def kill_daemon_and_journal(world: World, step: Step) -> list[str]:
+    await world.daemon.crash()
+    path = world.state / FILE_NAME
+    with path.open("r+b") as file:
+        file.write(b"this is no database" * 50)
+    for beside in path.parent.glob(f"{FILE_NAME}-*"):
+        beside.unlink()
+    await world.start_daemon(wait=False)
+    return everyone(world)
+
+
+async def kill_daemon_and_child(world: World, step: Step) -> list[str]:
+    call = victim(world, step)
+    await world.daemon.crash()
+    signal_job(world, call, signal.SIGKILL)
+    await asyncio.sleep(DOWN_TIME * step.chance)
+    await world.start_daemon(wait=False)
+    return everyone(world)
+
+
+async def stop_daemon(world: World, step: Step) -> list[str]:
+    world.daemon.signal(signal.SIGSTOP)
+    await asyncio.sleep(4 * step.chance)
+    world.daemon.signal(signal.SIGCONT)
+    return everyone(world)
+
+
+async def dispatch_while_down(world: World, step: Step) -> list[str]:
+    await world.daemon.crash()
+    await world.add_call()
+    await asyncio.sleep(DOWN_TIME * step.chance)
+    await world.start_daemon(wait=False)
+    return everyone(world)
+
+
+# -- what is around it -------------------------------------------------------------------------
+
+
+async def cut_link(world: World, step: Step) -> list[str]:
+    world.proxy.cut_workers()
+    await asyncio.sleep(step.chance)
+    world.proxy.let_workers_in()
+    return everyone(world)
+
+
+async def fill_disk(world: World, step: Step) -> list[str]:
+    """The state directory is a small disk of its own; a file takes what is left of it."""
+    ballast = world.state / "ballast"
+    fill(ballast)
+    await asyncio.sleep(1 + 2 * step.chance)
+    ballast.unlink()
+    return everyone(world)
+
+
+def fill(path: Path) -> None:
+    """Write until there is no room."""
+    with path.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(65536))
+        except OSError:
+            return
+
+
+async def restart_server(world: World, step: Step) -> list[str]:
+    """Every room is gone then, and with it every job: a stated end for all of them."""
+    await asyncio.to_thread(world.server.kill)
+    for call in world.calls:
+        await call.hang_up()
+    world.calls.clear()
+    await asyncio.sleep(step.chance)
+    await asyncio.to_thread(world.server.start_again)
+    return []
+
+
+async def hang_up(world: World, step: Step) -> list[str]:
+    call = victim(world, step)
+    await call.hang_up()
+    await world.callers.delete_room(call.room)
+    return []
+
+
+async def end_job(world: World, step: Step) -> list[str]:
+    call = victim(world, step)
+    call.wanted = False
+    await world.callers.say(call.room, "end")
+    return []
+
+
+FAULTS: dict[FaultKind, Fault] = {
+    "kill child": kill_child,
+    "kill idle child": kill_idle_child,
+    "kill template": kill_template,
+    "kill daemon": kill_daemon,
+    "kill daemon, spoil its journal": kill_daemon_and_journal,
+    "kill daemon and a child": kill_daemon_and_child,
+    "stop child for a moment": stop_child,
+    "stop child for good": stop_child_for_good,
+    "stop daemon for a moment": stop_daemon,
+    "block child": block_child,
+    "exit in a job": exit_in_job,
+    "hog memory": hog_memory,
+    "cut the link": cut_link,
+    "fill the disk": fill_disk,
+    "dispatch while the daemon is down": dispatch_while_down,
+    "caller hangs up": hang_up,
+    "caller ends the job": end_job,
+    "restart livekit-server": restart_server,
+}
+
+
+# -- parts -----------------------------------------------------------------------------------
+
+
+def victim(world: World, step: Step) -> Call:
+    """The call that the step is about."""
+    living = [call for call in world.calls if call.wanted]
+    return living[int(step.chance * len(living)) % len(living)]
+
+
+def everyone(world: World) -> list[str]:
+    """All rooms with a caller."""
+    return [call.room for call in world.calls if call.wanted]
+
+
+def signal_job(world: World, call: Call, number: signal.Signals) -> int:
+    """Send the job's process a signal; returns its pid."""
+    pid = world.pids_of_jobs()[call.room]
+    send(pid, number)
+    return pid
+
+
+def send(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a process that may just have ended."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
