@@ -9,7 +9,7 @@ CODE := $(wildcard agentd plugins examples benchmarks tests)
 TYPED := $(wildcard agentd plugins/*/agentd_* examples benchmarks tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup server demo test unit lint format bench clean
+.PHONY: help setup server demo test unit lint format bench chaos clean
 
 help: ## this list
 	@echo 'agentd: supervised voice agents for LiveKit'
@@ -21,7 +21,7 @@ help: ## this list
 	@echo '(from PATH, or built once into ~/.cache/agentd: 2.5 minutes on two cores).'
 	@echo
 	@echo 'While developing:'
-	@grep -hE '^(setup|server|unit|lint|format|bench|clean):.*##' $(MAKEFILE_LIST) \
+	@grep -hE '^(setup|server|unit|lint|format|bench|chaos|clean):.*##' $(MAKEFILE_LIST) \
 		| sed -E 's/^([a-z]+):[^#]*## (.*)/\1|\2/' | awk -F'|' '{ printf "  make %-8s %s\n", $$1, $$2 }'
 	@echo
 	@echo 'One test: .venv/bin/pytest tests/unit/settings -k name'
@@ -57,6 +57,9 @@ format: setup ## let ruff rewrite what it can
 
 bench: server ## the figures of README, measured on this machine
 	@$(PY) -m benchmarks
+
+chaos: server ## ten minutes of faults over real calls (CHAOS_SECONDS, CHAOS_SEED)
+	@$(PY) -m tests.chaos
 
 clean: ## remove .venv, caches and build products (the built livekit-server stays in its cache)
 	rm -rf .venv .uv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*

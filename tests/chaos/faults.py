@@ -162,14 +162,11 @@ def fill(path: Path) -> None:
 
 
 async def restart_server(world: World, step: Step) -> list[str]:
-    """Every room is gone then, and with it every job: a stated end for all of them."""
+    """Callers and agents come back to it by themselves; it knows nothing of their rooms."""
     await asyncio.to_thread(world.server.kill)
-    for call in world.calls:
-        await call.hang_up()
-    world.calls.clear()
     await asyncio.sleep(step.chance)
     await asyncio.to_thread(world.server.start_again)
-    return []
+    return everyone(world)
 
 
 async def hang_up(world: World, step: Step) -> list[str]:
