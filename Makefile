@@ -8,6 +8,9 @@ CODE := $(wildcard agentd plugins examples benchmarks tests)
 # mypy takes a plugin by its package folder; the folders above it are no packages.
 TYPED := $(wildcard agentd plugins/*/agentd_* examples benchmarks tests)
 
+# Tests and benchmarks start hundreds of Pythons; each would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup server demo test unit lint format bench chaos clean
 
