@@ -15,7 +15,7 @@ from agentd.aio.tasks import cancel_and_wait
 from agentd.aio.timing import now
 from agentd.errors import ChildError, TemplateError
 from agentd.protocol.ids import ChildId, JobId
-from agentd.supervisor import pool as pooling
+from agentd.supervisor import launching
 from agentd.supervisor.child import Child
 from agentd.supervisor.pool import Pool
 from tests.support.changes import DEADLINE, Changes
@@ -132,7 +132,7 @@ async def test_a_pool_that_fails_too_often_tries_one_child_until_it_stays_warm(
     plan: Plan, changes: Changes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Then all are started that are missing; told once each way."""
-    monkeypatch.setattr(pooling, "HEALTHY_AFTER", 0.05)
+    monkeypatch.setattr(launching, "HEALTHY_AFTER", 0.05)
     plan = with_pool(plan, max_starting=2, num_idle_processes=3)
     async with supervised(plan, changes, Script(plan, *["fails"] * 9)) as parts:
         failing = await changes.until(lambda: parts.pool.failing)
@@ -151,7 +151,7 @@ async def test_a_failing_pool_that_keeps_no_warm_children_recovers_too(
     plan: Plan, changes: Changes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would start children for offers only, and none is taken while it fails."""
-    monkeypatch.setattr(pooling, "HEALTHY_AFTER", 0.05)
+    monkeypatch.setattr(launching, "HEALTHY_AFTER", 0.05)
     plan = with_pool(plan, num_idle_processes=0)
     async with supervised(plan, changes, Script(plan, *["fails"] * 9)) as parts:
         offer = asyncio.create_task(parts.pool.reserve(JobId("AJ_1"), now() + DEADLINE))
@@ -194,7 +194,7 @@ async def test_failed_starts_are_counted_and_forgotten_once_children_stay_warm(
     plan: Plan, changes: Changes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What health shows while it lasts, and no longer."""
-    monkeypatch.setattr(pooling, "HEALTHY_AFTER", 0.05)
+    monkeypatch.setattr(launching, "HEALTHY_AFTER", 0.05)
     plan = with_pool(plan, max_starting=1)
     async with supervised(plan, changes, Script(plan, "fails", "fails", "fails")) as parts:
         worst = highest(parts.pool, lambda: parts.pool.view().failures)
@@ -225,7 +225,7 @@ async def test_nothing_starts_during_the_pause(
     plan: Plan, changes: Changes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An app that can't start does not burn the machine."""
-    monkeypatch.setattr(pooling, "BACKOFF_BASE", 1000.0)
+    monkeypatch.setattr(launching, "BACKOFF_BASE", 1000.0)
     plan = with_pool(plan, max_starting=1, restart_max_delay=1000.0)
     async with supervised(plan, changes, Script(plan, "fails")) as parts:
         await changes.until(lambda: changes.actions("child_failed"))
@@ -238,7 +238,7 @@ async def test_new_code_does_not_wait_for_the_old_code_s_pause(
     plan: Plan, changes: Changes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who has mended his prewarm sees it at once."""
-    monkeypatch.setattr(pooling, "BACKOFF_BASE", 1000.0)
+    monkeypatch.setattr(launching, "BACKOFF_BASE", 1000.0)
     plan = with_pool(plan, max_starting=1, restart_max_delay=1000.0)
     async with supervised(plan, changes, Script(plan, "fails")) as parts:
         await changes.until(lambda: changes.actions("child_failed"))
