@@ -1,7 +1,8 @@
 """Calls whose processes are killed: how long a caller hears nothing.
 
-Callers listen to an agent that hums all the time. First its child is killed, again and
-again (as unrelated deaths: a job that dies soon after a resume would be given a pause); then the daemon under eight calls, and another is started in its place.
+Callers listen to an agent that hums all the time. First its child is killed, again and again,
+as unrelated deaths: a job that dies soon after a resume would be given a pause. Then the daemon
+is killed under eight calls, and another is started in its place.
 """
 
 from __future__ import annotations

@@ -153,7 +153,8 @@ async def _desk(parts: Parts) -> None:
     base.guards.start()
     base.orphans = []
     try:
-        await base.restorer.resume_orphans(orphans, parts.rooms.is_occupied)
+        rooms = parts.rooms
+        await base.restorer.resume_orphans(orphans, rooms.is_occupied, rooms.is_wanted)
         await _for_ever()
     finally:
         await parts.desk.aclose()

@@ -139,9 +139,10 @@ class JobBook:
             job.snapshot_version, job.snapshot = version, data
 
     def report(self, job: Job, outcome: JobOutcome) -> None:
-        """Tell LiveKit how the job has ended, once."""
+        """Tell LiveKit how the job has ended, once; a daemon after us must not begin it again."""
         if job.outcome is None:
             job.outcome = outcome
+            self.note(job, ending=outcome.outcome, reason=outcome.error or outcome.reason)
             if self._link is not None:
                 self._link.report_job(job.id, outcome.outcome, outcome.error)
 

@@ -7,6 +7,7 @@ child if there is still somebody in its room to go on for.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -24,7 +25,7 @@ from agentd.supervisor.procfs import boot_id, process_started
 
 from .book import JobBook
 from .jobs import Job
-from .running import RunningJobs
+from .running import IsWanted, RunningJobs
 
 logger = logging.getLogger("agentd.dispatch")
 
@@ -79,14 +80,22 @@ class Restorer:
             )
         return orphans
 
-    async def resume_orphans(self, orphans: list[Job], occupied: Occupied) -> None:
+    async def resume_orphans(
+        self, orphans: list[Job], occupied: Occupied, wanted: IsWanted
+    ) -> None:
         """Have jobs go on whose process died while there was no daemon."""
-        for job in orphans:
-            assert job.assignment is not None
-            if await occupied(job.assignment):
-                self._running.resume(job, "its process died while there was no daemon")
-            else:
-                self._book.end(job, "lost", "its process died, and its room is empty")
+        async with asyncio.TaskGroup() as tasks:
+            for job in orphans:
+                tasks.create_task(self._resume_orphan(job, occupied, wanted))
+
+    async def _resume_orphan(self, job: Job, occupied: Occupied, wanted: IsWanted) -> None:
+        assert job.assignment is not None
+        if not await occupied(job.assignment):
+            self._book.end(job, "lost", "its process died, and its room is empty")
+        elif not await wanted(job):
+            self._book.end(job, "lost", "its process died, and its dispatch is gone")
+        else:
+            self._running.resume(job, "its process died while there was no daemon")
 
     def take_back(self, hello: Hello, peer: Peer) -> bool:
         """Adopt a child that the journal does not know; says whether that was possible."""
@@ -110,6 +119,9 @@ class Restorer:
         job = Job(record.id, record.room, offered_at=_instant(record.offered_at))
         job.state = record.state
         self._book.take_over(job)
+        if record.ending and not is_alive(record):
+            self._book.end(job, record.ending, record.reason)
+            return None
         try:
             if record.state in ("offered", "accepted"):
                 raise ValueError("the daemon died before it was assigned")

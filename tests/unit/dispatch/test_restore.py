@@ -1,0 +1,136 @@
+"""What a daemon does about the jobs that an earlier one has left, by its journal."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import jwt
+import msgspec
+import pytest
+
+from agentd.dispatch.jobs import Job
+from agentd.dispatch.restore import Restorer
+from agentd.journal.records import JobRecord, SnapshotRecord
+from agentd.protocol.ids import ChildId, JobId
+from agentd.protocol.job import JobAnswer, JobAssignment, Resume
+from agentd.supervisor.child import Child
+from agentd.testing.virtual_time import run_virtual
+from tests.support.office import Office, settle
+
+JOB = JobId("AJ_1")
+ASSIGNMENT = msgspec.msgpack.encode(
+    JobAssignment(
+        job_id=JOB,
+        job=b"",
+        room="room",
+        url="ws://there",
+        token=jwt.encode({"sub": "agent-AJ_1"}, "x" * 32),
+        worker_id="AW_1",
+        answer=JobAnswer(accept=True),
+    )
+)
+DEAD = JobRecord(
+    id=JOB, state="running", room="room", running_at=5.0, resumes=1, assignment=ASSIGNMENT
+)
+
+
+class Memory:
+    """A journal with one unfinished job."""
+
+    def __init__(self, record: JobRecord, snapshot: bytes = b"") -> None:
+        self._record = record
+        self._snapshot = snapshot
+
+    async def unfinished_jobs(self) -> list[JobRecord]:
+        return [self._record]
+
+    async def snapshot(self, job_id: JobId) -> SnapshotRecord | None:
+        if not self._snapshot:
+            return None
+        return SnapshotRecord(job=job_id, version=1, time=5.0, data=self._snapshot)
+
+
+class NoPool:
+    """Has no child of another daemon."""
+
+    def adopt(self, child_id: ChildId, pid: int) -> Child:
+        raise AssertionError(f"{child_id} with pid {pid} is not alive")
+
+
+def saying(answer: bool) -> Callable[[object], Awaitable[bool]]:
+    """LiveKit's answer to a question about a room or a job."""
+
+    async def says(_about: object) -> bool:
+        return answer
+
+    return says
+
+
+def restored(memory: Memory, *, occupied: bool = True, wanted: bool = True) -> Office:
+    """A new daemon's office, after it has looked after the jobs of the one before."""
+
+    async def run() -> Office:
+        office = Office()
+        restorer = Restorer(office.desk.book, office.desk.running, NoPool())
+
+        async def is_wanted(_job: Job) -> bool:
+            return wanted
+
+        orphans = await restorer.adopt_living(memory)
+        await restorer.resume_orphans(orphans, saying(occupied), is_wanted)
+        await settle()
+        return office
+
+    return run_virtual(run())
+
+
+def test_a_job_whose_process_is_gone_goes_on_from_its_snapshot() -> None:
+    """In a child of the new daemon, as one that has begun before."""
+    office = restored(Memory(DEAD, b"what was said"))
+
+    assert office.child.assignment is not None
+    assert office.child.resume == Resume(resumes=2, snapshot_version=1, snapshot=b"what was said")
+
+
+@pytest.mark.parametrize(
+    ("occupied", "wanted", "why"),
+    [(False, True, "room is empty"), (True, False, "dispatch is gone")],
+)
+def test_a_job_that_nobody_waits_for_is_lost_with_the_reason(
+    occupied: bool, wanted: bool, why: str
+) -> None:
+    """Nobody is called back by an agent hours later, nor does a second host begin the job."""
+    office = restored(Memory(DEAD), occupied=occupied, wanted=wanted)
+
+    assert office.desk.job_count == 0
+    assert office.ledger.facts["ending"] == "lost"
+    assert why in str(office.ledger.facts["reason"])
+
+
+def test_a_job_that_had_told_its_end_is_not_begun_again() -> None:
+    """Its process died before it could clean up; the end stands."""
+    told = msgspec.structs.replace(DEAD, ending="completed", reason="goodbye")
+
+    office = restored(Memory(told))
+
+    assert office.child.assignment is None
+    assert (office.ledger.facts["ending"], office.ledger.facts["reason"]) == (
+        "completed",
+        "goodbye",
+    )
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        JobRecord(id=JOB, state="offered", room="room"),
+        JobRecord(id=JOB, state="accepted", room="room"),
+        JobRecord(id=JOB, state="running", room="room", assignment=b"no assignment"),
+    ],
+)
+def test_a_job_that_can_not_go_on_has_a_stated_end(record: JobRecord) -> None:
+    """It was never assigned, or what it needs can't be read."""
+    office = restored(Memory(record))
+
+    assert office.ledger.states[-1] == (JOB, "ended")
+    assert office.ledger.facts["ending"] == "lost"
