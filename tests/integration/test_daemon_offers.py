@@ -10,6 +10,7 @@ import pytest
 from livekit.protocol import agent
 
 from agentd.daemon.exits import ExitCode
+from tests.support.command import agentd
 from tests.support.daemon import Daemon, running_daemon, write_app
 from tests.support.fake_livekit import FakeLiveKit, FakeWorker, make_job
 
@@ -116,6 +117,29 @@ async def test_a_job_that_is_assigned_after_the_signal_is_run(
         assert [line["message"] for line in daemon.seen(name="agentd.output")] == ["begin"]
         statuses = [m.update_job.status for m in worker.received if m.HasField("update_job")]
         assert statuses == [agent.JS_RUNNING, agent.JS_SUCCESS]
+
+
+async def test_what_is_offered_to_a_draining_daemon_is_declined_and_counted(
+    fake: FakeLiveKit, workdir: Path
+) -> None:
+    """With the reason of the drain; a real server hardly ever offers any then."""
+    write_app(workdir, APP)
+    environ = access(fake) | {"AGENTD_ASSIGNMENT_TIMEOUT": "20"}
+    async with running_daemon(workdir, "start", "app.py", environ=environ) as daemon:
+        worker = await fake.next_worker()
+        await accepted(worker, daemon)
+        daemon.signal(signal.SIGTERM)
+        await daemon.wait_for(action="draining")
+
+        await offer(worker, 2)
+
+        assert not (await worker.next("availability")).availability.available
+        declined = await daemon.wait_for(action="offer_declined")
+        status = await agentd(daemon, "status", "--json")
+        await assign(worker, 1)
+        assert await daemon.wait_exit() == ExitCode.OK
+        assert (declined["reason"], declined["refusal"]) == ("draining: SIGTERM", "draining")
+        assert status.document["refusals"]["draining"] == 1
 
 
 async def test_a_late_assignment_is_handed_back_as_failed(fake: FakeLiveKit, workdir: Path) -> None:
