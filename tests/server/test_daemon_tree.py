@@ -8,18 +8,17 @@ import signal
 import socket
 from pathlib import Path
 
-import psutil
 import pytest
 
 from agentd.journal.journal import FILE_NAME, Journal
 from agentd.journal.records import Query
 from agentd.settings.model import JournalSettings
 from agentd.testing.livekit_server import LiveKitServer
-from tests.support.daemon import APP, Callers, Daemon, running_daemon, write_app
+from tests.support.daemon import APP, Callers, running_daemon, write_app
 from tests.support.healthz import healthz, healthz_until, is_well
 
-CPU_WINDOW = 4.0
-"""Seconds over which a crash loop's use of CPU is measured, at a longest delay of half of it."""
+LONGEST_DELAY = "2"
+"""Seconds between two tries of what is failing; 30 unless set."""
 
 FAILING_APP = """\
 import os, threading
@@ -44,17 +43,6 @@ async def entry(ctx):
 def version(number: int) -> str:
     """The app of the daemon's tests, with a mark of its version on what it prints."""
     return APP.read_text().replace('print(f"begin {task}")', f'print("version {number}")')
-
-
-def cpu_seconds(daemon: Daemon) -> float:
-    """CPU time of the daemon and of all that descends from it, the dead included."""
-    total = 0.0
-    for process in [psutil.Process(daemon.pid), *daemon.children()]:
-        try:
-            total += sum(process.cpu_times()[:4])
-        except psutil.NoSuchProcess:  # it is among the dead children of its parent now
-            continue
-    return total
 
 
 async def test_a_hangup_gives_new_jobs_new_code_in_production(
@@ -141,10 +129,10 @@ async def test_a_template_that_is_killed_costs_nothing_but_its_restart(
 async def test_children_that_fail_in_a_loop_are_a_stated_condition(
     livekit_server: LiveKitServer, workdir: Path, manner: str, told: str
 ) -> None:
-    """Named by its path in the tree, cheap, and over by itself when they stay warm."""
+    """Named by its path in the tree, and over by itself when they stay warm."""
     write_app(workdir, FAILING_APP)
     (workdir / "manner").write_text(manner)
-    environ = {"AGENTD_RESTART_MAX_DELAY": str(CPU_WINDOW / 2), "AGENTD_NUM_IDLE_PROCESSES": "1"}
+    environ = {"AGENTD_RESTART_MAX_DELAY": LONGEST_DELAY, "AGENTD_NUM_IDLE_PROCESSES": "1"}
     async with running_daemon(
         workdir, "start", "app.py", server=livekit_server, environ=environ
     ) as daemon:
@@ -154,11 +142,6 @@ async def test_children_that_fail_in_a_loop_are_a_stated_condition(
         (problem,) = body["problems"]
         assert (status, problem["path"]) == (503, "daemon/pool")
         assert told in problem["message"]
-
-        before = cpu_seconds(daemon)
-        await asyncio.sleep(CPU_WINDOW)  # a share of time can only be had over time
-        share = (cpu_seconds(daemon) - before) / CPU_WINDOW
-        assert share < 0.05
 
         (workdir / "manner").write_text("works")
         await daemon.wait_for(action="recovered", offender="pool")
@@ -186,7 +169,7 @@ async def test_an_app_that_crashes_in_a_loop_is_a_stated_condition(
             daemon.signal(signal.SIGHUP)  # not to wait for the delays until it counts as failing
         failing = await daemon.wait_for(action="failing")
         status, body = await healthz(daemon)
-        (problem,) = body["problems"]
+        problem = next(each for each in body["problems"] if each["part"] == "template")
         assert (failing["offender"], failing["next_start_in"]) == ("template", 30.0)
         assert "raise ValueError('bad day')" in failing["exc_info"]
         assert (status, problem["path"]) == (503, "daemon/template")
