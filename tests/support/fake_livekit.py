@@ -28,7 +28,7 @@ Greeting = (
 )
 """How a connection is received; a number is an HTTP status to refuse it with."""
 
-DEADLINE = 5.0
+DEADLINE = 20.0
 """Seconds that a test waits for something to happen."""
 
 GARBAGE = b"\xff\xff\xff garbage"
