@@ -8,8 +8,10 @@ from agentd.supervisor.child import ChildSpec
 from agentd.supervisor.heartbeat import Patience
 from agentd.supervisor.memory import MemoryLimits
 
-EXIT_MARGIN = 5.0
-"""Seconds on top of the phases of a shutdown: sending, scheduling, a busy machine."""
+EXIT_MARGIN = 15.0
+"""Seconds on top of the phases of a shutdown that have a setting: a second each to tell the
+outcome, for the participants' entrypoints, and for each of eight steps to heed its cancelling;
+the rest for a busy machine."""
 
 
 def child_config(settings: Settings) -> ChildConfig:
@@ -39,6 +41,7 @@ def child_spec(settings: Settings) -> ChildSpec:
         jobs.session_end_timeout,
         jobs.disconnect_timeout,
         jobs.callback_timeout,
+        jobs.callback_timeout,  # server calls that are still under way, after the callbacks
     )
     return ChildSpec(
         config=child_config(settings),

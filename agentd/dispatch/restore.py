@@ -61,11 +61,14 @@ class Restorer:
         """Expect the children that live; returns the jobs of those that don't."""
         orphans: list[Job] = []
         adopted = 0
-        for record in await memory.unfinished_jobs():
+        records = await memory.unfinished_jobs()
+        # All at once, and before a child is expected: a disk that hangs must not cost one of
+        # them the time that it has to come back.
+        snapshots = await asyncio.gather(*(memory.snapshot(record.id) for record in records))
+        for record, kept in zip(records, snapshots, strict=True):
             job = self._job_of(record)
             if job is None:
                 continue
-            kept = await memory.snapshot(job.id)
             if kept is not None:
                 job.snapshot_version, job.snapshot = kept.version, kept.data
             if record.pid is not None and is_alive(record):

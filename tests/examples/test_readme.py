@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from pathlib import Path
 
 import pytest
-from livekit import rtc
 
 from agentd.testing.livekit_server import LiveKitServer
 from tests.support.daemon import callers_of, running_daemon, write_app
+from tests.support.texts import TextOf
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -22,18 +21,6 @@ def first_python_block() -> str:
     found = re.search(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     assert found is not None
     return found.group(1)
-
-
-class TextOf:
-    """The next text that is sent in a room."""
-
-    def __init__(self, room: rtc.Room) -> None:
-        self._found: asyncio.Future[rtc.TextStreamReader] = asyncio.Future()
-        room.register_text_stream_handler("", lambda reader, _: self._found.set_result(reader))
-
-    async def read(self) -> str:
-        async with asyncio.timeout(20):
-            return await (await self._found).read_all()
 
 
 async def test_the_agent_of_the_readme_greets_who_joins(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from agentd.daemon.configure import EXIT_MARGIN, child_config, child_spec
+from agentd.job.ending import CANCEL_GRACE
+from agentd.job.run import REPORT_TIMEOUT
 from agentd.settings.model import JobSettings, LiveKitSettings, PoolSettings, Settings
 
 SETTINGS = Settings(
@@ -31,8 +33,10 @@ def test_children_are_told_where_livekit_is() -> None:
 
 
 def test_a_job_has_the_sum_of_its_budgets_before_it_is_killed() -> None:
-    """So that no budget of the user's is cut short by the supervisor's own."""
+    """So that no budget of the user's is cut short by the supervisor's own, whatever overruns."""
     spec = child_spec(SETTINGS)
+    steps = [1.0, 2.0, 3.0, REPORT_TIMEOUT, 4.0, CANCEL_GRACE, 5.0, 5.0]
 
-    assert spec.job_shutdown_timeout >= 1.0 + 2.0 + 3.0 + 4.0 + 5.0 + EXIT_MARGIN
+    assert spec.job_shutdown_timeout > sum(steps) + CANCEL_GRACE * len(steps)
+    assert spec.job_shutdown_timeout == 1.0 + 2.0 + 3.0 + 4.0 + 5.0 + 5.0 + EXIT_MARGIN
     assert (spec.initialize_timeout, spec.exit_timeout) == (3.0, 4.0)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import jwt
 import msgspec
 import pytest
+from msgspec.structs import replace
 
+from agentd.aio.timing import now
 from agentd.dispatch.jobs import Job
 from agentd.dispatch.restore import Restorer
+from agentd.journal.journal import READ_TIMEOUT
 from agentd.journal.records import JobRecord, SnapshotRecord
 from agentd.protocol.ids import ChildId, JobId
 from agentd.protocol.job import JobAnswer, JobAssignment, Resume
@@ -48,6 +52,17 @@ class Memory:
         if not self._snapshot:
             return None
         return SnapshotRecord(job=job_id, version=1, time=5.0, data=self._snapshot)
+
+
+class SlowMemory(Memory):
+    """Each snapshot takes as long as a disk that hangs may."""
+
+    async def unfinished_jobs(self) -> list[JobRecord]:
+        return [replace(DEAD, id=JobId(f"AJ_{number}")) for number in range(20)]
+
+    async def snapshot(self, job_id: JobId) -> SnapshotRecord | None:
+        await asyncio.sleep(READ_TIMEOUT)
+        return await super().snapshot(job_id)
 
 
 class NoPool:
@@ -134,3 +149,16 @@ def test_a_job_that_can_not_go_on_has_a_stated_end(record: JobRecord) -> None:
 
     assert office.ledger.states[-1] == (JOB, "ended")
     assert office.ledger.facts["ending"] == "lost"
+
+
+def test_a_slow_disk_costs_its_time_once_not_once_a_job() -> None:
+    """Living children have 5 s to come back, and the pool 10 s to start."""
+
+    async def run() -> tuple[int, float]:
+        office = Office()
+        restorer = Restorer(office.desk.book, office.desk.running, NoPool())
+        began_at = now()
+        orphans = await restorer.adopt_living(SlowMemory(DEAD))
+        return len(orphans), now() - began_at
+
+    assert run_virtual(run()) == (20, READ_TIMEOUT)
