@@ -46,6 +46,10 @@ from .spawn import spawn_python
 
 logger = logging.getLogger("agentd.supervisor")
 
+FORK_TIMEOUT = 5.0
+"""Seconds for an answer to a fork request, which takes milliseconds; a template that gives
+none (stopped, or held up by a hook of the user's) is killed, so that another takes its place."""
+
 STOP_TIMEOUT = 2.0
 OUTPUT_TIMEOUT = 0.5
 
@@ -167,7 +171,12 @@ class Template:
         self._forks[child_id] = answer
         try:
             stream.send_nowait(Fork(child_id=child_id), fds=(output_fd,))
-            return await answer
+            return await within(now() + FORK_TIMEOUT, answer)
+        except TimeoutError:
+            self.kill()
+            raise TemplateError(
+                f"the template did not fork within {FORK_TIMEOUT:g} s; it is replaced"
+            ) from None
         except ChannelError as error:
             raise TemplateError(f"the template can't be reached: {error}") from error
         finally:

@@ -266,6 +266,23 @@ async def test_a_template_that_is_killed_comes_back_and_costs_no_job(
     assert "was ended by SIGKILL" in changes.reasons("template_died")[0]
 
 
+async def test_a_template_that_is_stopped_is_replaced_at_its_next_fork(
+    plan_of: MakePlan, changes: Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would owe the pool its children for ever."""
+    monkeypatch.setattr(templates, "FORK_TIMEOUT", 0.3)
+    async with supervised(plan_of(), changes) as parts:
+        (child,) = await parts.idle()
+        first = parts.keeper.view()
+        assert first.pid is not None
+        os.kill(first.pid, signal.SIGSTOP)
+
+        child.shutdown("make room")
+
+        await changes.until(lambda: parts.keeper.view().generation == 2)
+        assert await job_says(parts) == "job on one"
+
+
 async def test_a_reload_to_good_code_serves_the_next_job_with_it(
     plan_of: MakePlan, changes: Changes
 ) -> None:
