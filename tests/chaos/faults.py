@@ -1,4 +1,8 @@
-"""How each fault is done. Each returns the rooms whose calls it may have hurt."""
+"""How each fault is done. Each returns the rooms whose own child, or whole call, it has hit.
+
+One whose effect comes later (a child that is stopped is replaced after a while) returns when
+that has come: until then all looks well.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,8 @@ import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import psutil
+
 from agentd.journal.journal import FILE_NAME
 
 from .plan import FaultKind, Step
@@ -16,6 +22,13 @@ from .world import LOOK_ERRORS, Call, World
 Fault = Callable[[World, Step], Awaitable[list[str]]]
 
 SHORT_STOP = 1.0
+BLOCK = (1.0, 6.0)
+"""Seconds that a child is blocked: the heartbeat timeout of 3 lies between."""
+
+REPLACED_WITHIN = 15.0
+"""Seconds for the daemon to end a child that is stopped, blocked or too large; memory is looked
+at every 5 s."""
+
 DOWN_TIME = 3.0
 """Seconds at most between a daemon's death and its successor's start."""
 
@@ -44,26 +57,38 @@ async def stop_child(world: World, step: Step) -> list[str]:
 
 async def stop_child_for_good(world: World, step: Step) -> list[str]:
     call = victim(world, step)
-    signal_job(world, call, signal.SIGSTOP)
+    pid = signal_job(world, call, signal.SIGSTOP)
+    await must_end(pid, step)
     return [call.room]
 
 
-async def order_child(world: World, step: Step, order: str) -> list[str]:
+async def order_child(world: World, step: Step, order: str) -> tuple[Call, int]:
+    """Tell a job to do something; its call and its process. No two orders of a storm may be the
+    same: LiveKit passes a room's metadata on only when it changes.
+    """
     call = victim(world, step)
+    pid = world.pids_of_jobs()[call.room]
     await world.callers.say(call.room, order)
-    return [call.room]
+    return call, pid
 
 
 async def block_child(world: World, step: Step) -> list[str]:
-    return await order_child(world, step, f"block {1 + 5 * step.chance:.1f}")
+    seconds = BLOCK[0] + (BLOCK[1] - BLOCK[0]) * step.chance
+    call, pid = await order_child(world, step, f"block {seconds:.1f}{step.number:04d}")
+    await has_ended(pid, seconds + 0.5)  # a short one is waited for, and survived
+    return [call.room]
 
 
 async def exit_in_job(world: World, step: Step) -> list[str]:
-    return await order_child(world, step, f"exit {1 + round(step.chance)}")
+    call, pid = await order_child(world, step, f"exit {step.number}")
+    await must_end(pid, step)
+    return [call.room]
 
 
 async def hog_memory(world: World, step: Step) -> list[str]:
-    return await order_child(world, step, "hog 400")
+    call, pid = await order_child(world, step, f"hog {400 + step.number % 100}")
+    await must_end(pid, step)
+    return [call.room]
 
 
 async def kill_idle_child(world: World, _step: Step) -> list[str]:
@@ -94,7 +119,7 @@ async def kill_daemon(world: World, step: Step) -> list[str]:
     await world.daemon.crash()
     await asyncio.sleep(DOWN_TIME * step.chance)
     await world.start_daemon(wait=False)
-    return everyone(world)
+    return []
 
 
 async def kill_daemon_and_journal(world: World, step: Step) -> list[str]:
@@ -105,7 +130,7 @@ async def kill_daemon_and_journal(world: World, step: Step) -> list[str]:
     for beside in path.parent.glob(f"{FILE_NAME}-*"):
         beside.unlink()
     await world.start_daemon(wait=False)
-    return everyone(world)
+    return []
 
 
 async def kill_daemon_and_child(world: World, step: Step) -> list[str]:
@@ -114,14 +139,14 @@ async def kill_daemon_and_child(world: World, step: Step) -> list[str]:
     signal_job(world, call, signal.SIGKILL)
     await asyncio.sleep(DOWN_TIME * step.chance)
     await world.start_daemon(wait=False)
-    return everyone(world)
+    return [call.room]
 
 
 async def stop_daemon(world: World, step: Step) -> list[str]:
     world.daemon.signal(signal.SIGSTOP)
     await asyncio.sleep(4 * step.chance)
     world.daemon.signal(signal.SIGCONT)
-    return everyone(world)
+    return []
 
 
 async def dispatch_while_down(world: World, step: Step) -> list[str]:
@@ -129,7 +154,7 @@ async def dispatch_while_down(world: World, step: Step) -> list[str]:
     await world.add_call()
     await asyncio.sleep(DOWN_TIME * step.chance)
     await world.start_daemon(wait=False)
-    return everyone(world)
+    return []
 
 
 # -- what is around it -------------------------------------------------------------------------
@@ -139,7 +164,7 @@ async def cut_link(world: World, step: Step) -> list[str]:
     world.proxy.cut_workers()
     await asyncio.sleep(step.chance)
     world.proxy.let_workers_in()
-    return everyone(world)
+    return []
 
 
 async def fill_disk(world: World, step: Step) -> list[str]:
@@ -148,7 +173,7 @@ async def fill_disk(world: World, step: Step) -> list[str]:
     fill(ballast)
     await asyncio.sleep(1 + 2 * step.chance)
     ballast.unlink()
-    return everyone(world)
+    return []
 
 
 def fill(path: Path) -> None:
@@ -224,6 +249,23 @@ def signal_job(world: World, call: Call, number: signal.Signals) -> int:
     pid = world.pids_of_jobs()[call.room]
     send(pid, number)
     return pid
+
+
+async def has_ended(pid: int, timeout: float) -> bool:
+    """Whether a process is gone within so many seconds."""
+    try:
+        await asyncio.to_thread(psutil.Process(pid).wait, timeout)
+    except psutil.TimeoutExpired:
+        return False
+    except psutil.NoSuchProcess:
+        return True
+    return True
+
+
+async def must_end(pid: int, step: Step) -> None:
+    """Wait until a process is gone, as the daemon has promised."""
+    if not await has_ended(pid, REPLACED_WITHIN):
+        raise AssertionError(f"after '{step.kind}': {pid} lives on after {REPLACED_WITHIN:g} s")
 
 
 def send(pid: int, number: signal.Signals) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 
 from msgspec import Struct
 
@@ -12,6 +14,17 @@ connections that an HTTP client keeps open for a while."""
 
 MEMORY_SLACK_MB = 24.0
 """Megabytes that it may have grown by: log records, the journal's cache, fragmentation."""
+
+
+RECENT = 0.5
+"""Seconds within which an audible agent is heard."""
+
+ECHO = 1.0
+"""Seconds after a fault in which what is heard proves nothing: frames of a dead agent are still
+on their way, and the server still shows it in the room."""
+
+DOUBLE_LIMIT = 2.0
+"""Seconds that two agents may be in a room: one takes over from the other."""
 
 
 class CallSeen(Struct, frozen=True, kw_only=True):
@@ -59,6 +72,38 @@ def _faults_of(call: CallSeen) -> list[str]:
     if call.agents:
         return [f"{call.room}: an agent is left in the room of a job that is over"]
     return [] if call.ending else [f"{call.room}: nothing says how its job has ended"]
+
+
+def is_audible(heard_at: Sequence[float], at: float, disturbed_at: float) -> bool:
+    """Whether an agent is heard now that is not just the echo of one from before a fault."""
+    return bool(heard_at) and heard_at[-1] > max(at - RECENT, disturbed_at + ECHO)
+
+
+def longest_silence(heard_at: Sequence[float], since: float) -> float | None:
+    """Between two audible frames, the first of which may lie before; None where none does."""
+    began = bisect_right(heard_at, since)
+    if not began:
+        return None
+    times = heard_at[began - 1 :]
+    return max((after - before for before, after in pairwise(times)), default=0.0)
+
+
+class Doubles:
+    """How long a room had two agents, from looks at it."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+        self.too_long: dict[str, float] = {}
+        """By room: the longest time over the limit."""
+
+    def note(self, room: str, agents: int, at: float) -> None:
+        """So many were there at that moment."""
+        if agents < 2:
+            self._since.pop(room, None)
+            return
+        lasted = at - self._since.setdefault(room, at)
+        if lasted > DOUBLE_LIMIT:
+            self.too_long[room] = max(lasted, self.too_long.get(room, 0.0))
 
 
 def percentile(samples: Sequence[float], percent: int) -> float:

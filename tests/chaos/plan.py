@@ -29,6 +29,21 @@ FaultKind = Literal[
     "restart livekit-server",
 ]
 
+SHARED: frozenset[str] = frozenset(
+    {
+        "kill template",
+        "kill daemon",
+        "kill daemon, spoil its journal",
+        "kill daemon and a child",
+        "stop daemon for a moment",
+        "cut the link",
+        "fill the disk",
+        "dispatch while the daemon is down",
+    }
+)
+"""What happens to the daemon, or between it and LiveKit: no call should notice. A call whose own
+child is hit as well is counted with those."""
+
 RARE: dict[str, int] = {"restart livekit-server": 1, "fill the disk": 2}
 """Weights of what costs every call, or the whole machine; all others have `USUAL`."""
 

@@ -13,8 +13,15 @@ import msgspec
 from msgspec import Struct
 
 from .faults import do
-from .oracle import FD_SLACK, MEMORY_SLACK_MB, Seen, find_faults, percentile
-from .plan import FaultKind, plan_steps
+from .oracle import (
+    FD_SLACK,
+    MEMORY_SLACK_MB,
+    Seen,
+    find_faults,
+    longest_silence,
+    percentile,
+)
+from .plan import SHARED, FaultKind, Step, plan_steps
 from .world import LOOK_ERRORS, World, world
 
 CALLS = 4
@@ -36,16 +43,20 @@ class Report(Struct, kw_only=True):
     lost: list[str] = []
     """What was not well again in time; empty is what is wanted."""
     doubles: int = 0
-    """Calls that ever had two agents at once."""
+    """Calls, over ones too, that had two agents for longer than `DOUBLE_LIMIT`."""
     resumed: int = 0
     adopted: int = 0
     recreated: int = 0
     hit_ms: dict[str, float] = {}
-    """Longest silence of each call that a fault was aimed at, for each fault."""
+    """Longest silence of each call whose own child was hit, for each fault."""
+    shared_ms: dict[str, float] = {}
+    """The same of calls whose daemon, or its connection or disk, was hit."""
     other_ms: dict[str, float] = {}
     """The same of all other calls."""
-    by_fault_ms: dict[str, float] = {}
-    """The median of the first, by kind of fault."""
+    by_fault_ms: dict[str, dict[str, float]] = {}
+    """The first two by kind of fault; a restart of livekit-server is only here."""
+    settled_s: dict[str, float] = {}
+    """Longest time until all was well again, by kind of fault."""
     descriptors: tuple[int, int] = (0, 0)
     memory_mb: tuple[float, float] = (0.0, 0.0)
     """Of the daemon before and after, with the same calls and warm children."""
@@ -63,8 +74,8 @@ class Storm:
         self._world = here
         self._steps = plan_steps(seed) if kinds is None else plan_steps(seed, kinds)
         self._counts: Counter[str] = Counter()
-        self._hit: dict[str, list[float]] = {}
-        self._other: list[float] = []
+        self._silences: list[tuple[str, str, float]] = []
+        """Whether it was `hit`, `shared`, `all` or `other`; the fault; the silence."""
         self._rooms: set[str] = set()
 
     async def run(self, seconds: float, steps: int) -> None:
@@ -88,21 +99,26 @@ class Storm:
         ears = {call.room: call.ear for call in here.calls if call.wanted}
         rooms = await do(here, step)
         self._counts[step.kind] += 1
+        here.disturbed_at = time.monotonic()
         await self._settle(step.kind)
-        for room, ear in ears.items():
-            silence = max(ear.gaps(since=began_at - 0.3)[:1], default=0.0)
-            if not any(call.room == room and call.wanted for call in here.calls):
-                continue
-            if room in rooms:
-                self._hit.setdefault(step.kind, []).append(silence)
-            else:
-                self._other.append(silence)
+        self._note_settled(step.kind, time.monotonic() - here.disturbed_at)
+        wanted = {call.room for call in here.calls if call.wanted}
+        for room in wanted & ears.keys():
+            silence = longest_silence(ears[room].heard_at, began_at)
+            if silence is not None:
+                self._silences.append((_share(step, room, rooms), step.kind, silence))
         await self._complete()
+
+    def _note_settled(self, kind: str, seconds: float) -> None:
+        known = self.report.settled_s
+        known[kind] = max(round(seconds, 1), known.get(kind, 0.0))
 
     async def _complete(self) -> None:
         """Have as many calls as there should be, each with its agent."""
         here = self._world
         here.calls = [call for call in here.calls if call.wanted]
+        if len(here.calls) < CALLS:
+            here.disturbed_at = time.monotonic()
         while len(here.calls) < CALLS:
             await here.add_call()
         self._rooms.update(call.room for call in here.calls)
@@ -136,20 +152,24 @@ class Storm:
 
     def _finish(self, seconds: float) -> None:
         here, report = self._world, self.report
-        hit = [silence for each in self._hit.values() for silence in each]
         report.seconds = round(seconds, 1)
         report.faults = dict(sorted(self._counts.items()))
         report.jobs = len(self._rooms)
-        report.doubles = sum(call.ear.most_agents > 1 for call in here.calls)
+        report.doubles = len(here.doubles.too_long)
         report.resumed = len(here.lines(action="job_resumed"))
         report.adopted = len(here.lines(action="job_adopted"))
         report.recreated = len(here.lines(action="dispatch_recreated"))
-        report.hit_ms, report.other_ms = _percentiles(hit), _percentiles(self._other)
+        report.hit_ms, report.shared_ms, report.other_ms = (
+            _percentiles([silence for one, _, silence in self._silences if one == share])
+            for share in ("hit", "shared", "other")
+        )
+        told = [(kind, silence) for share, kind, silence in self._silences if share != "other"]
         report.by_fault_ms = {
-            kind: round(1000 * percentile(each, 50)) for kind, each in sorted(self._hit.items())
+            kind: _percentiles([silence for one, silence in told if one == kind])
+            for kind in sorted({kind for kind, _ in told})
         }
         if report.doubles:
-            raise Broken(f"{report.doubles} calls had two agents at once")
+            raise Broken(f"rooms with two agents for so many seconds: {here.doubles.too_long}")
 
     async def _end(self) -> None:
         """A drain leaves nothing behind."""
@@ -161,8 +181,19 @@ class Storm:
         code = await here.daemon.wait_exit()
         left = [left for daemon in here.daemons for left in await daemon.left()]
         faults = [fault for daemon in here.daemons for fault in daemon.faults()]
-        if code or left or faults:
-            raise Broken(f"the end: exit code {code}, left {left}, faults {faults}")
+        limbo = here.unended_jobs()
+        if code or left or faults or limbo:
+            raise Broken(
+                f"the end: exit code {code}, left {left}, faults {faults}, no end of jobs {limbo}"
+            )
+
+
+def _share(step: Step, room: str, hit: list[str]) -> str:
+    if step.kind == "restart livekit-server":
+        return "all"
+    if room in hit:
+        return "hit"
+    return "shared" if step.kind in SHARED else "other"
 
 
 def _percentiles(silences: list[float]) -> dict[str, float]:

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from .oracle import CallSeen, Seen, find_faults, percentile
+from .oracle import (
+    CallSeen,
+    Doubles,
+    Seen,
+    find_faults,
+    is_audible,
+    longest_silence,
+    percentile,
+)
 from .plan import FaultKind, plan_steps
 from .storm import run_storm
 
@@ -73,6 +81,42 @@ def test_the_oracle_sees_stray_processes_and_bad_health(
     seen = Seen(calls=(WELL,), known_pids=frozenset(known), pids=frozenset(there), healthy=healthy)
 
     assert len(find_faults(seen)) == 1
+
+
+@pytest.mark.parametrize(
+    ("heard_at", "audible"),
+    [([], False), ([9.0], False), ([9.9], True), ([7.0, 7.9], False), ([9.4], False)],
+)
+def test_the_echo_of_a_dead_agent_is_no_agent(heard_at: list[float], audible: bool) -> None:
+    """At 10 s, after a fault at 7 s: only what is recent counts."""
+    assert is_audible(heard_at, 10.0, 7.0) is audible
+
+
+def test_what_is_heard_right_after_a_fault_proves_nothing() -> None:
+    """The last frames of a process that was killed 0.3 s ago."""
+    assert not is_audible([9.9], 10.0, 9.7)
+
+
+@pytest.mark.parametrize(
+    ("heard_at", "silence"),
+    [([], None), ([5.0], None), ([1.0, 1.5, 4.0, 4.5], 2.5), ([1.0, 2.0], 0.0)],
+)
+def test_a_silence_counts_from_the_last_frame_before_the_fault(
+    heard_at: list[float], silence: float | None
+) -> None:
+    """A fault at 2 s; a caller who had heard nothing by then has no silence to tell of."""
+    assert longest_silence(heard_at, 2.0) == silence
+
+
+def test_two_agents_count_when_they_stay() -> None:
+    """A takeover of 1.5 s is none, 3 s are; a look at one agent begins anew."""
+    doubles = Doubles()
+    for at, agents in [(0.0, 2), (1.5, 2), (2.0, 1), (3.0, 2), (4.5, 2)]:
+        doubles.note("brief", agents, at)
+    for at in (0.0, 1.0, 3.0):
+        doubles.note("long", 2, at)
+
+    assert doubles.too_long == {"long": 3.0}
 
 
 def test_percentiles_are_values_that_were_seen() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 
 import aiohttp
@@ -15,6 +15,8 @@ from livekit import api
 from livekit.protocol import models
 
 from agentd.errors import AgentdError
+from agentd.journal.journal import FILE_NAME
+from agentd.journal.sqlite import SqliteStore
 from agentd.management.client import ControlClient
 from agentd.management.views import StatusView
 from agentd.testing.livekit_server import LiveKitServer
@@ -22,12 +24,10 @@ from tests.support.daemon import Callers, Daemon, Line, callers_of, start_daemon
 from tests.support.ear import Ear, listening
 from tests.support.tcp_proxy import TcpProxy
 
-from .oracle import CallSeen, Seen
+from .oracle import CallSeen, Doubles, Seen, is_audible
 
+AGENT = models.ParticipantInfo.AGENT
 TONE = Path(__file__).parents[1] / "support" / "tone_app.py"
-RECENT = 0.5
-"""Seconds within which an audible agent is heard."""
-
 ENVIRONMENT = {
     "AGENTD_MAX_RESUMES": "1000",
     "AGENTD_HEARTBEAT_TIMEOUT": "3",
@@ -47,10 +47,6 @@ class Call:
         self.wanted = True
         self._stack = stack
 
-    def audible(self) -> bool:
-        """Whether the agent is heard now."""
-        return bool(self.ear.heard_at) and time.monotonic() - self.ear.heard_at[-1] < RECENT
-
     async def hang_up(self) -> None:
         """The caller leaves."""
         self.wanted = False
@@ -69,6 +65,9 @@ class World:
         self.state = state
         self.calls: list[Call] = []
         self.daemons: list[Daemon] = []
+        self.doubles = Doubles()
+        self.disturbed_at = 0.0
+        """When the latest fault was over."""
         self._root = root
         self._agent_name = f"chaos-{uuid.uuid4().hex[:8]}"
 
@@ -139,9 +138,14 @@ class World:
         return Seen(
             calls=tuple(calls),
             known_pids=frozenset(pid for pid in known if pid),
-            pids=frozenset(process.pid for one in self.daemons for process in one.processes()),
+            # Not in this loop, which notes when callers hear something.
+            pids=await asyncio.to_thread(self._living),
             healthy=await self._is_healthy(),
         )
+
+    def _living(self) -> frozenset[int]:
+        """All processes of all daemons."""
+        return frozenset(process.pid for one in self.daemons for process in one.processes())
 
     async def _see(self, call: Call) -> CallSeen:
         request = api.ListParticipantsRequest(room=call.room)
@@ -151,12 +155,15 @@ class World:
             there: list[models.ParticipantInfo] = []
         else:
             there = list(found.participants)
+        agents = tuple(one.identity for one in there if one.kind == AGENT)
+        at = time.monotonic()
+        self.doubles.note(call.room, len(agents), at)
         ended = self.lines(action="job_ended", room=call.room)
         return CallSeen(
             room=call.room,
             wanted=call.wanted,
-            agents=tuple(one.identity for one in there if one.kind == models.ParticipantInfo.AGENT),
-            audible=call.audible(),
+            agents=agents,
+            audible=is_audible(call.ear.heard_at, at, self.disturbed_at),
             ending=str(ended[-1]["ending"]) if ended else "",
         )
 
@@ -169,6 +176,14 @@ class World:
         """Open descriptors and private memory in MB of the daemon's own process."""
         process = psutil.Process(self.daemon.pid)
         return process.num_fds(), process.memory_full_info().uss / 1e6
+
+    def unended_jobs(self) -> list[str]:
+        """Jobs that neither the journal nor the log has the end of, once the daemon is gone."""
+        told = {line["job"] for line in self.lines(action="job_ended")}
+        assigned = {line["job"] for line in self.lines(action="job_assigned")}
+        with closing(SqliteStore(self.state / FILE_NAME)) as store:
+            open_jobs = {job.id for job in store.unfinished_jobs()}
+        return sorted((assigned - told) | open_jobs)
 
     async def aclose(self) -> None:
         """End everything."""
