@@ -25,7 +25,8 @@ BLOCKING = TONE.read_text().split("time.sleep(")[0].count("\n") + 1
 USERS_LINE = f'{TONE.name}", line {BLOCKING} in obey'
 """How a stack names the line of the app that blocks."""
 
-LIMIT_MB = 150
+LIMIT_MB = 110
+"""Over the 50 MB of a child with a room, and little enough to be had without a block."""
 ORDERS = {
     "killed": "",
     "exit": "exit 7",
