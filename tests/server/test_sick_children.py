@@ -25,7 +25,8 @@ BLOCKING = TONE.read_text().split("time.sleep(")[0].count("\n") + 1
 USERS_LINE = f'{TONE.name}", line {BLOCKING} in obey'
 """How a stack names the line of the app that blocks."""
 
-LIMIT_MB = 150
+LIMIT_MB = 110
+"""Over the 50 MB of a child with a room, and little enough to be had without a block."""
 ORDERS = {
     "killed": "",
     "exit": "exit 7",
@@ -35,8 +36,8 @@ ORDERS = {
 """What ends the child of each kind of job; no order is a SIGKILL from outside."""
 
 ENVIRON = {
-    "AGENTD_HEARTBEAT_TIMEOUT": "2",
-    "AGENTD_BLOCKED_WARNING": "0.4",
+    "AGENTD_HEARTBEAT_TIMEOUT": "2.5",
+    "AGENTD_BLOCKED_WARNING": "0.5",
     "AGENTD_JOB_MEMORY_LIMIT_MB": str(LIMIT_MB),
     "AGENTD_MAX_JOBS": "8",
     "AGENTD_NUM_IDLE_PROCESSES": "2",
@@ -139,14 +140,14 @@ async def test_a_short_block_is_told_with_its_line_and_survived(
     """A warning with the user's own line, a word that it is over, and the same process."""
     job = await humming(daemon, callers)
 
-    await callers.say(job["room"], "block 1.6")
+    await callers.say(job["room"], "block 1.8")
 
     blocked = await daemon.wait_for(action="child_blocked", job=job["job"])
     over = await daemon.wait_for(action="child_unblocked", job=job["job"])
     await end(daemon, callers, job)
     assert USERS_LINE in blocked["exc_info"]
     assert (blocked["pid_"], over["pid_"]) == (job["pid"], job["pid"])
-    assert 0.4 <= over["blocked_for"] < 2.0
+    assert 0.5 <= over["blocked_for"] < 2.5
     assert daemon.seen(action="job_resuming", job=job["job"]) == []
 
 
@@ -158,7 +159,7 @@ async def test_a_supervisor_that_was_stopped_blames_no_child(
     since = len(daemon.lines)
 
     daemon.signal(signal.SIGSTOP)
-    await asyncio.sleep(3.0)  # longer than heartbeat_timeout: the time itself is the fault
+    await asyncio.sleep(3.2)  # longer than heartbeat_timeout: the time itself is the fault
     daemon.signal(signal.SIGCONT)
 
     await daemon.wait_for(action="heartbeats_afresh", since=since)
@@ -177,9 +178,9 @@ async def test_a_blocked_child_is_replaced_after_its_time(
     warned = await daemon.wait_for(action="child_blocked", job=death.job)
     resuming = await daemon.wait_for(action="job_resuming", job=death.job)
     assert daemon.lines.index(warned) < daemon.lines.index(resuming)
-    assert warned["next"] == "it is replaced after 2 s"
+    assert warned["next"] == "it is replaced after 2.5 s"
     assert USERS_LINE in warned["exc_info"]
-    assert "its event loop was blocked for 2 s" in resuming["reason"]
+    assert "its event loop was blocked for 2.5 s" in resuming["reason"]
     assert death.next_pid != death.pid
 
 
@@ -192,7 +193,11 @@ async def test_a_blocked_child_is_replaced_after_its_time(
         ("killed", {"kind": "signalled", "signal": "SIGKILL", "code": None}, "ended by SIGKILL"),
         ("exit", {"kind": "crashed", "signal": "", "code": 7}, "exited with code 7"),
         ("memory", {"kind": "killed", "signal": "SIGKILL"}, f"the limit is {LIMIT_MB}"),
-        ("blocked", {"kind": "killed", "signal": "SIGKILL"}, "its event loop was blocked for 2 s"),
+        (
+            "blocked",
+            {"kind": "killed", "signal": "SIGKILL"},
+            "its event loop was blocked for 2.5 s",
+        ),
     ],
 )
 async def test_a_death_is_explained_by_jobs_show(
@@ -218,12 +223,13 @@ async def test_a_death_is_explained_by_jobs_show(
         assert found["lines"][-1].endswith(f"order {ORDERS[kind]}")
 
 
-async def test_only_a_blocked_childs_post_mortem_has_stacks(deaths: dict[str, Death]) -> None:
-    """Of the line that blocked it, on lines of their own for people."""
-    stacks = {kind: death.post_mortem["stacks"] for kind, death in deaths.items()}
+async def test_a_blocked_childs_post_mortem_has_its_stacks(deaths: dict[str, Death]) -> None:
+    """Of the line that blocked it, on lines of their own for people; others have none."""
+    # Not that of `memory`: on a busy machine its order takes long enough to be a block.
+    stacks = {kind: deaths[kind].post_mortem["stacks"] for kind in ("killed", "exit", "blocked")}
 
-    assert [kind for kind, text in stacks.items() if text] == ["blocked"]
-    assert USERS_LINE in stacks["blocked"]
+    assert USERS_LINE in stacks.pop("blocked")
+    assert stacks == {"killed": "", "exit": ""}
     lines = deaths["blocked"].shown.out.splitlines()
     assert any(line.lstrip().startswith("File") and line.endswith(USERS_LINE) for line in lines)
 
