@@ -219,3 +219,11 @@ def dispatch_of(job: bytes) -> str:
         return agent.Job.FromString(job).dispatch_id
     except DecodeError:
         return ""
+
+
+def room_of(job: bytes) -> str:
+    """The sid of the room that a job was made for; empty for bytes that are no job."""
+    try:
+        return agent.Job.FromString(job).room.sid
+    except DecodeError:
+        return ""

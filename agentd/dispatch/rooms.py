@@ -11,8 +11,8 @@ from agentd.errors import RoomApiError, RoomGone
 from agentd.protocol.job import JobAssignment
 
 from .jobs import Job
-from .roomapi import dispatch_of
-from .seen import DispatchSeen, ParticipantSeen
+from .roomapi import dispatch_of, room_of
+from .seen import DispatchSeen, ParticipantSeen, RoomSeen
 from .token import token_identity
 
 logger = logging.getLogger("agentd.dispatch")
@@ -31,6 +31,8 @@ class RoomCalls(Protocol):
     async def send_data(self, room_name: str, topic: str, data: bytes) -> None: ...
 
     async def list_dispatches(self, room_name: str) -> list[DispatchSeen]: ...
+
+    async def list_rooms(self) -> list[RoomSeen]: ...
 
 
 class Rooms:
@@ -59,10 +61,18 @@ class Rooms:
         return any(not participant.is_agent for participant in there)
 
     async def is_wanted(self, job: Job) -> bool:
-        """Whether the job's dispatch is still there; True where that can't be found out."""
+        """Whether the job's dispatch is still there; True where that can't be found out.
+
+        A room that livekit-server has built anew, as after its restart, has forgotten its
+        dispatches: that one is missing from it says nothing.
+        """
         assert job.assignment is not None
         try:
             dispatches = await self._api.list_dispatches(job.room)
+            if dispatch_of(job.assignment.job) in {dispatch.id for dispatch in dispatches}:
+                return True
+            sids = {room.sid for room in await self._api.list_rooms() if room.name == job.room}
+            return bool(sids) and room_of(job.assignment.job) not in sids
         except RoomGone:
             return False
         except RoomApiError as error:
@@ -76,7 +86,6 @@ class Rooms:
                 },
             )
             return True
-        return dispatch_of(job.assignment.job) in {dispatch.id for dispatch in dispatches}
 
     async def farewell(self, job: Job, why: str) -> None:
         """Tell the room of a job that failed for good, and take the dead agent out of it."""

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 import jwt
 import msgspec
 import pytest
-from livekit.protocol import agent
+from livekit.protocol import agent, models
 
 from agentd.dispatch.jobs import Job
 from agentd.dispatch.rooms import FAILED_TOPIC, Rooms
-from agentd.dispatch.seen import DispatchSeen, ParticipantSeen
+from agentd.dispatch.seen import DispatchSeen, ParticipantSeen, RoomSeen
 from agentd.errors import RoomApiError, RoomGone
 from agentd.protocol.ids import JobId
 from agentd.protocol.job import JobAnswer, JobAssignment
@@ -30,12 +30,14 @@ class ScriptedApi:
         *,
         there: list[ParticipantSeen] | None = None,
         dispatches: list[DispatchSeen] | None = None,
+        sid: str = "RM_1",
         error: RoomApiError | None = None,
     ) -> None:
         self.sent: list[tuple[str, str, bytes]] = []
         self.removed: list[tuple[str, str]] = []
         self._there = there or []
         self._dispatches = dispatches or []
+        self._sid = sid
         self._error = error
 
     async def list_participants(self, room_name: str) -> list[ParticipantSeen]:
@@ -45,6 +47,10 @@ class ScriptedApi:
     async def list_dispatches(self, room_name: str) -> list[DispatchSeen]:
         self._fail()
         return self._dispatches
+
+    async def list_rooms(self) -> list[RoomSeen]:
+        self._fail()
+        return [RoomSeen("RM_other", "other"), RoomSeen(self._sid, "room")]
 
     async def send_data(self, room_name: str, topic: str, data: bytes) -> None:
         self._fail()
@@ -64,7 +70,9 @@ def job() -> Job:
     made = Job(JobId("AJ_1"), "room", offered_at=0.0)
     made.assignment = JobAssignment(
         job_id=made.id,
-        job=agent.Job(id="AJ_1", dispatch_id="AD_1").SerializeToString(),
+        job=agent.Job(
+            id="AJ_1", dispatch_id="AD_1", room=models.Room(sid="RM_1")
+        ).SerializeToString(),
         room="room",
         url="ws://there",
         token=jwt.encode({"sub": "agent-AJ_1"}, "x" * 32),
@@ -111,6 +119,7 @@ def test_a_room_is_worth_going_on_for_while_somebody_but_agents_is_in_it(
     [
         (ScriptedApi(dispatches=[DISPATCH]), True),
         (ScriptedApi(), False),
+        (ScriptedApi(sid="RM_built_anew"), True),
         (ScriptedApi(error=RoomGone("gone")), False),
         (ScriptedApi(error=RoomApiError("down")), True),
     ],
