@@ -14,7 +14,7 @@ from agentd.journal.journal import FILE_NAME, Journal
 from agentd.journal.records import Query
 from agentd.settings.model import JournalSettings
 from agentd.testing.livekit_server import LiveKitServer
-from tests.support.daemon import APP, Callers, running_daemon, write_app
+from tests.support.daemon import APP, Callers, Daemon, running_daemon, write_app
 from tests.support.healthz import healthz, healthz_until, is_well
 
 LONGEST_DELAY = "2"
