@@ -26,6 +26,7 @@ class DaemonControls:
         self._parts = parts
         self._request_drain = drain
         self._request_reload = reload
+        self._version = version("agentd")  # a file to read, and not at every look
         self._started_at = now()
         self._reason = ""
         self._deadline_at: float | None = None
@@ -54,7 +55,7 @@ class DaemonControls:
         parts = self._parts
         view = parts.view()
         return StatusView(
-            version=version("agentd"),
+            version=self._version,
             pid=os.getpid(),
             uptime=now() - self._started_at,
             agent_name=parts.resolved.settings.livekit.agent_name,

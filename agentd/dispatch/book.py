@@ -36,10 +36,6 @@ class Ledger(Protocol):
 
     def record_snapshot(self, job_id: JobId, version: int, data: bytes) -> bool: ...
 
-    def record_event(
-        self, kind: str, text: str = "", *, job: str = "", child: str = ""
-    ) -> None: ...
-
 
 class JobReports(Protocol):
     """The link, as far as running jobs need it."""
@@ -151,6 +147,10 @@ class JobBook:
         if self._link is not None:
             self._link.report_job(job.id, "running")
 
+    def close(self, job: Job, outcome: JobOutcome) -> None:
+        """The job is over as it has told itself."""
+        self.end(job, outcome.outcome, outcome.error or outcome.reason)
+
     def end(self, job: Job, ending: Ending, reason: str) -> None:
         """The job is over, for this stated reason."""
         job.end(ending, reason)
@@ -172,21 +172,6 @@ class JobBook:
             },
         )
         self.on_end(job)
-
-
-class NoLedger:
-    """Remembers nothing, for tests."""
-
-    def record_job(
-        self, job_id: JobId, state: JobState | None = None, **facts: Unpack[JobFacts]
-    ) -> JobRecord | None:
-        return None
-
-    def record_snapshot(self, job_id: JobId, version: int, data: bytes) -> bool:
-        return True
-
-    def record_event(self, kind: str, text: str = "", *, job: str = "", child: str = "") -> None:
-        return
 
 
 def _ignore(_job: Job) -> None:

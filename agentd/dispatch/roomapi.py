@@ -215,15 +215,17 @@ def dispatch_of(job: bytes) -> str:
 
     Empty for a job that came of none, or bytes that are no job.
     """
-    try:
-        return agent.Job.FromString(job).dispatch_id
-    except DecodeError:
-        return ""
+    return _parsed(job).dispatch_id
 
 
 def room_of(job: bytes) -> str:
     """The sid of the room that a job was made for; empty for bytes that are no job."""
+    return _parsed(job).room.sid
+
+
+def _parsed(job: bytes) -> agent.Job:
+    """The job; an empty one for bytes that are none."""
     try:
-        return agent.Job.FromString(job).room.sid
+        return agent.Job.FromString(job)
     except DecodeError:
-        return ""
+        return agent.Job()

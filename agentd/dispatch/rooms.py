@@ -48,14 +48,8 @@ class Rooms:
         except RoomGone:
             return False
         except RoomApiError as error:
-            logger.warning(
-                "who is in the room can't be found out; the job goes on",
-                extra={
-                    "action": "room_unknown",
-                    "job": assignment.job_id,
-                    "room": assignment.room,
-                    "reason": str(error),
-                },
+            _warn_unknown(
+                "who is in the room can't be found out; the job goes on", assignment, error
             )
             return True
         return any(not participant.is_agent for participant in there)
@@ -76,15 +70,8 @@ class Rooms:
         except RoomGone:
             return False
         except RoomApiError as error:
-            logger.warning(
-                "whether the job is still wanted can't be found out; it goes on",
-                extra={
-                    "action": "room_unknown",
-                    "job": job.id,
-                    "room": job.room,
-                    "reason": str(error),
-                },
-            )
+            what = "whether the job is still wanted can't be found out; it goes on"
+            _warn_unknown(what, job.assignment, error)
             return True
 
     async def farewell(self, job: Job, why: str) -> None:
@@ -108,3 +95,15 @@ class Rooms:
                     "reason": str(error),
                 },
             )
+
+
+def _warn_unknown(what: str, assignment: JobAssignment, error: RoomApiError) -> None:
+    logger.warning(
+        what,
+        extra={
+            "action": "room_unknown",
+            "job": assignment.job_id,
+            "room": assignment.room,
+            "reason": str(error),
+        },
+    )

@@ -94,10 +94,6 @@ class RunningJobs:
         """Jobs that run in a child."""
         return list(self._running)
 
-    def child_of(self, job_id: JobId) -> Child | None:
-        """The child that a job runs in."""
-        return self._running.get(job_id)
-
     # -- a job -----------------------------------------------------------------------------
 
     def start(self, job: Job, child: Child, assignment: JobAssignment) -> None:
@@ -236,15 +232,14 @@ class RunningJobs:
         self._running.pop(job.id, None)
         self._pauses.pop(job.id, None)
         self._book.report(job, outcome)
-        self._book.end(job, outcome.outcome, outcome.error or outcome.reason)
+        self._book.close(job, outcome)
         self._changed()
 
     def note_lost(self, job: Job, why: str) -> None:
         """The child died under the job."""
         self._running.pop(job.id, None)
         if job.outcome is not None:  # it had ended, only its cleaning up was cut short
-            outcome = job.outcome
-            self._book.end(job, outcome.outcome, outcome.error or outcome.reason)
+            self._book.close(job, job.outcome)
             return
         self.resume(job, why)
         self._changed()

@@ -20,12 +20,8 @@ def renew_token(token: str, *, api_key: str, api_secret: str, now: float) -> str
     The old signature is not checked: LiveKit gave us the token itself. `now` is in seconds
     since the epoch. Raises ValueError for what is no token.
     """
-    try:
-        claims: Mapping[str, Any] = jwt.decode(token, options={"verify_signature": False})
-    except jwt.InvalidTokenError as error:
-        raise ValueError(f"the token can't be read: {error}") from error
     fresh = {
-        **claims,
+        **_claims(token),
         "iss": api_key,
         "nbf": int(now) - EARLIER,
         "exp": int(now) + TOKEN_SECONDS,
@@ -36,7 +32,14 @@ def renew_token(token: str, *, api_key: str, api_secret: str, now: float) -> str
 def token_identity(token: str) -> str:
     """The identity that a token grants; empty where it can't be read."""
     try:
-        claims: Mapping[str, Any] = jwt.decode(token, options={"verify_signature": False})
-    except jwt.InvalidTokenError:
+        return str(_claims(token).get("sub", ""))
+    except ValueError:
         return ""
-    return str(claims.get("sub", ""))
+
+
+def _claims(token: str) -> Mapping[str, Any]:
+    try:
+        claims: Mapping[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    except jwt.InvalidTokenError as error:
+        raise ValueError(f"the token can't be read: {error}") from error
+    return claims

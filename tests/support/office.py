@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from typing import Unpack, cast
 
 from agentd.aio.timing import now, within
-from agentd.dispatch.book import NoLedger
 from agentd.dispatch.desk import JobDesk
 from agentd.dispatch.jobs import JobState
 from agentd.dispatch.load import WorkerReport
@@ -146,7 +145,7 @@ class FakeLink:
         self.load.append(report)
 
 
-class FakeLedger(NoLedger):
+class FakeLedger:
     """A journal that remembers the states of jobs, and their last snapshots."""
 
     def __init__(self) -> None:
