@@ -188,7 +188,7 @@ class Child:
             await begin(output)
             if self._end.ready:
                 await self._serve()
-            status = await self._link.wait_for_death(self._spec.exit_timeout, self.kill)
+            status = await self._link.wait_for_death(self.id, self._spec.exit_timeout, self.kill)
             reason = self._bury(status)  # before its last words: its job waits to go on
         finally:
             self._link.close()

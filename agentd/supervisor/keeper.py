@@ -35,7 +35,8 @@ HEALTHY_AFTER = 10.0
 """Seconds of life after which earlier deaths of the template are forgotten."""
 
 STOP_MARGIN = 10.0
-"""Seconds for up to three templates to end, each of which is killed after a moment."""
+"""Seconds for the templates to end, side by side: each is asked, killed after a moment, and given
+up where the kernel does not let it go."""
 
 
 class TemplateKeeper:
@@ -133,9 +134,9 @@ class TemplateKeeper:
             self._pool.use_launcher(None, "none")
         templates = self._templates()
         self._template = self._spare = self._coming = self._ready = None
+        for template in templates:
+            self._retire(template)
         try:
-            for template in templates:
-                await template.stop()
             await self._retired.wait()
         except asyncio.CancelledError:
             for template in templates:
@@ -190,7 +191,7 @@ class TemplateKeeper:
                 error, "the app could not be imported anew; the old code goes on serving"
             )
             return
-        self._retired.start(old.stop(), name=f"stop-{old.pid}")
+        self._retire(old)
         logger.info(
             "new jobs run the new code",
             extra={
@@ -226,8 +227,11 @@ class TemplateKeeper:
         if spare is not None and spare.alive:
             return spare
         if spare is not None:
-            self._retired.start(spare.stop(), name=f"stop-{spare.pid}")
+            self._retire(spare)
         return Template(self._spec, self._reaper, self._sink)
+
+    def _retire(self, template: Template) -> None:
+        self._retired.start(template.stop(), name=f"stop-{template.pid}")
 
     def _prepare_spare(self) -> None:
         if self._keep_spare and self._spare is None:

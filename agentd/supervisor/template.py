@@ -296,7 +296,7 @@ class Template:
             await within(now() + STOP_TIMEOUT, process.wait())
         except TimeoutError:
             process.signal(signal.SIGKILL)
-            await process.wait()
+            await process.wait_killed("template")
 
 
 def app_error(frame: TemplateFailed) -> AppError:

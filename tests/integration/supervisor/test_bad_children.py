@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
+import psutil
 import pytest
 from msgspec import structs
 
 from agentd.aio.timing import now
 from agentd.protocol.ids import JobId
 from agentd.protocol.job import JobOffer
+from agentd.supervisor import process as processes
+from agentd.supervisor.process import OsProcess
 from tests.support.changes import DEADLINE, Changes
 from tests.support.subreaper import no_more_descriptors
 from tests.support.supervised import (
@@ -209,6 +213,28 @@ async def test_the_stop_ladder_of_a_warm_child(plan: Plan, changes: Changes, man
         "ignores_shutdown": ["was killed: its shutdown took longer than 0.2 s"],
     }
     assert changes.reasons("child_failed") == expected[manner]
+
+
+async def test_a_child_that_not_even_a_kill_ends_is_given_up_and_told(
+    plan: Plan, changes: Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel can hold a process up for ever; its seat goes to another."""
+    monkeypatch.setattr(processes, "KILL_TIMEOUT", 0.05)
+    plan = with_spec(plan, exit_timeout=0.05)
+    async with supervised(plan, changes, Script(plan, "ignores_shutdown")) as parts:
+        (child,) = await parts.idle()
+        held_up = psutil.Process(child.pid)
+
+        with monkeypatch.context() as unheeded:
+            unheeded.setattr(OsProcess, "signal", lambda _process, _number: None)
+            child.shutdown("enough")
+            await parts.gone(child)
+
+        assert held_up.is_running()
+        held_up.kill()
+        await asyncio.to_thread(held_up.wait, DEADLINE)
+    (told,) = changes.actions("reap_failed")
+    assert (told.__dict__["offender"], told.__dict__["offender_pid"]) == (child.id, child.pid)
 
 
 async def test_a_job_has_its_own_budget_for_shutting_down(plan: Plan, changes: Changes) -> None:
