@@ -64,6 +64,10 @@ ChildState = Literal[
 
 OUTPUT_TIMEOUT = 0.5
 
+START_TIMEOUT = 10.0
+"""Seconds for a child that was given a job to call the entrypoint. It takes milliseconds, and none
+of the app's own code; the heartbeat may be off, and says nothing of a job that was forgotten."""
+
 ADOPTED = -1
 """The generation of children that another daemon's template has made."""
 
@@ -249,6 +253,8 @@ class Child:
         self._move("running")
         if self._end.asked:
             self._send(Shutdown(reason="the daemon is stopping"))
+        elif not hello.started:
+            self._expect_start()
         if hello.started and self._watcher is not None:
             self._watcher.job_started()
 
@@ -323,6 +329,8 @@ class Child:
         if self._job_started:
             raise ProtocolError(f"a second JobStarted frame for the job '{frame.job_id}'")
         self._job_started = True
+        if not self._end.asked:  # what runs otherwise is the time of its shutdown
+            self._end.disarm()
         watcher.job_started()
 
     def _handle_answer(self, job_id: str, answer: JobAnswer) -> None:
@@ -383,6 +391,7 @@ class Child:
         self.room = assignment.room
         self._move("running")
         self._send(StartJob(assignment=assignment, resume=resume))
+        self._expect_start()
 
     def hold_job(self, job_id: JobId, room: str, watcher: JobWatcher) -> None:
         """It has this job from the daemon before; it has yet to come back with it."""
@@ -438,6 +447,10 @@ class Child:
     def _send(self, frame: ToChild) -> None:
         self.recorder.note_frame("out", type(frame).__name__, now())
         self._link.send(frame)
+
+    def _expect_start(self) -> None:
+        why = f"it did not call the entrypoint within {START_TIMEOUT:g} s of being given the job"
+        self._kill_after(START_TIMEOUT, why)
 
     def _kill_after(self, seconds: float, why: str) -> None:
         self._end.disarm()

@@ -286,6 +286,33 @@ def job_ignores_shutdown(child: Child) -> None:
     child.serve(job)
 
 
+def never_starts(child: Child) -> None:
+    """Takes a job and does nothing about it, but answers each ping."""
+    child.become_ready()
+    child.serve(lambda _job_id: answer_pings(child))
+
+
+def comes_back_and_never_starts(child: Child) -> None:
+    """Likewise, with a job from a supervisor before this one."""
+    child.connect()
+    hello = Hello(version=PROTOCOL_VERSION, child_id=child.id, pid=os.getpid(), job_id="AJ_1")
+    child.stream.send(hello)
+    answer_pings(child)
+
+
+def starts_late(child: Child) -> None:
+    """Begins with its job only when it is told to end it."""
+
+    def job(job_id: str) -> None:
+        while not isinstance(child.stream.receive()[0], Shutdown):
+            pass
+        child.stream.send(JobStarted(job_id=job_id))
+        signal.pause()
+
+    child.become_ready()
+    child.serve(job)
+
+
 def works(child: Child) -> None:
     """Has a job that never ends, and answers each ping meanwhile."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import psutil
@@ -10,9 +11,11 @@ import pytest
 from msgspec import structs
 
 from agentd.aio.timing import now
-from agentd.protocol.ids import JobId
+from agentd.protocol.ids import ChildId, JobId
 from agentd.protocol.job import JobOffer
+from agentd.supervisor import child as children
 from agentd.supervisor import process as processes
+from agentd.supervisor.heartbeat import Patience
 from agentd.supervisor.process import OsProcess
 from tests.support.changes import DEADLINE, Changes
 from tests.support.subreaper import no_more_descriptors
@@ -113,6 +116,72 @@ async def test_a_child_that_hangs_up_and_lives_on_is_killed(plan: Plan, changes:
         await parts.idle()
 
     assert changes.reasons("child_failed") == ["was killed: it did not exit within 0.2 s"]
+
+
+async def test_a_job_whose_entrypoint_is_not_called_in_time_is_lost_to_go_on_elsewhere(
+    plan: Plan, changes: Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the child answers each ping, and heartbeats are off."""
+    monkeypatch.setattr(children, "START_TIMEOUT", 0.2)
+    plan = with_spec(plan, patience=Patience(warn_after=0.0, replace_after=0.0, interval=0.02))
+    async with supervised(plan, changes, Script(plan, "never_starts")) as parts:
+        job = await parts.start_job()
+        await parts.gone(job.child)
+
+    assert (job.started, job.outcomes) == (0, [])
+    assert job.losses == [
+        "the job's process was killed: "
+        "it did not call the entrypoint within 0.2 s of being given the job"
+    ]
+
+
+async def test_an_adopted_child_that_never_started_its_job_has_no_longer_than_others(
+    plan: Plan, changes: Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first daemon died before it could see that."""
+    monkeypatch.setattr(children, "START_TIMEOUT", 0.2)
+    async with supervised(plan, changes) as parts:
+        with open(os.devnull, "wb") as output:  # noqa: ASYNC230 - no disk
+            script = Script(plan, "comes_back_and_never_starts")
+            pid = await script.launch(ChildId("c9"), output.fileno())
+        child = parts.pool.adopt(ChildId("c9"), pid)
+        watcher = Watcher(child, changes)
+        child.hold_job(JobId("AJ_1"), "kitchen", watcher)
+
+        why = await watcher.lost()
+
+    assert why.startswith("the job's process was killed: it did not call the entrypoint")
+
+
+async def test_a_job_that_has_started_in_time_may_take_its_time(
+    plan: Plan, changes: Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deadline is for the start alone."""
+    monkeypatch.setattr(children, "START_TIMEOUT", 1.0)
+    plan = with_spec(plan, patience=Patience(warn_after=0.0, replace_after=0.0, interval=0.3))
+    async with supervised(plan, changes, Script(plan, "works")) as parts:
+        job = await parts.start_job()
+        await job.running()
+
+        await changes.until(lambda: "five pings" in parts.sink.texts())  # over a second
+
+        assert (job.child.state, job.losses) == ("running", [])
+
+
+async def test_a_job_that_starts_while_it_is_asked_to_end_keeps_to_its_budget(
+    plan: Plan, changes: Changes
+) -> None:
+    """Its late start must not stop the clock of its shutdown."""
+    plan = with_spec(plan, job_shutdown_timeout=0.3)
+    async with supervised(plan, changes, Script(plan, "starts_late")) as parts:
+        job = await parts.start_job()
+
+        job.child.shutdown("drain")
+
+        outcome = await job.outcome()
+
+    assert job.started == 1
+    assert outcome.error == "the job's process was killed: its shutdown took longer than 0.3 s"
 
 
 async def test_a_job_that_starts_twice_fails_once(plan: Plan, changes: Changes) -> None:
