@@ -65,6 +65,7 @@ class TemplateKeeper:
         self._generation = 0
         self._last_error = ""
         self._reload = asyncio.Event()
+        self._reload_began_at: float | None = None  # of one whose code no job has run yet
         self._retired = TaskOwner("retired-templates")
         self.on_app: Callable[[AppInfo], None] = _ignore
         """Told what the app says of itself each time that it was imported."""
@@ -113,6 +114,7 @@ class TemplateKeeper:
     def attach(self, pool: Pool) -> None:
         """Have this pool's children come from the template."""
         self._pool = pool
+        pool.on_new_code = self._tell_reload
         self._serve()
 
     def reload(self) -> None:
@@ -134,6 +136,7 @@ class TemplateKeeper:
             self._pool.use_launcher(None, "none")
         templates = self._templates()
         self._template = self._spare = self._coming = self._ready = None
+        self._reload_began_at = None
         for template in templates:
             self._retire(template)
         try:
@@ -146,6 +149,7 @@ class TemplateKeeper:
     async def _boot(self) -> None:
         """Start the first template of a life."""
         ready = await self._bring_up_newest()
+        self._serve()
         logger.info(
             "app imported",
             extra={
@@ -192,6 +196,14 @@ class TemplateKeeper:
             )
             return
         self._retire(old)
+        self._reload_began_at = began_at
+        self._serve()
+
+    def _tell_reload(self) -> None:
+        """New jobs run the code of the latest template."""
+        began_at, self._reload_began_at = self._reload_began_at, None
+        if began_at is None:
+            return
         logger.info(
             "new jobs run the new code",
             extra={
@@ -216,7 +228,6 @@ class TemplateKeeper:
         self._template, self._ready = template, ready
         self._generation += 1
         self._last_error = ""
-        self._serve()
         self.on_app(ready.app)
         return ready
 

@@ -42,6 +42,9 @@ CLOSE_MARGIN = 10.0
 HOLDING = ("running", "adopting")
 """States of a child that has a job."""
 
+TAKES_JOBS = ("starting", "prewarming", "idle", "reserved")
+"""States of a child that may yet be given one."""
+
 
 class Pool:
     """Slots with children in them. Needs a launcher before it starts any."""
@@ -65,6 +68,8 @@ class Pool:
         self._autopsies = Autopsies(spec.memory.limit_mb, self._hand_on)
         self.on_post_mortem: OnPostMortem = ignore
         """Gets the report of each child that ended as it should not have."""
+        self.on_new_code: Callable[[], None] = _tell_nobody
+        """Called once no offer gets a child of an earlier launcher any more."""
         self._subscribers: list[Callable[[], None]] = []
         self.on_return: Callable[[Hello, Peer], bool] = _turn_away
         """Asked about a child of an earlier daemon that nobody expects; adopts it and says
@@ -139,14 +144,28 @@ class Pool:
     def use_launcher(self, launcher: Launcher | None, method: str) -> None:
         """Start children this way from now on; None while there is no way.
 
-        Warm children of the launcher before are retired as soon as the first new one is
-        warm, so that there is never a moment without.
+        Children of the launcher before serve until the first new one is warm, so that there is
+        never a moment without; then they are retired.
         """
-        if launcher is not None:
-            self._launching.next_generation()
         self._launching.launcher = launcher
         self._launching.method = method
+        if launcher is not None:
+            self._launching.next_generation()
+            if not any(child.state in TAKES_JOBS for child in self.children):
+                self._put_in_service()
         self.refill()
+
+    def _put_in_service(self) -> None:
+        """From this moment on no offer gets a child of an earlier launcher."""
+        self._launching.in_service = self._launching.generation
+        for child in self.children:
+            if child.state == "idle":
+                self._retire_if_outdated(child)
+        self.on_new_code()
+
+    def _retire_if_outdated(self, child: Child) -> None:
+        if child.generation < self._launching.in_service:
+            child.shutdown("its code is out of date")
 
     def note_obstacle(self, why: str) -> None:
         """Why there is no way to start children and none to come soon; empty: there is again."""
@@ -197,7 +216,10 @@ class Pool:
         children = self.children
         return Demand(
             idle=sum(c.state == "idle" and self._is_current(c) for c in children),
-            starting=sum(c.state in ("starting", "prewarming") for c in children),
+            # Not those of old code: the new one need not wait for a prewarm that hangs.
+            starting=sum(
+                c.state in ("starting", "prewarming") and self._is_current(c) for c in children
+            ),
             free_slots=sum(slot.child is None for slot in self._slots),
             waiting=len(self._waiting),
             # While they fail one child is tried at a time, and must stay warm before the next.
@@ -208,7 +230,12 @@ class Pool:
     def _idle_target(self) -> int:
         if self._draining:
             return 0
-        return 1 if self._launching.failing else self._settings.num_idle_processes
+        if self._launching.failing:
+            return 1
+        if self._launching.in_service < self._launching.generation:
+            # The old code serves until a child of the new is warm, also where none is wanted.
+            return max(1, self._settings.num_idle_processes)
+        return self._settings.num_idle_processes
 
     def _make_room(self, demand: Demand) -> None:
         """With all slots taken, a warm child of old code gives its seat to one of new code."""
@@ -303,18 +330,17 @@ class Pool:
         if child.state == "gone":
             return  # looked at when its seat is free, and a pause after its failure has begun
         if child.state == "idle":
-            self._hand_out(child)
-            self._retire_old()
-            self._retire_unneeded()
+            self._note_warm(child)
         self._changed()
         self.refill()
 
-    def _retire_old(self) -> None:
-        idle = [child for child in self.children if child.state == "idle"]
-        if any(self._is_current(child) for child in idle):
-            for child in idle:
-                if not self._is_current(child):
-                    child.shutdown("its code is out of date")
+    def _note_warm(self, child: Child) -> None:
+        if self._is_current(child) and self._launching.in_service < child.generation:
+            self._put_in_service()
+        self._retire_if_outdated(child)
+        if child.state == "idle":
+            self._hand_out(child)
+        self._retire_unneeded()
 
     def _retire_unneeded(self) -> None:
         if self._draining:
@@ -337,7 +363,7 @@ class Pool:
 
         `urgent`: before all that wait already, for a job that has been running.
         """
-        child = self._best_idle()
+        child = next((child for child in self.children if child.state == "idle"), None)
         if child is not None:
             child.reserve(job_id)
             return child
@@ -361,10 +387,6 @@ class Pool:
                 self._waiting.remove(entry)
             if waiter.cancelled():
                 self._changed()
-
-    def _best_idle(self) -> Child | None:
-        idle = [child for child in self.children if child.state == "idle"]
-        return max(idle, key=lambda child: child.generation, default=None)
 
     def _why_none(self) -> str:
         if self._launching.last_error:
@@ -419,6 +441,10 @@ class Pool:
             logger.error("children could not be reaped", extra={"action": "reap_failed"})
         await self._tasks.aclose()
         await self._health.aclose()
+
+
+def _tell_nobody() -> None:
+    return
 
 
 def _turn_away(_hello: Hello, _peer: Peer) -> bool:

@@ -88,7 +88,7 @@ async def test_a_crash_loop_declines_at_once_until_the_app_is_mended(
         write_app(workdir, WARM)
         daemon.signal(signal.SIGHUP)
         await daemon.wait_for(action="reloaded")
-        await healthz_until(daemon, is_well)
         job = await callers.job(daemon, "finish")
         await daemon.wait_for(action="job_ended", job=job["job"], ending="completed")
+        await healthz_until(daemon, is_well)
         assert await daemon.stop() == 0

@@ -137,6 +137,14 @@ def never_ready(child: Child) -> None:
     signal.pause()
 
 
+def warms_up_when_told(child: Child) -> None:
+    """Its prewarm takes until SIGUSR1."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    child.hello()
+    signal.sigwait([signal.SIGUSR1])
+    good_after_hello(child)
+
+
 def another_version(child: Child) -> None:
     """Is of a newer agentd."""
     child.hello(version=999)
