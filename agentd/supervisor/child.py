@@ -310,7 +310,7 @@ class Child:
     def _note(self, frame: Log | LogsDropped) -> None:
         if isinstance(frame, Log):
             self.recorder.note_line(f"{logging.getLevelName(frame.level)} {frame.message}")
-            self._sink.record(frame, self.fields())
+            self._sink.record(frame, self._origin())
             return
         logger.warning(
             "log records of a child were dropped",
@@ -429,8 +429,8 @@ class Child:
         return await self._stacks.take(self._link.process)
 
     def fields(self) -> dict[str, LogValue]:
-        """Whose a log line is."""
-        fields: dict[str, LogValue] = {"child": self.id, "pid": self.pid}
+        """Whose a log line of ours is. (`pid` is the process that a line comes from.)"""
+        fields: dict[str, LogValue] = {"child": self.id, "child_pid": self.pid}
         if self.job_id is not None:
             fields["job"] = self.job_id
         if self.room:
@@ -468,7 +468,13 @@ class Child:
         if self._stacks.handle_line(text):
             return
         self.recorder.note_line(text)
-        self._sink.line(text, self.fields())
+        self._sink.line(text, self._origin())
+
+    def _origin(self) -> dict[str, LogValue]:
+        """Whose a line of its own is."""
+        fields = self.fields()
+        fields["pid"] = fields.pop("child_pid")
+        return fields
 
 
 class _End:

@@ -169,7 +169,7 @@ class Reaper:
             "orphan reaped",
             extra={
                 "action": "orphan_reaped",
-                "pid": pid,
+                "orphan_pid": pid,
                 "reason": describe_status(remains.status),
             },
         )

@@ -125,6 +125,12 @@ def fails(child: Child) -> None:
     child.stream.send(InitFailed(error="ValueError: no model", traceback="Traceback"))
 
 
+def fails_and_stays(child: Child) -> None:
+    """Likewise, and it does not leave by itself."""
+    fails(child)
+    signal.pause()
+
+
 def says_nothing(child: Child) -> None:
     """Connects and waits."""
     child.connect()

@@ -59,7 +59,7 @@ def ward(workdir: Path, changes: Changes) -> OpenWard:
     """Opens a ward; what is said beside the manner is changed in the children's spec."""
 
     @asynccontextmanager
-    async def opened(manner: str, **spec: Patience | MemoryLimits) -> AsyncIterator[Ward]:
+    async def opened(manner: str, **spec: Patience | MemoryLimits | float) -> AsyncIterator[Ward]:
         plan = with_spec(Plan(directory=workdir), **{"patience": PATIENCE, **spec})
         async with supervised(plan, changes, Script(plan, manner)) as parts:
             yield Ward(parts, changes)
@@ -73,17 +73,39 @@ async def test_a_blocked_child_is_warned_about_then_replaced(
 ) -> None:
     """Where it was stands in the warning and in the report; its job goes on elsewhere."""
     async with ward(manner) as at:
-        watcher, _ = await at.job()
+        watcher, pid = await at.job()
         why = await watcher.lost()
         report = await at.report()
         (fresh,) = await at.parts.idle()
 
     (warning,) = changes.actions("child_blocked")
+    (death,) = changes.actions("post_mortem")
     assert frame in warning.__dict__[EXCEPTION]
+    assert (warning.__dict__["child_pid"], death.__dict__["child_pid"]) == (pid, pid)
     assert why == "the job's process was killed: its event loop was blocked for 1 s"
     assert (report.kind, report.job, report.room) == ("killed", "AJ_1", "kitchen")
     assert frame in report.stacks
     assert fresh.id != report.child
+
+
+@pytest.mark.parametrize(
+    ("manner", "reason"),
+    [
+        ("fails_and_stays", "prewarm raised ValueError: no model"),
+        ("never_ready", "was not ready within 0.5 s"),
+    ],
+)
+async def test_a_failed_prewarm_is_reported_with_its_error_and_not_with_our_kill(
+    ward: OpenWard, changes: Changes, manner: str, reason: str
+) -> None:
+    """Nor is the kernel asked whether memory was short."""
+    async with ward(manner, initialize_timeout=0.5) as at:
+        report = await at.report()
+
+    (line, *_) = changes.actions("post_mortem")
+    assert (report.kind, report.text, report.signal) == ("boot_failed", reason, "")
+    assert (report.oom.verdict, report.oom.kernel_kills) == ("", None)
+    assert (line.__dict__["reason"], line.__dict__["signal"]) == (reason, None)
 
 
 async def test_a_stopped_child_is_replaced_and_its_state_told(

@@ -111,6 +111,19 @@ async def test_the_app_is_imported_once_and_prewarmed_in_each_child(
         assert parts.pool.view().start_method == "fork"
 
 
+async def test_what_a_template_prints_is_marked_as_its_own(
+    plan_of: MakePlan, changes: Changes
+) -> None:
+    """As a child's lines are, and with the process that they come from."""
+    async with supervised(plan_of(), changes) as parts:
+        await parts.idle()
+        template = parts.keeper.view().pid
+
+        (whose,) = [whose for text, whose in parts.sink.lines if text.startswith("imported in")]
+
+    assert whose == {"child": "template", "pid": template}
+
+
 async def test_children_are_ours_and_not_the_template_s(
     plan_of: MakePlan, changes: Changes
 ) -> None:
