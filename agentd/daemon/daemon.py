@@ -238,7 +238,7 @@ class Daemon:
                 extra={"action": "app_settings_refused", "reason": str(error)},
             )
             return
-        parts.note_app(app, resolved.settings.livekit.agent_name)
+        parts.note_app(app, resolved)
 
     # -- stopping --------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from agentd.dispatch.rooms import Rooms
 from agentd.errors import AgentdError
 from agentd.management.health import DaemonView, Health, LinkView, judge_health
 from agentd.protocol.app import AppInfo
+from agentd.settings.fields import FIELDS
 from agentd.settings.layers import Resolved
 from agentd.supervision.exits import NORMAL
 from agentd.supervision.supervisor import Supervisor
@@ -136,14 +137,18 @@ class Parts:
             },
         )
 
-    def note_app(self, app: AppInfo, agent_name: str) -> None:
-        """Compare what a reloaded app says of itself with what LiveKit was told."""
-        mine = self.resolved.settings.livekit.agent_name
-        changed = registered_changes(self.app, app, mine, agent_name)
+    def note_app(self, app: AppInfo, resolved: Resolved) -> None:
+        """Say what a reloaded app has changed that this daemon and LiveKit go on without."""
+        changed = [*registered_changes(self.app, app), *changed_settings(self.resolved, resolved)]
         if changed:
             logger.warning(
-                "the app changed what it is registered with: restart the daemon for that",
-                extra={"action": "restart_needed", "changed": ", ".join(changed)},
+                "the app changed what only a restart of the daemon brings into force",
+                extra={
+                    "action": "restart_needed",
+                    "changed": ", ".join(changed),
+                    "next": "new jobs run the new code under what was set at the start; "
+                    "start a second daemon and drain this one, or restart it",
+                },
             )
 
     def _note_warm(self) -> None:
@@ -151,8 +156,12 @@ class Parts:
             self._warm.set()
 
 
-def registered_changes(old: AppInfo, new: AppInfo, old_name: str, new_name: str) -> list[str]:
-    """What differs of the things that are told once, at the start. The names are effective ones."""
-    changed = [] if old_name == new_name else ["agent_name"]
+def registered_changes(old: AppInfo, new: AppInfo) -> list[str]:
+    """What differs of the things that LiveKit is told once, at the start; not its name."""
     told_once = ("server_type", "permissions", "answers_offers")
-    return changed + [name for name in told_once if getattr(old, name) != getattr(new, name)]
+    return [name for name in told_once if getattr(old, name) != getattr(new, name)]
+
+
+def changed_settings(old: Resolved, new: Resolved) -> list[str]:
+    """Settings that differ as they are in effect: a flag may go over the app's own. Names only."""
+    return [name for name in FIELDS if old.value(name) != new.value(name)]

@@ -45,6 +45,13 @@ def version(number: int) -> str:
     return APP.read_text().replace('print(f"begin {task}")', f'print("version {number}")')
 
 
+def with_other_wishes(source: str) -> str:
+    """The app with other things that the daemon and LiveKit were told at the start."""
+    wishes = "AgentServer(permissions=WorkerPermissions(hidden=True), job_memory_warn_mb=77, "
+    source = source.replace("import AgentServer,", "import AgentServer, WorkerPermissions,")
+    return source.replace("AgentServer(", wishes).replace(", on_request=on_request", "")
+
+
 async def test_a_hangup_gives_new_jobs_new_code_in_production(
     livekit_server: LiveKitServer, callers: Callers, workdir: Path
 ) -> None:
@@ -68,11 +75,12 @@ async def test_a_hangup_gives_new_jobs_new_code_in_production(
         job = (await callers.job(daemon, "finish"))["job"]
         await daemon.wait_for(job=job, message="version 2")
 
-        write_app(workdir, version(3).replace(", on_request=on_request", ""))
+        write_app(workdir, with_other_wishes(version(3)))
         daemon.signal(signal.SIGHUP)
         needed = await daemon.wait_for(action="restart_needed")
         await daemon.wait_for(action="reloaded", generation=3)
-        assert needed["changed"] == "answers_offers"
+        assert needed["changed"] == "permissions, answers_offers, job_memory_warn_mb"
+        assert "drain this one, or restart it" in needed["next"]
         await callers.say(old["room"], "end")
         await daemon.wait_for(action="job_ended", job=old["job"], ending="completed")
         assert len(daemon.seen(action="reloading")) == 3
