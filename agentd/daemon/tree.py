@@ -25,7 +25,7 @@ from agentd.supervision.policy import RestartPolicy
 from agentd.supervision.spec import ChildSpec, OnExceeded, SupervisorSpec
 from agentd.supervision.supervisor import Supervisor
 from agentd.supervision.tasks import ready_task_child, task_child
-from agentd.supervisor.pool import CLOSE_MARGIN
+from agentd.supervisor.roster import CLOSE_MARGIN
 
 from .base import Base
 from .loopwatch import LoopWatch
@@ -140,8 +140,8 @@ async def _control(parts: Parts, controls: Controls, ready: Ready) -> None:
 async def _pool(base: Base, ready: Ready, *, spare_jobs: bool) -> None:
     try:
         base.orphans = await base.restorer.adopt_living(base.journal)
-        base.pool.on_return = base.restorer.take_back
-        async with Listener(base.socket_path, base.pool.handle_hello):
+        base.pool.roster.on_return = base.restorer.take_back
+        async with Listener(base.socket_path, base.pool.roster.handle_hello):
             ready()
             await _for_ever()
     finally:

@@ -16,7 +16,8 @@ from agentd.journal.records import JobFacts
 from agentd.protocol.ids import JobId
 from agentd.protocol.job import JobAnswer, JobAssignment, JobOffer, JobOutcome, Resume
 from agentd.settings.model import JobSettings, LiveKitSettings
-from agentd.supervisor.child import Child, JobWatcher
+from agentd.supervisor.child import Child
+from agentd.supervisor.watchedjob import JobWatcher
 
 SETTINGS = JobSettings(offer_timeout=9.0, assignment_timeout=7.5)
 

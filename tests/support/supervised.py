@@ -223,7 +223,7 @@ async def supervised(
     parts = Supervised(plan, changes)
     parts.reaper.start()
     try:
-        async with Listener(parts.socket_path, parts.pool.handle_hello):
+        async with Listener(parts.socket_path, parts.pool.roster.handle_hello):
             try:
                 await parts.tree.start()
                 if plan.app is not None:

@@ -144,7 +144,7 @@ async def test_an_adopted_child_that_never_started_its_job_has_no_longer_than_ot
         with open(os.devnull, "wb") as output:  # noqa: ASYNC230 - no disk
             script = Script(plan, "comes_back_and_never_starts")
             pid = await script.launch(ChildId("c9"), output.fileno())
-        child = parts.pool.adopt(ChildId("c9"), pid)
+        child = parts.pool.roster.adopt(ChildId("c9"), pid)
         watcher = Watcher(child, changes)
         child.hold_job(JobId("AJ_1"), "kitchen", watcher)
 

@@ -29,7 +29,7 @@ class Ward:
         self.parts = parts
         self.reports: list[PostMortem] = []
         self.changes = changes
-        parts.pool.on_post_mortem = self._keep
+        parts.pool.roster.on_post_mortem = self._keep
 
     def _keep(self, record: PostMortem) -> None:
         self.reports.append(record)
