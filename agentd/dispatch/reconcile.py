@@ -42,8 +42,6 @@ import asyncio
 import logging
 import math
 import random
-from collections import deque
-from functools import partial
 
 from msgspec import Struct
 
@@ -58,6 +56,7 @@ from .look import Host, RoomLooker
 from .roombook import RoomBook, RoomRecord
 from .seen import DispatchApi
 from .stale import Thresholds
+from .tidy import Tidier
 
 logger = logging.getLogger("agentd.dispatch")
 
@@ -73,15 +72,6 @@ LIST_SHARE = 10
 
 ERROR_BASE, ERROR_CAP = 0.5, 30.0
 """Seconds, of the pauses after errors of the API."""
-
-MAX_ENDED = 1000
-"""Ended jobs whose dispatches wait to be deleted."""
-
-MAX_DELETIONS = 5
-"""Attempts to delete the dispatch of one ended job."""
-
-TIDY_TIMEOUT = 1.0
-"""Seconds for deletions that are left when the daemon ends; an open room answers in ms."""
 
 FINISH_TIMEOUT = 3.0
 """Seconds, each, for claims and deletions that are begun when this is cancelled."""
@@ -104,14 +94,6 @@ class ReconcilerView(Struct, frozen=True, kw_only=True):
     """Of the last look; empty when it went well."""
     next_look_in: float | None = None
     """Seconds; None while there is no room for a job, and so no look."""
-
-
-class Ended(Struct):
-    """The dispatch of a job that is over."""
-
-    room: str
-    dispatch_id: str
-    attempts: int = 0
 
 
 class Reconciler:
@@ -142,7 +124,7 @@ class Reconciler:
             watch_interval=settings.reconcile_interval,
             thresholds=thresholds or Thresholds(),
         )
-        self._ended: deque[Ended] = deque()
+        self._tidier = Tidier(self._api)
         self._poked = asyncio.Event()
         self._next_at = float("-inf")
         self._not_before = float("-inf")
@@ -166,9 +148,7 @@ class Reconciler:
         """A job is over for good, however it ended: its dispatch must not be made again."""
         if not self.enabled or not dispatch_id:
             return
-        if len(self._ended) >= MAX_ENDED:
-            _warn_untidy("too many wait for the server API", self._ended.popleft())
-        self._ended.append(Ended(room_name, dispatch_id))
+        self._tidier.add(room_name, dispatch_id)
         self._poked.set()
 
     def view(self) -> ReconcilerView:
@@ -211,7 +191,7 @@ class Reconciler:
 
     def _pause(self) -> float | None:
         """Seconds until there is something to do; None: not before a poke."""
-        if self._ended:
+        if self._tidier:
             return _until(self._not_before)
         if self._host.free_slots() > 0:
             return _until(max(self._next_at, self._not_before))
@@ -219,7 +199,7 @@ class Reconciler:
 
     async def _work(self) -> None:
         try:
-            await self._tidy()
+            await self._tidier.tidy()
             if self._host.free_slots() > 0 and _until(self._next_at) <= 0:
                 await self._look()
         except RoomApiError as error:
@@ -246,24 +226,11 @@ class Reconciler:
     async def _finish(self) -> None:
         try:
             await within(now() + FINISH_TIMEOUT, self._claims.wait())
-            await self._tidy_at_last()
+            await self._tidier.tidy_at_last()
         except TimeoutError:
             return  # the claim itself tells what became of it
         finally:
             await self._claims.aclose()
-
-    async def _tidy_at_last(self) -> None:
-        """All that is left at once. A room that is gone answers too late, and needs nothing."""
-        async with TaskOwner("tidy") as tasks:
-            for ended in self._ended:
-                deletion = self._api.delete_dispatch(ended.room, ended.dispatch_id)
-                tasks.start(deletion, name=ended.dispatch_id, report=False).add_done_callback(
-                    partial(_note_tidied, ended)
-                )
-            try:
-                await within(now() + TIDY_TIMEOUT, tasks.wait())
-            except TimeoutError:
-                return
 
     # -- a look ----------------------------------------------------------------------------
 
@@ -298,54 +265,7 @@ class Reconciler:
         calls = self._settings.reconcile_interval * self._settings.reconcile_max_rate
         return max(1, int(calls))
 
-    # -- dispatches of jobs that are over --------------------------------------------------
-
-    async def _tidy(self) -> None:
-        while self._ended:
-            ended = self._ended[0]
-            try:
-                await self._api.delete_dispatch(ended.room, ended.dispatch_id)
-            except RoomApiError as error:
-                self._put_back(ended, error)
-                raise
-            self._ended.remove(ended)
-
-    def _put_back(self, ended: Ended, error: RoomApiError) -> None:
-        """Behind the others, so that one that always fails does not keep them waiting."""
-        self._ended.remove(ended)
-        ended.attempts += 1
-        if ended.attempts < MAX_DELETIONS:
-            self._ended.append(ended)
-        else:
-            _warn_untidy(str(error), ended)
-
 
 def _until(instant: float) -> float:
     """Seconds from now, to the microsecond: a timer may fire by less than that too early."""
     return round(instant - now(), 6) if math.isfinite(instant) else instant
-
-
-def _note_tidied(ended: Ended, deletion: asyncio.Task[bool]) -> None:
-    if deletion.cancelled():
-        logger.info(
-            "no time was left to delete the dispatch of an ended job; its room may be gone",
-            extra={
-                "action": "reconcile_untidy",
-                "room": ended.room,
-                "dispatch": ended.dispatch_id,
-            },
-        )
-    elif (error := deletion.exception()) is not None:
-        _warn_untidy(str(error), ended)
-
-
-def _warn_untidy(reason: str, ended: Ended) -> None:
-    logger.warning(
-        "the dispatch of an ended job could not be deleted; another host may make it again",
-        extra={
-            "action": "reconcile_untidy",
-            "reason": reason,
-            "room": ended.room,
-            "dispatch": ended.dispatch_id,
-        },
-    )

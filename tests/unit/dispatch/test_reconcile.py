@@ -13,8 +13,9 @@ import pytest
 
 from agentd.aio.tasks import TaskOwner, cancel_and_wait
 from agentd.aio.timing import now
-from agentd.dispatch.reconcile import MAX_ENDED, Reconciler
+from agentd.dispatch.reconcile import Reconciler
 from agentd.dispatch.seen import JobSeen
+from agentd.dispatch.tidy import MAX_ENDED
 from agentd.settings.model import ReconcileSettings
 from agentd.testing.virtual_time import run_virtual
 from tests.support.reconciling import StubHost
