@@ -46,12 +46,15 @@ import random
 from msgspec import Struct
 
 from agentd.aio.tasks import TaskOwner
-from agentd.aio.timing import now, wait_event, within
+from agentd.aio.timing import now, wait_event
 from agentd.errors import RoomApiError, RoomGone
 from agentd.settings.model import ReconcileSettings
 from agentd.supervision.backoff import Backoff
 
 from .budget import PacedApi
+from .claimbook import ClaimBook
+from .claims import Claims
+from .leftclaims import LeftClaims
 from .look import Host, RoomLooker
 from .roombook import RoomBook, RoomRecord
 from .seen import DispatchApi
@@ -97,7 +100,10 @@ class ReconcilerView(Struct, frozen=True, kw_only=True):
 
 
 class Reconciler:
-    """Looks for forgotten dispatches while there is room for a job. `run` it once."""
+    """Looks for forgotten dispatches while there is room for a job.
+
+    `run` it; where that failed it may be run again.
+    """
 
     def __init__(
         self,
@@ -105,6 +111,7 @@ class Reconciler:
         api: DispatchApi,
         agent_name: str,
         host: Host,
+        book: ClaimBook,
         *,
         thresholds: Thresholds | None = None,
         rng: random.Random | None = None,
@@ -114,8 +121,9 @@ class Reconciler:
         self._api = PacedApi(api, settings.reconcile_max_rate)
         self._rng = rng or random.Random()
         self._backoff = Backoff(base=ERROR_BASE, cap=ERROR_CAP, rng=rng)
-        self._book = RoomBook()
-        self._claims = TaskOwner("claims")
+        self._rooms = RoomBook()
+        self._claims = Claims(self._api, book)
+        self._left = LeftClaims(self._api, book, self._claims, host.registered)
         self._looker = RoomLooker(
             self._api,
             agent_name,
@@ -123,6 +131,7 @@ class Reconciler:
             self._claims,
             watch_interval=settings.reconcile_interval,
             thresholds=thresholds or Thresholds(),
+            spared=self._left.ids,
         )
         self._tidier = Tidier(self._api)
         self._poked = asyncio.Event()
@@ -159,26 +168,36 @@ class Reconciler:
             enabled=self.enabled,
             looks=self._looks,
             calls=self._api.calls,
-            rooms=len(self._book),
-            recreated=self._looker.recreated,
-            races_lost=self._looker.races_lost,
-            errors=self._errors + self._looker.errors,
-            last_error=self._last_error or self._looker.last_error,
+            rooms=len(self._rooms),
+            recreated=self._claims.recreated,
+            races_lost=self._claims.races_lost,
+            errors=self._errors + self._claims.errors,
+            last_error=self._last_error or self._claims.last_error,
             next_look_in=round(max(0.0, next_at - now()), 3) if looking else None,
         )
 
     # -- life ----------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Look until cancelled; then finish what is begun, within twice FINISH_TIMEOUT."""
-        if not self.enabled:
-            await asyncio.get_running_loop().create_future()
+        """Look until cancelled; then finish what is begun, within twice FINISH_TIMEOUT.
+
+        Claims that an earlier daemon has left are finished also when this is turned off: their
+        dispatches were deleted by us.
+        """
         try:
-            while True:
-                await self._wait_for_work()
-                await self._work()
+            async with TaskOwner("left") as tasks:
+                await self._left.read()
+                tasks.start(self._left.finish(), name="claims")
+                await self._look_on()
         finally:
             await self._finish()
+
+    async def _look_on(self) -> None:
+        if not self.enabled:
+            await asyncio.get_running_loop().create_future()
+        while True:
+            await self._wait_for_work()
+            await self._work()
 
     async def _wait_for_work(self) -> None:
         while (pause := self._pause()) is None or pause > 0:
@@ -225,12 +244,10 @@ class Reconciler:
 
     async def _finish(self) -> None:
         try:
-            await within(now() + FINISH_TIMEOUT, self._claims.wait())
+            await self._claims.finish(FINISH_TIMEOUT)
             await self._tidier.tidy_at_last()
         except TimeoutError:
-            return  # the claim itself tells what became of it
-        finally:
-            await self._claims.aclose()
+            return  # the server does not answer: a deletion would fare no better
 
     # -- a look ----------------------------------------------------------------------------
 
@@ -239,9 +256,9 @@ class Reconciler:
         self._looks += 1
         rooms = await self._api.list_rooms()
         listed_at = now()
-        self._book.update(rooms, listed_at)
+        self._rooms.update(rooms, listed_at)
         made = 0
-        for record in self._book.due(listed_at, self._page()):
+        for record in self._rooms.due(listed_at, self._page()):
             slots = self._host.free_slots() - made
             if slots <= 0:
                 break
@@ -251,13 +268,13 @@ class Reconciler:
             now() + (SETTLE_MADE if made else SETTLE),
             began_at + LIST_SHARE * (listed_at - began_at),
         )
-        self._next_at = max(min(latest_at, self._book.next_due_at()), earliest_at)
+        self._next_at = max(min(latest_at, self._rooms.next_due_at()), earliest_at)
 
     async def _look_at(self, record: RoomRecord, slots: int) -> int:
         try:
             return await self._looker.look_at(record, slots)
         except RoomGone:
-            self._book.drop(record)
+            self._rooms.drop(record)
             return 0
 
     def _page(self) -> int:

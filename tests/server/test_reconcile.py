@@ -18,8 +18,9 @@ from agentd.dispatch.roomapi import RoomApi
 from agentd.dispatch.seen import DispatchSeen
 from agentd.settings.model import LiveKitSettings
 from agentd.testing.livekit_server import LiveKitServer
-from tests.support.daemon import Callers, Daemon, kill, running_daemon, write_app
+from tests.support.daemon import DEADLINE, Callers, Daemon, kill, running_daemon, write_app
 from tests.support.reconciling import race
+from tests.support.tcp_proxy import proxy_to
 
 AGENT = api.ParticipantInfo.Kind.AGENT
 
@@ -164,6 +165,70 @@ async def test_a_dead_hosts_room_gets_one_new_agent(
         assert host.seen(action="job_assigned") == assigned
         await callers.say(room_name, "end")
         assert [await each.stop() for each in others] == [0, 0]
+
+
+@pytest.mark.timeout(60)
+async def test_a_kill_in_the_middle_of_a_claim_costs_no_dispatch(
+    livekit_server: LiveKitServer, callers: Callers, workdir: Path
+) -> None:
+    """kill -9 before the deletion, and between it and making the dispatch anew: the next daemon
+    finishes what was begun, and the one after that finds nothing to do.
+    """
+    before, between = workdir / "before", workdir / "between"
+    for root in (before, between):
+        root.mkdir()
+        write_app(root)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(
+            finishes_a_claim(livekit_server, callers, before, "DeleteDispatch", deleted=False)
+        )
+        tasks.create_task(
+            finishes_a_claim(livekit_server, callers, between, "CreateDispatch", deleted=True)
+        )
+
+
+async def finishes_a_claim(
+    server: LiveKitServer, callers: Callers, root: Path, call: str, *, deleted: bool
+) -> None:
+    """A daemon is killed while this call of it is held back on its way to the server."""
+    name = new_name()
+    room_name = await dispatch(callers, name, "hold")
+    (old,) = await dispatches_of(callers, room_name, name)
+    async with proxy_to("127.0.0.1", server.ports.http) as proxy:
+        proxy.hold = f"AgentDispatchService/{call}".encode()
+        environ = named(name, LIVEKIT_URL=proxy.url)
+        async with running_daemon(root, "start", "app.py", server=server, environ=environ) as first:
+            await within(now() + DEADLINE, proxy.held.wait())
+            await first.crash()
+    assert await dispatches_of(callers, room_name, name) == ([] if deleted else [old])
+
+    async with running_daemon(
+        root, "start", "app.py", server=server, environ=named(name)
+    ) as second:
+        await second.wait_for(message="holding", room=room_name)
+        recreated = second.seen(action="dispatch_recreated")
+        assert [line["dispatch"] for line in recreated] == [old]
+        assert await dispatches_of(callers, room_name, name) == [recreated[0]["new_dispatch"]]
+        assert len(second.seen(action="claim_dropped")) == (0 if deleted else 1)
+        await second.crash()
+
+        async with running_daemon(
+            root, "start", "app.py", server=server, environ=named(name)
+        ) as third:
+            await third.wait_for(action="job_adopted", room=room_name)
+            await third.wait_ready()
+            assert len(await agents_in(callers, room_name)) == 1
+            await callers.say(room_name, "end")
+            assert await third.stop() == 0
+            assert not third.seen(action="claim_dropped")
+            assert not third.seen(action="dispatch_recreated")
+
+
+async def dispatches_of(callers: Callers, room_name: str, agent_name: str) -> list[str]:
+    """Ids of a name's dispatches in a room."""
+    every = await callers.client.agent_dispatch.list_dispatch(room_name)
+    return [each.id for each in every if each.agent_name == agent_name]
 
 
 async def first_to(daemons: list[Daemon], **fields: str) -> Daemon:

@@ -1,9 +1,9 @@
-"""A TCP proxy in front of the LiveKit server that can cut the daemon's own connection."""
+"""A TCP proxy in front of the LiveKit server, which can cut connections and hold requests."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 WORKER_PATH = b" /agent"
@@ -20,6 +20,10 @@ class TcpProxy:
         self._server: asyncio.Server | None = None
         self.refused = 0
         """Workers' connections that were turned away."""
+        self.hold = b""
+        """A request with this in it is not passed on, nor what comes after it."""
+        self.held = asyncio.Event()
+        """Set once there was one."""
 
     @property
     def url(self) -> str:
@@ -54,18 +58,35 @@ class TcpProxy:
                     return
                 self._workers.add(writer)
             there_reader, there_writer = await asyncio.open_connection(*self._target)
-            there_writer.write(first)
+            there = self._unless_held(there_writer)
+            there(first)
             async with asyncio.TaskGroup() as group:
-                group.create_task(pass_on(reader, there_writer))
-                group.create_task(pass_on(there_reader, writer))
+                group.create_task(pass_on(reader, there_writer, there))
+                group.create_task(pass_on(there_reader, writer, writer.write))
         self._workers.discard(writer)
 
+    def _unless_held(self, writer: asyncio.StreamWriter) -> Callable[[bytes], None]:
+        """Writes to one connection until a request is to be held: a client sends one at once."""
+        holding = False
 
-async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        def write(data: bytes) -> None:
+            nonlocal holding
+            if self.hold and self.hold in data:
+                holding = True
+                self.held.set()
+            if not holding:
+                writer.write(data)
+
+        return write
+
+
+async def pass_on(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, write: Callable[[bytes], None]
+) -> None:
     """Copy bytes until one side is gone, then close the other."""
     with suppress(OSError):
         while data := await reader.read(65536):
-            writer.write(data)
+            write(data)
             await writer.drain()
     writer.close()
 
