@@ -153,8 +153,7 @@ async def _desk(parts: Parts) -> None:
     base.guards.start()
     base.orphans = []
     try:
-        rooms = parts.rooms
-        await base.restorer.resume_orphans(orphans, rooms.is_occupied, rooms.is_wanted)
+        await base.restorer.resume_orphans(orphans, parts.rooms.why_over)
         await _for_ever()
     finally:
         await parts.desk.aclose()

@@ -295,6 +295,9 @@ async def test_what_the_server_does_with_dispatches(livekit_server: LiveKitServe
         assert abs(client.server_time() - made.created_at) < 2.0
         assert sorted(deleted) == [False] * 5 + [True]
         assert room_name in [room.name for room in await client.list_rooms()]
+        found = await client.find_room(room_name)
+        assert found in await client.list_rooms()
+        assert await client.find_room(f"{room_name}-not") is None
         assert await client.list_participants(room_name) == []
     finally:
         await client.aclose()
