@@ -17,7 +17,7 @@ from livekit.api.access_token import Claims
 from livekit.protocol.agent import Job
 
 from agentd.errors import NotInJob
-from agentd.room.connect import AutoSubscribe, join
+from agentd.room.connect import AutoSubscribe
 from agentd.room.participants import (
     DEFAULT_KINDS,
     ParticipantKinds,
@@ -140,16 +140,15 @@ class JobContext:
     ) -> None:
         """Join the room. Once: a later call does nothing, a concurrent one waits.
 
-        Raises `rtc.ConnectError`; the call may then be repeated. `e2ee` is the old name
-        of `encryption`.
+        Raises `rtc.ConnectError`, after CONNECT_TIMEOUT at the latest; the call may then be
+        repeated. `e2ee` is the old name of `encryption`.
         """
         if e2ee is not None:
             warnings.warn("use encryption= instead of e2ee=", DeprecationWarning, stacklevel=2)
         async with self._connecting:
             if self._connected:
                 return
-            await join(
-                self.room,
+            await self._parts.joiner.join(
                 self._parts.assignment.url,
                 self._parts.assignment.token,
                 auto_subscribe=auto_subscribe,
@@ -161,15 +160,20 @@ class JobContext:
             self._watch.start()
 
     async def wait_for_participant(
-        self, *, identity: str | None = None, kind: ParticipantKinds = DEFAULT_KINDS
+        self,
+        *,
+        identity: str | None = None,
+        kind: ParticipantKinds = DEFAULT_KINDS,
+        timeout: float | None = None,
     ) -> rtc.RemoteParticipant:
         """A participant of that identity (anybody, if None) and kind, once one is there.
 
-        Connects if that has not been done. Raises JobError if the room is left before.
+        Connects if that has not been done. Raises JobError if the room is left before, and
+        ParticipantTimeout after `timeout` seconds; without one the room's end is the limit.
         """
         if not self.room.isconnected():
             await self.connect()
-        return await wait_for_participant(self.room, identity=identity, kind=kind)
+        return await wait_for_participant(self.room, identity=identity, kind=kind, timeout=timeout)
 
     def add_participant_entrypoint(
         self,

@@ -196,7 +196,7 @@ async def _end(
             budget=config.session_end_timeout,
         )
     await steps.run("report", tell_outcome, budget=REPORT_TIMEOUT)
-    await steps.run("room disconnect", parts.room.disconnect, budget=config.disconnect_timeout)
+    await steps.run("room disconnect", parts.joiner.leave, budget=config.disconnect_timeout)
     await steps.run("participant entrypoints", parts.participant_tasks.aclose, budget=CANCEL_GRACE)
     await steps.run_all(
         "shutdown callback",

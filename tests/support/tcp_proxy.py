@@ -16,6 +16,8 @@ class TcpProxy:
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
         self._workers: set[asyncio.StreamWriter] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self._open = True
         self._server: asyncio.Server | None = None
         self.refused = 0
@@ -35,8 +37,13 @@ class TcpProxy:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
 
     async def aclose(self) -> None:
+        """Cut what is left of the connections."""
         assert self._server is not None
         self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        if self._serving:
+            await asyncio.wait(self._serving)
 
     def cut_workers(self) -> None:
         """Break the daemons' connections, without a word, and let none come back."""
@@ -49,6 +56,17 @@ class TcpProxy:
         self._open = True
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        self._writers.add(writer)
+        try:
+            await self._pass_on(reader, writer)
+        finally:
+            self._writers.discard(writer)
+            self._serving.discard(task)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError):
             first = await reader.readline()
             if WORKER_PATH in first:
@@ -58,11 +76,13 @@ class TcpProxy:
                     return
                 self._workers.add(writer)
             there_reader, there_writer = await asyncio.open_connection(*self._target)
+            self._writers.add(there_writer)
             there = self._unless_held(there_writer)
             there(first)
             async with asyncio.TaskGroup() as group:
                 group.create_task(pass_on(reader, there_writer, there))
                 group.create_task(pass_on(there_reader, writer, writer.write))
+            self._writers.discard(there_writer)
         self._workers.discard(writer)
 
     def _unless_held(self, writer: asyncio.StreamWriter) -> Callable[[bytes], None]:
