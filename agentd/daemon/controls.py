@@ -9,7 +9,7 @@ from importlib.metadata import version
 from agentd.aio.timing import now
 from agentd.management.health import judge_health
 from agentd.management.history import read_job, read_jobs
-from agentd.management.views import CurrentJob, DrainView, JobDetails, JobPage, StatusView
+from agentd.management.views import DrainView, JobDetails, JobPage, StatusView
 from agentd.protocol.ids import JobId
 from agentd.supervision.view import TreeView
 
@@ -62,12 +62,7 @@ class DaemonControls:
             link=view.link,
             pool=view.pool,
             template=view.template,
-            jobs=tuple(
-                CurrentJob(
-                    id=job.id, room=job.room, state=job.state, age=job.age, resumes=job.resumes
-                )
-                for job in parts.desk.view()
-            ),
+            jobs=tuple(parts.desk.view()),
             drain=self._drain(),
             journal=parts.journal.view(),
             problems=tuple(judge_health(view).problems),

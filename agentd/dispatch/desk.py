@@ -18,13 +18,13 @@ from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now, within
 from agentd.errors import AssignmentTimeout, ChildError
 from agentd.protocol.ids import JobId
-from agentd.protocol.job import JobAnswer, JobAssignment, JobOffer
+from agentd.protocol.job import JobAnswer, JobAssignment, JobOffer, JobView
 from agentd.settings.model import JobSettings, LiveKitSettings
 from agentd.supervisor.child import Child
 from agentd.supervisor.guards import Refusal, RefusalCounter, RefusalKey
 
 from .book import JobBook, JobReports, Ledger
-from .jobs import Job, JobView
+from .jobs import Job
 from .load import WorkerReport, decide_report
 from .roomapi import dispatch_of
 from .running import Reserves, RunningJobs

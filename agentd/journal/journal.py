@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from agentd.aio.timing import wall_time
 from agentd.protocol.ids import ChildId, JobId
-from agentd.protocol.job import MAX_SNAPSHOT_BYTES
+from agentd.protocol.job import MAX_SNAPSHOT_BYTES, JobState
 from agentd.settings.model import JournalSettings
 
 from .backlog import Backlog
@@ -26,7 +26,6 @@ from .records import (
     Fields,
     JobFacts,
     JobRecord,
-    JobState,
     PostMortem,
     Query,
     SnapshotRecord,

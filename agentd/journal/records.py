@@ -9,8 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from agentd.protocol.ids import ChildId, JobId
-
-JobState = Literal["offered", "accepted", "assigned", "running", "resuming", "ended"]
+from agentd.protocol.job import JobState
 
 Ending = Literal["", "completed", "failed", "rejected", "lost"]
 """Empty until the job has ended."""
