@@ -10,10 +10,11 @@ from agentd.dispatch.desk import JobDesk
 from agentd.dispatch.link import Link
 from agentd.dispatch.reconcile import Reconciler
 from agentd.dispatch.roomapi import RoomApi
-from agentd.journal.journal import Journal
 from agentd.protocol.app import AppInfo
 from agentd.settings.model import Settings
 from agentd.supervisor.pool import Pool
+
+from .base import Base
 
 
 class ReconcileHost:
@@ -43,19 +44,17 @@ class ReconcileHost:
 def make_reconciler(
     settings: Settings,
     app: AppInfo,
-    api: RoomApi,
+    base: Base,
     *,
-    desk: JobDesk,
-    pool: Pool,
+    api: RoomApi,
     link: Link,
-    journal: Journal,
 ) -> Reconciler | None:
     """None for what has no rooms to look into: a publisher's dispatch may wait for ever."""
     if app.server_type != "room":
         return None
     agent_name = settings.livekit.agent_name or app.agent_name
-    host = ReconcileHost(desk, pool, link)
-    reconciler = Reconciler(settings.reconcile, api, agent_name, host, ClaimBook(journal))
-    pool.subscribe(reconciler.poke)
-    desk.watch(reconciler)
+    host = ReconcileHost(base.desk, base.pool, link)
+    reconciler = Reconciler(settings.reconcile, api, agent_name, host, ClaimBook(base.journal))
+    base.pool.subscribe(reconciler.poke)
+    base.desk.watch(reconciler)
     return reconciler
