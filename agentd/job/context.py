@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import warnings
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any
 
 from livekit import api as livekit_api
 from livekit import rtc
 from livekit.api.access_token import Claims
 from livekit.protocol.agent import Job
 
-from agentd.errors import NotInJob
 from agentd.room.connect import AutoSubscribe
 from agentd.room.participants import (
     DEFAULT_KINDS,
@@ -271,38 +268,3 @@ class JobContext:
         return self._parts.calls.transfer_sip_participant(
             participant, transfer_to, play_dialtone=play_dialtone
         )
-
-
-_current: ContextVar[JobContext] = ContextVar("agentd_job")
-
-
-@contextmanager
-def current_job(context: JobContext) -> Iterator[None]:
-    """Make this the job that `get_job_context` returns, here and in tasks started here."""
-    token = _current.set(context)
-    try:
-        yield
-    finally:
-        _current.reset(token)
-
-
-@overload
-def get_job_context(*, required: Literal[True] = True) -> JobContext: ...
-
-
-@overload
-def get_job_context(*, required: bool) -> JobContext | None: ...
-
-
-def get_job_context(*, required: bool = True) -> JobContext | None:
-    """The job that this code runs in.
-
-    Outside of a job it raises NotInJob or, with `required=False`, returns None.
-    """
-    context = _current.get(None)
-    if context is None and required:
-        raise NotInJob
-    return context
-
-
-get_current_job_context = get_job_context

@@ -15,7 +15,8 @@ from agentd.errors import NoEntrypoint
 from agentd.protocol.frames import ChildConfig
 from agentd.protocol.job import JobAssignment, JobOutcome, Resume
 
-from .context import JobContext, current_job
+from .context import JobContext
+from .current import current_job
 from .ending import CANCEL_GRACE, Steps, finish, with_reason
 from .listener import JobListener
 from .logfields import fields_from
