@@ -26,15 +26,23 @@ AGENT = api.ParticipantInfo.Kind.AGENT
 
 NO_COVERAGE = {"COVERAGE_PROCESS_CONFIG": "", "COVERAGE_PROCESS_START": ""}
 
+RECREATED = "dispatch_recreated"
+
 GHOST_TIME = 25.0
 """Seconds for livekit-server to notice that an agent's host has died (measured: 19 to 22)."""
 
 
-async def dispatch(callers: Callers, agent_name: str, task: str) -> str:
-    """A new room with a dispatch and a caller in it; returns its name."""
+async def dispatched(callers: Callers, agent_name: str, task: str) -> str:
+    """A new room with a dispatch in it; returns its name."""
     room_name = f"room-{uuid.uuid4().hex[:8]}"
     request = api.CreateAgentDispatchRequest(agent_name=agent_name, room=room_name, metadata=task)
     await callers.client.agent_dispatch.create_dispatch(request)
+    return room_name
+
+
+async def dispatch(callers: Callers, agent_name: str, task: str) -> str:
+    """The same with a caller in it."""
+    room_name = await dispatched(callers, agent_name, task)
     await callers.join(room_name)
     return room_name
 
@@ -269,6 +277,29 @@ async def test_two_who_race_make_each_dispatch_again_once(livekit_server: LiveKi
     assert result.old_left == 0
     # How many of them were contested is up to the machine; all were when it was quiet.
     assert result.recreated == 200
+
+
+@pytest.mark.timeout(90)
+async def test_two_daemons_that_race_give_each_room_one_agent(
+    livekit_server: LiveKitServer, callers: Callers, workdir: Path
+) -> None:
+    """Dispatches from before they are up, stale at one moment for both: each is made again once."""
+    name = new_name()
+    rooms = {await dispatched(callers, name, "finish") for _ in range(24)}
+    async with AsyncExitStack() as stack:
+        hosts = [await start(stack, workdir / f"host{n}", livekit_server, name) for n in (1, 2)]
+        for host in hosts:
+            await host.wait_ready()
+
+        for room_name in rooms:
+            await first_to(hosts, action="job_ended", room=room_name)
+        codes = [await host.stop() for host in hosts]
+
+        recreated = [line["room"] for each in hosts for line in each.seen(action=RECREATED)]
+        assigned = [line["room"] for each in hosts for line in each.seen(action="job_assigned")]
+        print(f"\nmade again by each: {[len(each.seen(action=RECREATED)) for each in hosts]}")  # noqa: T201
+        assert sorted(recreated) == sorted(assigned) == sorted(rooms)
+        assert codes == [0, 0]
 
 
 async def test_what_the_server_does_with_dispatches(livekit_server: LiveKitServer) -> None:
