@@ -56,9 +56,12 @@ class LeftClaims:
 
     async def _finish_one(self, begun: Begun) -> None:
         dispatch = begun.dispatch
-        if self._api.server_time() - begun.since > MAX_AGE:
-            self._book.over(begun)
-            note_dropped(dispatch.id, f"it was begun over {MAX_AGE:g} s ago", room=dispatch.room)
-        else:
-            await self._claims.go_on(begun)
-        self.ids.discard(dispatch.id)
+        try:
+            if self._api.server_time() - begun.since <= MAX_AGE:
+                await self._claims.go_on(begun)
+            else:
+                self._book.over(begun)
+                why = f"it was begun over {MAX_AGE:g} s ago"
+                note_dropped(dispatch.id, why, room=dispatch.room)
+        finally:
+            self.ids.discard(dispatch.id)
