@@ -64,6 +64,10 @@ class StateError(JobError, ValueError):
     """A value that a job has kept can't be used."""
 
 
+class ParticipantTimeout(JobError, TimeoutError):
+    """The participant who was waited for has not come in time."""
+
+
 class AssignmentTimeout(JobError, TimeoutError):
     """LiveKit accepted our answer but assigned no job in time."""
 

@@ -48,31 +48,20 @@ class Parts:
         self.keeper = keeper
         self.tree = tree
         self.base = base
-        self.journal = base.journal
-        self.pool = base.pool
-        self.desk = base.desk
         base.settle(settings, ask_app=app.answers_offers)
         self.api = RoomApi(settings.livekit)
         self.rooms = Rooms(self.api)
-        self.desk.running.farewell = self.rooms.farewell
-        self.desk.running.is_wanted = self.rooms.is_wanted
-        self.link = Link(settings.livekit, app, self.desk, running_jobs=self.desk.running_jobs)
-        self.desk.connect(self.link)
-        self.reconciler = make_reconciler(
-            settings,
-            app,
-            self.api,
-            desk=self.desk,
-            pool=self.pool,
-            link=self.link,
-            journal=self.journal,
-        )
+        base.desk.running.farewell = self.rooms.farewell
+        base.desk.running.is_wanted = self.rooms.is_wanted
+        self.link = Link(settings.livekit, app, base.desk, running_jobs=base.desk.running_jobs)
+        base.desk.connect(self.link)
+        self.reconciler = make_reconciler(settings, app, base, api=self.api, link=self.link)
         """None where there is no such child."""
-        self._failing = TemplateFailing(tree, self.pool)
+        self._failing = TemplateFailing(tree, base.pool)
         self._hopeless = asyncio.Event()
         self._error: AgentdError | None = None
         self._warm = asyncio.Event()
-        self.pool.subscribe(self._note_warm)
+        base.pool.subscribe(self._note_warm)
 
     # -- views -----------------------------------------------------------------------
 
@@ -81,10 +70,10 @@ class Parts:
         state = self.link.state()
         return DaemonView(
             template=self.keeper.view(),
-            pool=self.pool.view(),
+            pool=self.base.pool.view(),
             link=LinkView(phase=state.phase, error=state.error, worker_id=state.worker_id),
-            jobs=self.desk.job_count,
-            draining=self.desk.draining,
+            jobs=self.base.desk.job_count,
+            draining=self.base.desk.draining,
             troubles=find_troubles(self.tree_view()),
         )
 
@@ -94,7 +83,7 @@ class Parts:
 
     def tree_view(self) -> TreeView:
         """The tree; its pool is shown as failing when its children are."""
-        return show_failing(self.tree.view(), self.pool.view())
+        return show_failing(self.tree.view(), self.base.pool.view())
 
     # -- how it ends -----------------------------------------------------------------
 
@@ -124,7 +113,7 @@ class Parts:
 
     async def announce_ready(self) -> None:
         """Say once that jobs can come: the line that scripts wait for."""
-        await self.desk.registered.wait()
+        await self.base.desk.registered.wait()
         view = self.view()
         logger.info(
             "ready for jobs",
@@ -152,7 +141,7 @@ class Parts:
             )
 
     def _note_warm(self) -> None:
-        if not self._warm.is_set() and self.pool.view().idle:
+        if not self._warm.is_set() and self.base.pool.view().idle:
             self._warm.set()
 
 

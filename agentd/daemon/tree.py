@@ -34,6 +34,9 @@ from .reload import watch_app
 
 TREE = SupervisorSpec(name="daemon", intensity=Intensity(restarts=5, period=60.0))
 
+WATCHER = "watcher"
+"""Id of the child that reloads the app when its files change; only in `dev --reload`."""
+
 STOP_MARGIN = 5.0
 """Seconds beyond a part's own deadlines."""
 
@@ -92,22 +95,11 @@ def part_children(
         )
     if reload is not None:
         yield ChildSpec(
-            id="watcher",
+            id=WATCHER,
             start=task_child(partial(watch_app, parts.app, reload), name="watcher"),
             restart=RestartPolicy.TRANSIENT,
             on_exceeded=OnExceeded.COOL_DOWN,
         )
-
-
-UNTIL_DRAIN = ("watcher",)
-"""Children that would only make more work for a daemon that is about to end."""
-
-
-async def end_for_drain(tree: Supervisor) -> None:
-    """Stop the children that a drain has no use for."""
-    for child in tree.view().children:
-        if child.id in UNTIL_DRAIN:
-            await tree.terminate(child.id)
 
 
 # -- what the children do --------------------------------------------------------------
@@ -153,11 +145,10 @@ async def _desk(parts: Parts) -> None:
     base.guards.start()
     base.orphans = []
     try:
-        rooms = parts.rooms
-        await base.restorer.resume_orphans(orphans, rooms.is_occupied, rooms.is_wanted)
+        await base.restorer.resume_orphans(orphans, parts.rooms.why_over)
         await _for_ever()
     finally:
-        await parts.desk.aclose()
+        await base.desk.aclose()
 
 
 async def _link(parts: Parts) -> None:

@@ -15,17 +15,17 @@ from msgspec.structs import replace
 
 from agentd.aio.timing import wall_time
 from agentd.protocol.ids import ChildId, JobId
-from agentd.protocol.job import MAX_SNAPSHOT_BYTES
+from agentd.protocol.job import MAX_SNAPSHOT_BYTES, JobState
 from agentd.settings.model import JournalSettings
 
 from .backlog import Backlog
 from .fallback import FallbackStore
 from .records import (
+    ClaimRecord,
     EventRecord,
     Fields,
     JobFacts,
     JobRecord,
-    JobState,
     PostMortem,
     Query,
     SnapshotRecord,
@@ -56,7 +56,7 @@ class JournalView(Struct, frozen=True, kw_only=True):
 
 
 class Journal:
-    """Remembers jobs, events, snapshots and post-mortems; made by `Journal.open`.
+    """Remembers jobs, events, snapshots, claims and post-mortems; made by `Journal.open`.
 
     The `record_*` methods return at once and raise nothing, whatever the disk does. Those of
     jobs and snapshots belong to the event loop's thread; events and post-mortems may come
@@ -154,6 +154,14 @@ class Journal:
         self._backlog.put_snapshot(record)
         return True
 
+    def record_claim(self, dispatch: str, data: bytes) -> None:
+        """Note that a dispatch is about to be made again; without `data`, that this is over.
+
+        Whoever needs to know that it is written down awaits `flush`.
+        """
+        claim = ClaimRecord(dispatch=dispatch, time=self._clock(), data=data)
+        self._note_room(self._backlog.put_claim(claim))
+
     def record_event(
         self,
         kind: str,
@@ -221,6 +229,10 @@ class Journal:
     async def snapshot(self, job_id: JobId) -> SnapshotRecord | None:
         """The latest snapshot of an unfinished job."""
         return await self._ask(lambda store: store.snapshot(job_id))
+
+    async def claims(self) -> list[ClaimRecord]:
+        """Claims that are not over, oldest first: those of an earlier daemon among them."""
+        return await self._ask(lambda store: store.claims())
 
     async def post_mortems(self, query: Query | None = None) -> list[PostMortem]:
         """Post-mortems, newest first."""

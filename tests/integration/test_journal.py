@@ -125,6 +125,19 @@ async def test_the_next_daemon_finds_what_was_unfinished(tmp_path: Path) -> None
     assert (later.room, later.assignment, later.resumes) == ("lobby", b"token", 1)
 
 
+async def test_the_next_daemon_finds_the_claims_that_were_not_over(tmp_path: Path) -> None:
+    """And those that were are gone."""
+    async with journal_in(tmp_path) as first:
+        first.record_claim("AD_1", b"to make")
+        first.record_claim("AD_2", b"to make")
+        first.record_claim("AD_1", b"")
+
+    async with journal_in(tmp_path) as second:
+        claims = await second.claims()
+
+    assert [(claim.dispatch, claim.data) for claim in claims] == [("AD_2", b"to make")]
+
+
 async def test_events_and_post_mortems_are_kept(journal: Journal) -> None:
     """Under the job that they are about."""
     journal.record_event("job_assigned", "to c-1", job=AJ_1, child="c-1", fields={"slot": 2})
