@@ -8,6 +8,9 @@ CODE := $(wildcard agentd plugins examples benchmarks tests)
 # mypy takes a plugin by its package folder; the folders above it are no packages.
 TYPED := $(wildcard agentd plugins/*/agentd_* examples benchmarks tests)
 
+# Most tests wait for other processes: one at work more than there are cores.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+
 # Tests and benchmarks start hundreds of Pythons; each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -40,7 +43,8 @@ demo: server ## a caller's speech, answered by an agent
 
 test: lint server ## lint, then all tests, with coverage of child processes
 	@rm -rf build/coverage && mkdir -p build/coverage
-	@$(PY) -m coverage run -m pytest
+	@# A file's tests stay together, and in the order of folders: short ones come last and fill up.
+	@$(PY) -m coverage run -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 	@$(PY) -m coverage combine --quiet
 	@$(PY) -m coverage report
 	@echo 'make test: all passed'

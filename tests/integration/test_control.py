@@ -35,7 +35,7 @@ from tests.support.controls import (
     history_of,
 )
 
-SOON = 5.0
+SOON = 20.0
 JSON = {"Content-Type": "application/json"}
 API = "http://agentd/api/v1"
 

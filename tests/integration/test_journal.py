@@ -242,7 +242,7 @@ async def test_recording_does_not_wait_for_a_disk_that_hangs(journal: Journal) -
         journal.record_job(AJ_1, "running", pid=number)
         journal.record_event("tick")
 
-    assert asyncio.get_running_loop().time() - started < 2.0
+    assert asyncio.get_running_loop().time() - started < 5.0
     assert not await journal.flush(0.1)
 
 
@@ -269,7 +269,7 @@ async def test_reads_are_answered_from_memory_while_the_disk_hangs(
     """A resume must not wait for the disk: its job is in memory."""
     monkeypatch.setattr("agentd.journal.journal.READ_TIMEOUT", 0.2)
     journal.record_job(AJ_1, "running", room="lobby")
-    assert not await journal.flush(0.2)  # by now the writer hangs with it
+    assert not await journal.flush(2.0)  # by now the writer hangs with it
 
     (job,) = await journal.unfinished_jobs()
 

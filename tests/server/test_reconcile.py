@@ -24,8 +24,6 @@ from tests.support.tcp_proxy import proxy_to
 
 AGENT = api.ParticipantInfo.Kind.AGENT
 
-NO_COVERAGE = {"COVERAGE_PROCESS_CONFIG": "", "COVERAGE_PROCESS_START": ""}
-
 RECREATED = "dispatch_recreated"
 
 GHOST_TIME = 25.0
@@ -67,8 +65,8 @@ def new_name() -> str:
     return f"agent-{uuid.uuid4().hex[:8]}"
 
 
-def named(name: str, **more: str) -> dict[str, str]:
-    return {"AGENTD_AGENT_NAME": name, **more} | NO_COVERAGE
+def named(name: str) -> dict[str, str]:
+    return {"AGENTD_AGENT_NAME": name}
 
 
 async def serves_what_came_before_it(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,14 +21,15 @@ RESERVED = STANDARD_ATTRIBUTES | {"time", "level", "name", "message", "pid", "wh
 NAME = re.compile(r"[a-z][a-z_]+")
 
 
-def written() -> set[str]:
+@cache
+def written() -> frozenset[str]:
     """Every action that some line of the log may have."""
     found = {f"supervisor_{context.value}" for context in Context} | set(ACTIONS.values())
     for path in PRODUCTION:
         tree = ast.parse(path.read_text())
         found.update(in_dicts(tree), in_calls(tree))
     # For that one `write_tree_report` has a name of its own.
-    return found - {f"supervisor_{Context.FAILING.value}"}
+    return frozenset(found - {f"supervisor_{Context.FAILING.value}"})
 
 
 def in_dicts(tree: ast.AST) -> Iterator[str]:
