@@ -203,7 +203,7 @@ async def finishes_a_claim(
     (old,) = await dispatches_of(callers, room_name, name)
     async with proxy_to("127.0.0.1", server.ports.http) as proxy:
         proxy.hold = f"AgentDispatchService/{call}".encode()
-        environ = named(name, LIVEKIT_URL=proxy.url)
+        environ = named(name) | {"LIVEKIT_URL": proxy.url}
         async with running_daemon(root, "start", "app.py", server=server, environ=environ) as first:
             await within(now() + DEADLINE, proxy.held.wait())
             await first.crash()
