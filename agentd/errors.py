@@ -83,6 +83,10 @@ class ChannelBroken(ChannelError):
     """The other side closed the channel, or died."""
 
 
+class WouldBlock(ChannelError):
+    """The channel is full, or empty, and nobody was to wait."""
+
+
 class ProtocolError(AgentdError):
     """The other side sent something that the protocol does not allow."""
 
@@ -209,3 +213,77 @@ class ControlRefused(ControlError):
         super().__init__(message)
         self.code = code
         """A stable word for what is wrong, such as `not_found`."""
+
+
+# -- models and the services they are behind -----------------------------------------
+
+
+class ModelError(AgentdError):
+    """A model could not do what it was asked."""
+
+    code = "model_error"
+    """A stable word for what is wrong."""
+
+    def __init__(self, message: str | None = None, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+        """Whether the same call may go well a moment later."""
+
+
+class APIError(ModelError):
+    """The service failed."""
+
+    code = "api_error"
+
+    def __init__(
+        self, message: str | None = None, *, body: object = None, retryable: bool = True
+    ) -> None:
+        super().__init__(message, retryable=retryable)
+        self.message = str(self)
+        self.body = body
+        """What the service answered, if it did."""
+
+
+class APIStatusError(APIError):
+    """The service answered with a status that means failure."""
+
+    code = "api_status"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        status_code: int,
+        request_id: str | None = None,
+        body: object = None,
+        retryable: bool | None = None,
+    ) -> None:
+        if retryable is None:
+            retryable = not 400 <= status_code < 500 or status_code in RETRYABLE_STATUS
+        super().__init__(message, body=body, retryable=retryable)
+        self.status_code = status_code
+        self.request_id = request_id
+
+
+RETRYABLE_STATUS = frozenset({408, 429, 499})
+"""Of the 4xx those that speak of the moment, not of the request."""
+
+
+class APIConnectionError(APIError):
+    """The service can't be reached."""
+
+    code = "api_connection"
+
+
+class APITimeoutError(APIConnectionError, TimeoutError):
+    """The service did not answer in time."""
+
+    code = "api_timeout"
+
+
+class ToolSchemaError(AgentdError, TypeError):
+    """A function can't be offered to a model as a tool."""
+
+
+class SessionError(AgentdError, RuntimeError):
+    """A session can't do that now."""

@@ -1,0 +1,1 @@
+"""Speech to text: the interface of a plugin, its events, and adapters around one."""

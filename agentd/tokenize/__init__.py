@@ -1,0 +1,1 @@
+"""Cutting text into sentences and words, also while it is still being written. Pure."""
