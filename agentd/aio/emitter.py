@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 logger = logging.getLogger("agentd.events")
 
@@ -21,9 +21,21 @@ class EventEmitter:
     def __init__(self) -> None:
         self._listeners: dict[str, list[tuple[Callable[..., object], bool]]] = {}
 
+    @overload
+    def on(self, event: str, callback: ListenerT) -> ListenerT: ...
+
+    @overload
+    def on(self, event: str, callback: None = None) -> Callable[[ListenerT], ListenerT]: ...
+
     def on(self, event: str, callback: ListenerT | None = None) -> Any:
         """Call a function at each such event; without one it is a decorator."""
         return self._add(event, callback, once=False)
+
+    @overload
+    def once(self, event: str, callback: ListenerT) -> ListenerT: ...
+
+    @overload
+    def once(self, event: str, callback: None = None) -> Callable[[ListenerT], ListenerT]: ...
 
     def once(self, event: str, callback: ListenerT | None = None) -> Any:
         """The same for the next such event only."""

@@ -6,6 +6,7 @@ memory. They stand in chains: an output may hand on to the next, and each may be
 
 from __future__ import annotations
 
+from .attached import AgentInput, AgentOutput
 from .base import (
     AudioInput,
     AudioOutput,
@@ -16,13 +17,17 @@ from .base import (
     VideoFrame,
     VideoInput,
 )
+from .session_side import SessionSide
 
 __all__ = [
+    "AgentInput",
+    "AgentOutput",
     "AudioInput",
     "AudioOutput",
     "AudioOutputCapabilities",
     "PlaybackFinishedEvent",
     "PlaybackStartedEvent",
+    "SessionSide",
     "TextOutput",
     "VideoFrame",
     "VideoInput",
