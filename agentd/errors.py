@@ -265,6 +265,15 @@ class APIStatusError(APIError):
         self.request_id = request_id
 
 
+class ReplyTooLong(APIError):
+    """The model's reply does not end."""
+
+    code = "reply_too_long"
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message, retryable=False)
+
+
 RETRYABLE_STATUS = frozenset({408, 429, 499})
 """Of the 4xx those that speak of the moment, not of the request."""
 
@@ -279,6 +288,19 @@ class APITimeoutError(APIConnectionError, TimeoutError):
     """The service did not answer in time."""
 
     code = "api_timeout"
+
+
+class ToolError(AgentdError):
+    """The tool could not do it."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message)
+        self.message = str(self)
+        """What the model is told; it may try again by it."""
+
+
+class StopResponse(AgentdError):
+    """The agent is to say nothing: raised by a tool, or in `on_user_turn_completed`."""
 
 
 class ToolSchemaError(AgentdError, TypeError):
