@@ -136,4 +136,3 @@ class Mouth:
     def _leave(self, speech: Speech) -> None:
         self._front = None
         self._listener.speech_left(speech)
-

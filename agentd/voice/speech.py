@@ -119,7 +119,8 @@ class SpeechHandle:
         """
         if owning_speech.get() is self._speech and not self._speech.done:
             raise SessionError(
-                "a tool can't wait for the speech that has called it: use context.wait_for_playout()"
+                "a tool can't wait for the speech that has called it: "
+                "use context.wait_for_playout()"
             )
         await self._speech.wait()
 
@@ -290,4 +291,4 @@ owning_speech: ContextVar[Speech | None] = ContextVar("agentd_owning_speech", de
 
 def speech_of(handle: SpeechHandle) -> Speech:
     """The session's side of a handle."""
-    return handle._speech
+    return handle._speech  # noqa: SLF001 - two sides of one thing, in one file

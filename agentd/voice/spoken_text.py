@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 
 from agentd.tts.events import TimedText
 
@@ -18,11 +19,18 @@ SYLLABLES_PER_SECOND = 3.83
 WEIGHT_OF_PAST = 0.5
 """Of the rate so far, when another stretch of speech was measured."""
 
-_WORD = re.compile(r"\s*\S+\s*")
-_VOWELS = re.compile(r"[aeiouyàáâãäåæèéêëìíîïòóôõöøùúûüýÿœ]+", re.IGNORECASE)
-_SENTENCE_END = (".", "!", "?", "…", "。", "！", "？")
 SENTENCE_PAUSE = 1.0
 """Syllables that the pause after a sentence lasts."""
+
+TOLERANCE = 1e-6
+"""Sums of floats are compared with it: seconds, far below any word."""
+
+# Scripts without spaces between words (kana, Han, Thai and its neighbours): a letter is a word.
+_UNSPACED = "\u0e00-\u0eff\u1780-\u17ff\u3040-\u9fff"
+_WORD = re.compile(rf"\s*(?:[{_UNSPACED}]|[^\s{_UNSPACED}]+)\s*")
+_VOWELS = re.compile(r"[aeiouyàáâãäåæèéêëìíîïòóôõöøùúûüýÿœ]+", re.IGNORECASE)
+_OTHER_VOWELS = frozenset("аеёиоуыэюяіїєαεηιουωάέήίόύώ")
+_SENTENCE_ENDS = (".", "!", "?", "…", "\u3002", "\uff01", "\uff1f")
 
 
 class SpeakingRate:
@@ -32,22 +40,11 @@ class SpeakingRate:
         self.syllables_per_second = SYLLABLES_PER_SECOND
 
     def measure(self, syllables: float, seconds: float) -> None:
-        """It has taken so long for so many; too little to tell is left out."""
+        """It has taken so long for so many; too little to tell anything is left out."""
         if seconds < 0.5 or syllables < 2:
             return
-        measured = syllables / seconds
         past = WEIGHT_OF_PAST * self.syllables_per_second
-        self.syllables_per_second = past + (1 - WEIGHT_OF_PAST) * measured
-
-
-class Word:
-    """A word with the spaces around it."""
-
-    __slots__ = ("syllables", "text")
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.syllables = count_syllables(text)
+        self.syllables_per_second = past + (1 - WEIGHT_OF_PAST) * syllables / seconds
 
 
 class SpokenText:
@@ -57,23 +54,30 @@ class SpokenText:
         """`speed` over 1 lets the text run ahead of the audio."""
         self._rate = rate
         self._speed = speed
-        self._words: list[Word] = []
+        self._words: list[str] = []
+        self._sums: list[float] = []
+        """For each word the syllables up to its end."""
+        self._ends: list[float] | None = None
+        """For each word the second at which it ends, where the model tells."""
         self._rest = ""
         self._text_complete = False
         self._audio = 0.0
         self._audio_complete = False
-        self._ends: list[float] | None = None
-        """Instants at which words end, where the model tells them."""
 
     @property
     def text(self) -> str:
         """All of it so far."""
-        return "".join(word.text for word in self._words) + self._rest
+        return "".join(self._words) + self._rest
 
     @property
     def audio_duration(self) -> float:
         """Seconds of it so far."""
         return self._audio
+
+    @property
+    def text_complete(self) -> bool:
+        """Whether no more text comes."""
+        return self._text_complete
 
     def push_text(self, text: str) -> None:
         """The next piece, cut anywhere."""
@@ -83,89 +87,89 @@ class SpokenText:
             return
         # The last word may go on in the next piece, unless a space ends it.
         self._rest = "" if pieces[-1][-1].isspace() else pieces.pop()
-        self._words += [Word(piece) for piece in pieces]
+        for piece in pieces:
+            self._add(piece)
+
+    def push_timed(self, words: list[TimedText]) -> None:
+        """The next words and their times, for a text that is made of nothing else."""
+        self._ends = self._ends or []
+        for word in words:
+            joined = not self._words or self._words[-1][-1:].isspace() or word.text[:1].isspace()
+            self._add(word.text if joined else f" {word.text}")
+            self._ends.append(word.end_time)
 
     def end_text(self) -> None:
         """No more text comes."""
         if self._rest:
-            self._words.append(Word(self._rest))
+            self._add(self._rest)
             self._rest = ""
         self._text_complete = True
+        self._measure()
 
     def push_audio(self, seconds: float) -> None:
         """So much more of it was made to speech."""
         self._audio += seconds
 
     def end_audio(self) -> None:
-        """No more audio comes: with the text, the voice is measured by it."""
+        """No more audio comes."""
         self._audio_complete = True
-        if self._text_complete:
-            self._rate.measure(self._syllables(), self._audio)
-
-    def push_timed(self, words: list[TimedText]) -> None:
-        """The times of the next words, in a text that is made of them."""
-        self._ends = self._ends or []
-        for word in words:
-            text = word.text
-            if self._words and not self._words[-1].text[-1:].isspace() and not text[:1].isspace():
-                text = f" {text}"
-            self._words.append(Word(text))
-            self._ends.append(word.end_time)
+        self._measure()
 
     def heard_at(self, position: float) -> str:
         """What was spoken to its end at a position, in seconds of its audio."""
-        return "".join(word.text for word in self._words[: self._count(position, ended=True)])
-
-    def begun_at(self, position: float) -> str:
-        """What was begun at a position."""
-        return "".join(word.text for word in self._words[: self._count(position, ended=False)])
-
-    def next_after(self, position: float) -> float | None:
-        """When the next word begins; None where no more of them is known."""
-        begun = self._count(position, ended=False)
-        return self._start(begun) if begun < len(self._words) else None
-
-    def _count(self, position: float, *, ended: bool) -> int:
-        count = 0
-        for at in range(len(self._words)):
-            instant = self._end(at) if ended else self._start(at)
-            if instant > position + 1e-6:
-                break
-            count = at + 1
-        return count
-
-    def _start(self, at: int) -> float:
-        return self._end(at - 1) if at else 0.0
-
-    def _end(self, at: int) -> float:
         if self._ends is not None:
-            return self._ends[at]
-        return sum(word.syllables for word in self._words[: at + 1]) / self._pace()
+            return "".join(self._words[: bisect_right(self._ends, position + TOLERANCE)])
+        return "".join(self._words[: self._ended(position)])
 
+    def begun_at(self, position: float) -> int:
+        """How many words were begun at a position."""
+        if self._ends is not None:
+            return min(len(self._words), bisect_right(self._ends, position + TOLERANCE) + 1)
+        return min(len(self._words), self._ended(position) + 1)
+
+    def words(self, start: int, end: int) -> str:
+        """Some of the words."""
+        return "".join(self._words[start:end])
+
+    def begins_at(self, word: int) -> float | None:
+        """The position at which a word begins; None where it is not known yet."""
+        if word >= len(self._words):
+            return None
+        if word == 0:
+            return 0.0
+        return self._ends[word - 1] if self._ends is not None else self._sums[word - 1] / self._pace
+
+    def _ended(self, position: float) -> int:
+        return bisect_right(self._sums, (position + TOLERANCE) * self._pace)
+
+    @property
     def _pace(self) -> float:
-        if self._text_complete and self._audio_complete and self._audio > 0:
-            return self._syllables() / self._audio
+        if self._text_complete and self._audio_complete and self._audio > 0 and self._sums:
+            return max(self._sums[-1], TOLERANCE) / self._audio
         return self._rate.syllables_per_second * self._speed
 
-    def _syllables(self) -> float:
-        return sum(word.syllables for word in self._words)
+    def _add(self, word: str) -> None:
+        self._words.append(word)
+        before = self._sums[-1] if self._sums else 0.0
+        self._sums.append(before + count_syllables(word))
+
+    def _measure(self) -> None:
+        if self._text_complete and self._audio_complete and self._sums:
+            self._rate.measure(self._sums[-1], self._audio)
 
 
 def count_syllables(word: str) -> float:
-    """Roughly: groups of vowels; of scripts whose letters are syllables, the letters."""
-    groups = len(_VOWELS.findall(word))
-    others = sum(1 for letter in word if letter > "\u024f" and _is_syllable(letter))
-    digits = sum(1.5 for letter in word if letter.isdigit())
-    letters = any(letter.isalpha() for letter in word)
-    count = groups + others + digits or (1.0 if letters else 0.0)
-    return count + (SENTENCE_PAUSE if word.rstrip().endswith(_SENTENCE_END) else 0.0)
+    """Roughly: groups of vowels; in scripts whose letters are syllables, the letters."""
+    count: float = len(_VOWELS.findall(word))
+    count += sum(1 for letter in word if _is_syllable(letter))
+    count += sum(1.5 for letter in word if letter.isdigit())
+    if not count and any(letter.isalpha() for letter in word):
+        count = 1.0
+    return count + (SENTENCE_PAUSE if word.rstrip().endswith(_SENTENCE_ENDS) else 0.0)
 
 
 def _is_syllable(letter: str) -> bool:
-    if unicodedata.category(letter) != "Lo":  # a script without capitals: kana, Han, Hangul, Thai
-        return unicodedata.category(letter).startswith("L") and _is_vowel_of_others(letter)
-    return True
-
-
-def _is_vowel_of_others(letter: str) -> bool:
-    return letter.casefold() in "аеёиоуыэюяіїєαεηιουωάέήίόύώ"
+    if letter <= "\u024f":
+        return False
+    # Lo: letters of scripts without capitals, such as Hangul, kana, Han and Devanagari.
+    return letter.casefold() in _OTHER_VOWELS or unicodedata.category(letter) == "Lo"
