@@ -309,3 +309,9 @@ class ToolSchemaError(AgentdError, TypeError):
 
 class SessionError(AgentdError, RuntimeError):
     """A session can't do that now."""
+
+
+class UnexpectedModelBehavior(ModelError):
+    """A model did not answer as it was asked to, however often."""
+
+    code = "unexpected_behavior"

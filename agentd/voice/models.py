@@ -1,0 +1,110 @@
+"""Which models an agent speaks with: its own where it has some, else the session's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from msgspec import Struct
+
+from agentd.eot.base import EndOfTurnModel
+from agentd.errors import SessionError
+from agentd.given import NotGivenOr, is_given
+from agentd.llm.base import LLM
+from agentd.realtime.base import RealtimeModel
+from agentd.stt.base import STT
+from agentd.tts.base import TTS
+from agentd.vad import VAD
+
+from .agent_base import LanguageModel, Overrides
+from .options import (
+    SessionOptions,
+    ToolHandling,
+    ToolHandlingOptions,
+    resolve_tool_handling,
+)
+from .text_transforms import DEFAULT_TRANSFORMS, TextTransform
+from .turn_options import TurnHandlingOptions, merge_turn_handling
+
+T = TypeVar("T")
+
+
+class Models(Struct, frozen=True, kw_only=True, eq=False):
+    """The models of a session, or of one agent in it."""
+
+    stt: STT | None = None
+    vad: VAD | None = None
+    llm: LanguageModel | None = None
+    tts: TTS | None = None
+
+    @property
+    def chat_llm(self) -> LLM | None:
+        """The language model, if it is one that writes."""
+        return self.llm if isinstance(self.llm, LLM) else None
+
+    @property
+    def realtime(self) -> RealtimeModel | None:
+        """The language model, if it is one that hears and speaks."""
+        return self.llm if isinstance(self.llm, RealtimeModel) else None
+
+    @property
+    def speaks(self) -> bool:
+        """Whether there is a voice."""
+        realtime = self.realtime
+        return self.tts is not None or (realtime is not None and realtime.capabilities.audio_output)
+
+
+class Setting(Struct, frozen=True, kw_only=True, eq=False):
+    """Everything that a session's and an agent's own options come to."""
+
+    models: Models
+    options: SessionOptions
+    turn_handling: TurnHandlingOptions
+    tool_handling: ToolHandling
+    speech_delay: float
+    aligned_transcript: bool
+    transforms: Sequence[TextTransform]
+
+    @property
+    def detector(self) -> EndOfTurnModel | None:
+        """The end-of-turn model that was asked for."""
+        wanted = self.turn_handling.get("turn_detection")
+        return wanted if isinstance(wanted, EndOfTurnModel) else None
+
+
+def resolve_setting(session: Models, options: SessionOptions, own: Overrides) -> Setting:
+    """What holds for an agent in a session. Raises ValueError or TypeError for options that can't
+    be."""
+    agent_tools: ToolHandlingOptions = own.tool_handling if is_given(own.tool_handling) else {}
+    transforms = options.tts_text_transforms
+    return Setting(
+        models=Models(
+            stt=_either(own.stt, session.stt),
+            vad=_either(own.vad, session.vad),
+            llm=_either(own.llm, session.llm),
+            tts=_either(own.tts, session.tts),
+        ),
+        options=options,
+        turn_handling=merge_turn_handling(options.turn_handling, own.turn_handling),
+        tool_handling=resolve_tool_handling(options.tool_handling, agent_tools),
+        speech_delay=_either(
+            own.min_consecutive_speech_delay, options.min_consecutive_speech_delay
+        ),
+        aligned_transcript=_either(
+            own.use_tts_aligned_transcript, options.use_tts_aligned_transcript
+        ),
+        transforms=DEFAULT_TRANSFORMS if transforms is None else transforms,
+    )
+
+
+def refuse_model_string(kind: str, model: object) -> None:
+    """Say what to do instead; raises SessionError for a model that is named by a string."""
+    if isinstance(model, str):
+        raise SessionError(
+            f"{kind}='{model}': models by name are not there yet, give an instance such as "
+            f"openai.{kind.upper()}(...)"
+        )
+
+
+def _either(own: NotGivenOr[T], session: T) -> T:
+    return own if is_given(own) else session
