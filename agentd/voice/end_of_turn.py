@@ -82,9 +82,18 @@ class EndOfTurn:
     def _may_ask_early(self, agent_in_the_way: bool) -> bool:
         # a model that judges by audio can think while the transcript is still on its way
         facts = self._facts
-        heard = facts.turn.ended_at is not None and self._asked_at is None
-        audio = facts.setup.detector == "audio" and facts.setup.mode != "manual"
-        return audio and heard and not agent_in_the_way and facts.turn.aside is None
+        just_heard = (
+            facts.turn.ended_at is not None
+            and facts.now - facts.voice.stopped_at < PREDICTION_TIMEOUT["audio"]
+        )
+        return (
+            facts.setup.detector == "audio"
+            and facts.automatic
+            and self._asked_at is None
+            and just_heard
+            and facts.turn.aside is None
+            and not agent_in_the_way
+        )
 
     def _text_due(self) -> float | None:
         """When the text that there is has to do; None where it already does."""

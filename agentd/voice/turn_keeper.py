@@ -194,9 +194,8 @@ class TurnKeeper:
         aside = facts.turn.aside
         if aside is None or (facts.agent.reply is not None and facts.automatic):
             return False
-        near_end = (
-            facts.now - self._last_sign() <= facts.rules.interruption.end_boundary + TOLERANCE
-        )
+        boundary = facts.rules.interruption.end_boundary
+        near_end = facts.now - self._last_sign() <= boundary + TOLERANCE
         if near_end or aside is DropReason.AGENT_PROTECTED or not facts.automatic:
             facts.turn.aside = None
             return False

@@ -151,11 +151,10 @@ class TurnMachine:
             facts.out.add(TurnDropped(reason=DropReason.UNANSWERED, turn_id=turn_id, detail=detail))
         if agent.stale is not None:
             facts.interrupt(agent.stale, InterruptReason.SUPERSEDED)
-        if isinstance(event, ModelSpeechStarted) and facts.setup.mode == "realtime_llm":
-            if agent.reply is not None and agent.reply.interruptible:
-                facts.interrupt(agent.reply, InterruptReason.MODEL)
         if isinstance(event, ReplyAudible) and agent.speaking:
             self._note_agent_heard()
+        if isinstance(event, ModelSpeechStarted) and facts.setup.mode == "realtime_llm":
+            self._note_model_stopped()
 
     def _note_agent_heard(self) -> None:
         facts = self._facts
@@ -163,6 +162,11 @@ class TurnMachine:
         facts.endpointing.agent_heard(facts.now)
         if facts.warm_at is None and facts.rules.aec_warmup_duration:
             facts.warm_at = facts.now + facts.rules.aec_warmup_duration
+
+    def _note_model_stopped(self) -> None:
+        reply = self._facts.agent.reply
+        if reply is not None and reply.interruptible:
+            self._facts.interrupt(reply, InterruptReason.MODEL)
 
     def _note_session(self, event: TurnInput) -> None:
         match event:

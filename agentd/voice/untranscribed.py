@@ -46,4 +46,6 @@ class Untranscribed:
         timeout = self._facts.rules.transcription_timeout
         if timeout is None or self._waits_since is None:
             return None
+        if self._facts.turn.closed_at > self._waits_since:
+            return None  # interim text had to do, or nobody wants it any more
         return self._waits_since + timeout

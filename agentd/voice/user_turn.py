@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from .backchannel import normalise
 from .turn_actions import DropReason, TurnTiming, UserInputTranscribed
-from .turn_inputs import SttFinal, SttInterim, SttPreflight, SttSpeechEnded, TurnInput
+from .turn_inputs import (
+    SttFinal,
+    SttInterim,
+    SttPreflight,
+    SttSpeechEnded,
+    SttSpeechStarted,
+    TurnInput,
+)
 from .user_voice import UserVoice
 
 
@@ -40,6 +47,9 @@ class UserTurn:
         """Whether the STT has said that the user has finished."""
         self.spoken = False
         """Whether an utterance is in it: makes a turn where there is no STT."""
+        self._cut_in = self._voice.speaking
+        """Whether the user was speaking when it began: the current speech is the last turn's, and
+        only what text it still brings is this one's."""
         self.aside: DropReason | None = None
         """Why it is not to be taken as a turn while the agent speaks; None where it may be."""
         self._confidences: list[float] = []
@@ -54,6 +64,8 @@ class UserTurn:
             case SttInterim(text=text) | SttPreflight(text=text):
                 self.interim = _without(self._promoted, text)
                 return self._heard(event, self.interim, is_final=False)
+            case SttSpeechStarted():
+                self.stt_ended = False
             case SttSpeechEnded():
                 self.stt_ended = True
             case _:
@@ -64,6 +76,7 @@ class UserTurn:
         """The user begins to speak, or goes on."""
         self.stt_ended = False
         self.finalised = False
+        self._cut_in = False
         self._promoted = ""  # who says `yes` again means it again
         if not self.has_text and not self.spoken:
             self.started_at = None  # what was heard before was a noise
@@ -71,7 +84,7 @@ class UserTurn:
 
     def end_speech(self, *, is_turn: bool) -> None:
         """The user has stopped; `is_turn` is whether it was said to the agent, not over it."""
-        if self._voice.started_at >= self.closed_at and is_turn:
+        if is_turn and not self._cut_in:
             self.spoken = True
         self.ended_at = self._voice.ended_at
 
@@ -155,8 +168,7 @@ class UserTurn:
 
     def _open(self, started_at: float) -> None:
         if self.started_at is None:
-            # what goes on over the end of a turn belongs to the next one from there
-            self.started_at = max(started_at, self.closed_at)
+            self.started_at = max(started_at, self.closed_at) if self._cut_in else started_at
 
 
 def _join(one: str, other: str) -> str:
