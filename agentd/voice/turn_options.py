@@ -104,6 +104,24 @@ class TurnHandlingOptions(TypedDict, total=False):
     user_turn_limit: UserTurnLimitOptions
 
 
+# -- what values may be
+
+
+def _seconds(name: str, value: float) -> None:
+    if not math.isfinite(value) or value < 0:
+        raise ValueError(f"{name} must be a number of seconds from 0, but is {value!r}")
+
+
+def _count(name: str, value: int, *, least: int = 0) -> None:
+    if value < least:
+        raise ValueError(f"{name} must be {least} or more, but is {value!r}")
+
+
+def _one_of(name: str, value: str, *known: str) -> None:
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}, but is '{value}'")
+
+
 # -- as the machine reads it -----------------------------------------------------------
 
 
@@ -279,18 +297,3 @@ def _end_boundary(boundary: float | tuple[float, float] | None) -> float:
     if boundary is None:
         return 0.0
     return boundary[1] if isinstance(boundary, tuple) else boundary
-
-
-def _seconds(name: str, value: float) -> None:
-    if not math.isfinite(value) or value < 0:
-        raise ValueError(f"{name} must be a number of seconds from 0, but is {value!r}")
-
-
-def _count(name: str, value: int, *, least: int = 0) -> None:
-    if value < least:
-        raise ValueError(f"{name} must be {least} or more, but is {value!r}")
-
-
-def _one_of(name: str, value: str, *known: str) -> None:
-    if value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}, but is '{value}'")
