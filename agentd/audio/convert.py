@@ -15,8 +15,7 @@ def pcm16_from_floats(values: npt.ArrayLike) -> Samples:
 
     What is louder is cut off; NaN, which a model may give where it has lost its way, is silence.
     """
-    floats = np.nan_to_num(np.asarray(values, dtype=np.float32), nan=0.0)
-    return clipped(floats * FULL_SCALE)
+    return clipped(np.nan_to_num(np.clip(values, -1.0, 1.0)) * FULL_SCALE)
 
 
 def with_channels(samples: Samples, channels: int) -> Samples:

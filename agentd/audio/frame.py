@@ -109,6 +109,18 @@ def join_frames(frames: Sequence[AudioFrame]) -> AudioFrame:
     return AudioFrame(data=data, sample_rate=rate, num_channels=channels)
 
 
+def last_seconds(frame: AudioFrame, seconds: float) -> AudioFrame:
+    """The end of a frame; all of it where it is not longer."""
+    if frame.duration <= seconds:
+        return frame
+    size = round(seconds * frame.sample_rate) * SAMPLE_BYTES * frame.num_channels
+    return AudioFrame(
+        data=frame.data[len(frame.data) - size :],
+        sample_rate=frame.sample_rate,
+        num_channels=frame.num_channels,
+    )
+
+
 def silent_frame(seconds: float, sample_rate: int, num_channels: int = 1) -> AudioFrame:
     """Silence of a length in seconds."""
     size = round(seconds * sample_rate) * SAMPLE_BYTES * num_channels

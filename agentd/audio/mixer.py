@@ -22,8 +22,7 @@ MAX_WAITING = 10.0
 
 def mix(sounds: list[Samples]) -> Samples:
     """The sum of sounds of one shape; what goes beyond full scale is cut off, not wrapped."""
-    total = np.sum(np.stack(sounds), axis=0, dtype=np.int32)
-    return clipped(total)
+    return clipped(np.stack(sounds).sum(axis=0, dtype=np.int32))
 
 
 def scale(samples: Samples, volume: float) -> Samples:

@@ -68,7 +68,8 @@ def join(clips: list[Clip]) -> Clip:
 
 def clipped(values: npt.NDArray[Any]) -> Samples:
     """Samples from computed numbers: rounded, and cut off at full scale rather than wrapped."""
-    return np.clip(np.rint(values), -32768, 32767).astype(np.int16)
+    samples: Samples = np.clip(np.rint(values), -32768, 32767).astype(np.int16)
+    return samples
 
 
 def rms(samples: Samples) -> float:

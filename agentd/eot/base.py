@@ -5,7 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Literal
 
+from msgspec.structs import replace
+
 from agentd.aio.emitter import EventEmitter
+from agentd.aio.timing import now, wall_time
+from agentd.audio.conform import conform
+from agentd.audio.frame import last_seconds
+from agentd.errors import APIError, ModelError
+from agentd.metrics import EOTInferenceMetrics
 
 from .events import EndOfTurnPrediction, EndOfTurnRequest
 
@@ -58,7 +65,14 @@ class EndOfTurnModel(ABC, EventEmitter):
         Raises APIError where the model fails, ModelError for a request without what it needs or in
         a language that it can't judge, AudioError for what is no audio.
         """
-        raise NotImplementedError
+        threshold = self.threshold(request.language)
+        if threshold is None:
+            raise ModelError(f"{self.label} can't judge the language '{request.language}'")
+        wanted = self._conformed(request)
+        began_at = now()
+        probability = await self._estimate(wanted)
+        self._measure(probability, now() - began_at)
+        return EndOfTurnPrediction(probability=probability, threshold=threshold)
 
     @abstractmethod
     async def estimate(self, request: EndOfTurnRequest) -> float:
@@ -75,3 +89,36 @@ class EndOfTurnModel(ABC, EventEmitter):
 
     async def __aexit__(self, *exc: object) -> None:
         await self.aclose()
+
+    def _conformed(self, request: EndOfTurnRequest) -> EndOfTurnRequest:
+        """With what the model needs, as it needs it."""
+        if self.needs == "text":
+            if not request.text:
+                raise ModelError(f"{self.label} judges words, and there are none")
+            return request
+        if request.audio is None or not request.audio.data:
+            raise ModelError(f"{self.label} judges sound, and there is none")
+        audio = conform(last_seconds(request.audio, self.audio_seconds), self.sample_rate)
+        return replace(request, audio=audio)
+
+    async def _estimate(self, request: EndOfTurnRequest) -> float:
+        try:
+            probability = await self.estimate(request)
+        except ModelError:
+            raise
+        except Exception as error:  # the border to a plugin, which may raise anything
+            raise APIError(f"{self.label} failed: {error!r}") from error
+        if not 0.0 <= probability <= 1.0:  # also where it is NaN
+            raise APIError(f"{self.label} gave {probability}, which is no probability")
+        return probability
+
+    def _measure(self, probability: float, duration: float) -> None:
+        metrics = EOTInferenceMetrics(
+            label=self.label,
+            timestamp=wall_time(),
+            model=self.model,
+            provider=self.provider,
+            duration=duration,
+            probability=probability,
+        )
+        self.emit("metrics_collected", metrics)

@@ -5,14 +5,23 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import AsyncIterator, Sequence
 
+from msgspec.structs import replace
+
 from agentd.aio.emitter import EventEmitter
-from agentd.audio.frame import AudioFrame
-from agentd.given import NOT_GIVEN, NotGivenOr
+from agentd.aio.timing import now, wall_time
+from agentd.audio.conform import conform
+from agentd.audio.frame import AudioFrame, FrameLike
+from agentd.errors import APIError, ModelError
+from agentd.given import NOT_GIVEN, NotGivenOr, is_given
+from agentd.language import LanguageCode
+from agentd.metrics import STTMetrics
 from agentd.resilience import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 
+from .audioqueue import Flush
 from .capabilities import STTCapabilities
 from .events import FinalTranscript, SpeechData, SpeechEvent
-from .stream import Flush, RecognizeStream
+from .recognition import recognize_with_retries
+from .stream import RecognizeStream, report_failure
 
 
 class STT(ABC, EventEmitter):
@@ -57,16 +66,31 @@ class STT(ABC, EventEmitter):
 
     async def recognize(
         self,
-        buffer: AudioFrame | Sequence[AudioFrame],
+        buffer: AudioFrame | FrameLike | Sequence[AudioFrame | FrameLike],
         *,
         language: NotGivenOr[str] = NOT_GIVEN,
         conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
     ) -> FinalTranscript:
         """Understand one utterance; its text is empty where nothing was said.
 
-        Raises APIError when all tries have failed, AudioError for what is no audio.
+        Raises APIError when all tries have failed, ModelError where the model takes no whole
+        utterances, AudioError for what is no audio.
         """
-        raise NotImplementedError
+        if not self.capabilities.offline_recognize:
+            raise ModelError(f"{self.label} takes no whole utterances: use its stream()")
+        audio = conform(buffer, self.sample_rate)
+        spoken = spoken_language(language)
+        if not audio.data:
+            return FinalTranscript(data=SpeechData(text="", language=spoken))
+        began_at = now()
+        data = await recognize_with_retries(
+            lambda: self.recognize_once(audio, spoken),
+            conn_options,
+            label=self.label,
+            on_failure=self._on_failure,
+        )
+        self._measure(audio.duration, now() - began_at)
+        return FinalTranscript(data=replace(data, language=data.language or spoken))
 
     def stream(
         self,
@@ -75,7 +99,9 @@ class STT(ABC, EventEmitter):
         conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
     ) -> RecognizeStream:
         """Listen to one source of audio; raises ModelError where the model does not stream."""
-        raise NotImplementedError
+        if not self.capabilities.streaming:
+            raise ModelError(f"{self.label} does not stream: put it behind an stt.StreamAdapter")
+        return RecognizeStream(self, language=spoken_language(language), options=conn_options)
 
     def prewarm(self) -> None:
         """Get ready in the background, so that the first call is quick. May be repeated."""
@@ -88,6 +114,20 @@ class STT(ABC, EventEmitter):
 
     async def __aexit__(self, *exc: object) -> None:
         await self.aclose()
+
+    def _on_failure(self, error: APIError, again: bool) -> None:
+        report_failure(self, error, recoverable=again)
+
+    def _measure(self, audio_duration: float, duration: float) -> None:
+        metrics = STTMetrics(
+            label=self.label,
+            timestamp=wall_time(),
+            model=self.model,
+            provider=self.provider,
+            duration=duration,
+            audio_duration=audio_duration,
+        )
+        self.emit("metrics_collected", metrics)
 
     # -- for plugins -------------------------------------------------------------
 
@@ -107,3 +147,8 @@ class STT(ABC, EventEmitter):
         Instants are seconds of the audio that this attempt was given. Raises APIError.
         """
         raise NotImplementedError
+
+
+def spoken_language(given: NotGivenOr[str]) -> str:
+    """The code of a language; empty where none was given."""
+    return LanguageCode(given) if is_given(given) and given else ""

@@ -1,8 +1,8 @@
 """How turns are taken: as users write it, and as the machine reads it.
 
 Users write dicts in which each key may be missing (`TurnHandlingOptions` and its parts). Session
-and agent each may have one; the agent's keys win. `resolve_turn_rules` fills in the defaults, once for
-each agent, since some depend on the models in use, and gives the frozen `TurnRules`.
+and agent each may have one; the agent's keys win. `resolve_turn_rules` fills in the defaults, once
+for each agent, since some depend on the models in use, and gives the frozen `TurnRules`.
 All times are in seconds.
 """
 
@@ -104,6 +104,24 @@ class TurnHandlingOptions(TypedDict, total=False):
     user_turn_limit: UserTurnLimitOptions
 
 
+# -- what values may be
+
+
+def _seconds(name: str, value: float) -> None:
+    if not math.isfinite(value) or value < 0:
+        raise ValueError(f"{name} must be a number of seconds from 0, but is {value!r}")
+
+
+def _count(name: str, value: int, *, least: int = 0) -> None:
+    if value < least:
+        raise ValueError(f"{name} must be {least} or more, but is {value!r}")
+
+
+def _one_of(name: str, value: str, *known: str) -> None:
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}, but is '{value}'")
+
+
 # -- as the machine reads it -----------------------------------------------------------
 
 
@@ -188,7 +206,8 @@ class TurnRules(Struct, frozen=True, kw_only=True):
     aec_warmup_duration: float | None = 3.0
     """From the first sound of the agent on, what is heard counts as its echo; None for no echo."""
     transcription_timeout: float | None = None
-    """From the end of speech without a final text to the event; None for no event."""
+    """From when the VAD says that speech has ended, without a final text, to the event; None for
+    no event."""
     transcript_wait: float = 2.0
     """From the last word of an STT that does not finalise to a decision without it. Ours:
     livekit-agents waits for ever, but for `commit_user_turn`, whose default this is."""
@@ -278,18 +297,3 @@ def _end_boundary(boundary: float | tuple[float, float] | None) -> float:
     if boundary is None:
         return 0.0
     return boundary[1] if isinstance(boundary, tuple) else boundary
-
-
-def _seconds(name: str, value: float) -> None:
-    if not math.isfinite(value) or value < 0:
-        raise ValueError(f"{name} must be a number of seconds from 0, but is {value!r}")
-
-
-def _count(name: str, value: int, *, least: int = 0) -> None:
-    if value < least:
-        raise ValueError(f"{name} must be {least} or more, but is {value!r}")
-
-
-def _one_of(name: str, value: str, *known: str) -> None:
-    if value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}, but is '{value}'")
