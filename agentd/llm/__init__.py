@@ -6,7 +6,8 @@ several models in a row (`fallback`). What a session or a room is, is not known 
 
 from __future__ import annotations
 
-from .base import LLM, LLMError
+from .arguments import parse_arguments, prepare_arguments
+from .base import LLM
 from .chat import ChatContext, ReadOnlyChatContext
 from .events import (
     ChatChunk,
@@ -16,6 +17,8 @@ from .events import (
     NamedToolChoice,
     ToolChoice,
 )
+from .execute import call_tool, execute_function_call
+from .fallback import AvailabilityChangedEvent, FallbackAdapter
 from .images import Picture
 from .instructions import Instructions
 from .items import (
@@ -32,8 +35,10 @@ from .items import (
     MetricsMetadata,
     MetricsReport,
 )
+from .outputs import FunctionCallResult, make_function_call_output
 from .request import ChatRequest
-from .stream import CollectedResponse, LLMStream
+from .stream import CollectedResponse, LLMError, LLMStream
+from .structured import parse_response, to_openai_response_format
 from .tools import (
     CallContext,
     DuplicateMode,
@@ -60,6 +65,7 @@ __all__ = [
     "AgentHandoff",
     "AsyncToolset",
     "AudioContent",
+    "AvailabilityChangedEvent",
     "CallContext",
     "ChatChunk",
     "ChatContent",
@@ -73,8 +79,10 @@ __all__ = [
     "CompletionUsage",
     "DuplicateMode",
     "DuplicateScope",
+    "FallbackAdapter",
     "FunctionCall",
     "FunctionCallOutput",
+    "FunctionCallResult",
     "FunctionTool",
     "FunctionToolCall",
     "FunctionToolInfo",
@@ -97,8 +105,15 @@ __all__ = [
     "ToolFlag",
     "ToolResult",
     "Toolset",
+    "call_tool",
+    "execute_function_call",
     "find_function_tools",
     "function_tool",
     "is_function_tool",
     "is_raw_function_tool",
+    "make_function_call_output",
+    "parse_arguments",
+    "parse_response",
+    "prepare_arguments",
+    "to_openai_response_format",
 ]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, ClassVar, Literal
-
-from msgspec import Struct
+from typing import Any
 
 from agentd.aio.emitter import EventEmitter
 from agentd.given import NOT_GIVEN, NotGivenOr, is_given
@@ -18,19 +16,6 @@ from .request import ChatRequest
 from .stream import LLMStream
 from .tools import Tool
 from .toolset import ToolContext, Toolset
-
-
-class LLMError(Struct, frozen=True, kw_only=True):
-    """An attempt at a reply has failed; the argument of the event `error`."""
-
-    type: ClassVar[Literal["llm_error"]] = "llm_error"
-
-    timestamp: float
-    """Wall time."""
-    label: str
-    error: Exception
-    recoverable: bool
-    """Whether another attempt is made."""
 
 
 class LLM(ABC, EventEmitter):

@@ -14,7 +14,7 @@ from agentd.aio.timing import wall_time
 from agentd.audio.frame import AudioFrame, FrameLike, as_frame
 from agentd.ids import shortuuid
 
-from .images import Picture, as_picture
+from .images import Picture, PictureLike, as_picture
 from .instructions import Instructions
 
 ChatRole: TypeAlias = Literal["developer", "system", "user", "assistant"]

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import enum
 import functools
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from inspect import getattr_static
+from types import FrameType
 from typing import (
     Any,
+    Concatenate,
     Generic,
     Literal,
     ParamSpec,
@@ -37,6 +39,7 @@ __all__ = [
 ]  # fmt: skip
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R")
 
 DuplicateMode: TypeAlias = Literal["allow", "reject", "replace", "confirm"]
@@ -118,6 +121,9 @@ class _Callable(Tool, Generic[P, R]):
         self.signature = signature or ToolSignature(func, tool_name=info.name)
         """Read from the type hints when it is first needed: they may name what comes later."""
 
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.signature.mark_method()
+
     @property
     def id(self) -> str:
         """See the base class."""
@@ -145,7 +151,13 @@ class _Callable(Tool, Generic[P, R]):
 class FunctionTool(_Callable[P, R]):
     """A tool whose arguments are described by its type hints and docstring."""
 
-    def __get__(self, instance: object, owner: type | None = None) -> FunctionTool[P, R]:
+    @overload
+    def __get__(self, instance: None, owner: type | None = None) -> FunctionTool[P, R]: ...
+    @overload
+    def __get__(
+        self: FunctionTool[Concatenate[Any, Q], R], instance: object, owner: type | None = None
+    ) -> FunctionTool[Q, R]: ...
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
         if instance is None:
             return self
         return FunctionTool(self.func, self.info, instance, signature=self.signature)
@@ -169,7 +181,13 @@ class FunctionTool(_Callable[P, R]):
 class RawFunctionTool(_Callable[P, R]):
     """A tool with a schema of its own; its function takes `raw_arguments: dict`."""
 
-    def __get__(self, instance: object, owner: type | None = None) -> RawFunctionTool[P, R]:
+    @overload
+    def __get__(self, instance: None, owner: type | None = None) -> RawFunctionTool[P, R]: ...
+    @overload
+    def __get__(
+        self: RawFunctionTool[Concatenate[Any, Q], R], instance: object, owner: type | None = None
+    ) -> RawFunctionTool[Q, R]: ...
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
         if instance is None:
             return self
         return RawFunctionTool(self.func, self.info, instance, signature=self.signature)
@@ -258,8 +276,12 @@ def function_tool(
     Raises ToolSchemaError for a raw schema without name or parameters.
     """
 
-    def make(func: Callable[..., Any]) -> FunctionTool[..., Any] | RawFunctionTool[..., Any]:
-        signature = ToolSignature(func, tool_name=name or func.__name__)
+    def make(
+        func: Callable[..., Any], frame: FrameType | None = None
+    ) -> FunctionTool[..., Any] | RawFunctionTool[..., Any]:
+        signature = ToolSignature(
+            func, tool_name=name or func.__name__, namespace=_names_around(frame or _caller())
+        )
         info = FunctionToolInfo(
             name=_raw_name(raw_schema) if raw_schema is not None else name or func.__name__,
             description=signature.description if description is None else description,
@@ -271,7 +293,7 @@ def function_tool(
         kind = FunctionTool if raw_schema is None else RawFunctionTool
         return kind(func, info, signature=signature)
 
-    return make if f is None else make(f)
+    return make if f is None else make(f, _caller())
 
 
 def is_function_tool(value: object) -> TypeGuard[FunctionTool[..., Any]]:
@@ -311,8 +333,21 @@ def _tool_attributes(cls_or_obj: object) -> Iterator[str]:
     names = dict.fromkeys(name for base in reversed(kind.__mro__) for name in vars(base))
     own = {} if isinstance(cls_or_obj, type) else getattr(cls_or_obj, "__dict__", {})
     for name in [*names, *(name for name in own if name not in names)]:
-        if isinstance(getattr_static(cls_or_obj, name, None), _Callable):
+        if isinstance(inspect.getattr_static(cls_or_obj, name, None), _Callable):
             yield name
+
+
+def _caller() -> FrameType | None:
+    """Who called the function that calls this."""
+    frame = inspect.currentframe()
+    return frame.f_back.f_back if frame is not None and frame.f_back is not None else None
+
+
+def _names_around(frame: FrameType | None) -> dict[str, Any] | None:
+    """The local names where a tool is defined, which its type hints may use."""
+    if frame is None or frame.f_locals is frame.f_globals:
+        return None
+    return frame.f_locals
 
 
 def _raw_name(raw_schema: dict[str, Any]) -> str:

@@ -149,8 +149,10 @@ class ToolContext:
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, ToolContext)
-            and self._functions.keys() == (other._functions.keys())
-            and all(_same(tool, other._functions[name]) for name, tool in self._functions.items())
+            and self.function_tools.keys() == other.function_tools.keys()
+            and all(
+                _same(tool, other.function_tools[name]) for name, tool in self._functions.items()
+            )
         )
 
     __hash__ = None  # type: ignore[assignment]  # its tools may change

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .fake_eot import FakeEndOfTurn as FakeEndOfTurn
+    from .fake_llm import FakeCall as FakeCall
+    from .fake_llm import FakeLLM as FakeLLM
+    from .fake_llm import FakeReply as FakeReply
     from .fake_stt import FakeSTT as FakeSTT
     from .fake_vad import FakeVAD as FakeVAD
     from .faults import Fault as Fault
@@ -18,7 +21,10 @@ if TYPE_CHECKING:
     from .heard import Said as Said
 
 _NAMES = {
+    "FakeCall": "fake_llm",
     "FakeEndOfTurn": "fake_eot",
+    "FakeLLM": "fake_llm",
+    "FakeReply": "fake_llm",
     "FakeSTT": "fake_stt",
     "FakeVAD": "fake_vad",
     "Fault": "faults",

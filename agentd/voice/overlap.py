@@ -44,6 +44,8 @@ class Overlap:
     def react(self, trigger: Trigger) -> None:
         """Look at the current speech after any input."""
         reply = self._facts.agent.reply
+        if reply is not None:
+            self._keep_hold(reply)
         if reply is not None and self._facts.can_be_stopped(reply):
             self._hold(reply)
             self._note_overlap(reply)
@@ -51,18 +53,21 @@ class Overlap:
                 self._stop(reply)
         self._end_overlap()
 
+    def _keep_hold(self, reply: Reply) -> None:
+        """A held speech became audible in the moment that the order was given."""
+        if not reply.held or not reply.speaking:
+            return
+        if self._facts.setup.can_pause:
+            reply.pause(self._facts.now)
+            self._facts.out.add(PauseReply(speech_id=reply.speech_id))
+        else:
+            reply.held = False
+
     def _hold(self, reply: Reply) -> None:
-        facts = self._facts
-        if reply.held and reply.speaking:
-            # it became audible in the moment that it was held
-            if facts.setup.can_pause:
-                reply.pause(facts.now)
-                facts.out.add(PauseReply(speech_id=reply.speech_id))
-            else:
-                reply.held = False
-        elif facts.voice.speaking and not (reply.audible or reply.held or reply.paused):
+        under_way = reply.audible or reply.held or reply.paused
+        if self._facts.voice.speaking and not under_way:
             reply.held = True
-            facts.out.add(HoldReply(speech_id=reply.speech_id))
+            self._facts.out.add(HoldReply(speech_id=reply.speech_id))
 
     def _is_interruption(self, trigger: Trigger) -> bool:
         facts = self._facts
@@ -121,8 +126,9 @@ class Overlap:
         facts = self._facts
         quiet = not facts.voice.speaking and not facts.turn_open and not expecting
         reply = facts.agent.reply
+        if reply is not None or facts.turn.closed_at >= self._cut_at:
+            self._cut = None  # something followed
         if reply is not None:
-            self._cut = None
             if not reply.interruptible or not facts.automatic:
                 self._go_on(reply)
             elif quiet and (at_once or self._passed(self._go_on_due(reply))):
@@ -130,10 +136,6 @@ class Overlap:
         elif self._cut is not None and quiet and self._passed(self._cut_due()):
             facts.out.add(AgentFalseInterruption(speech_id=self._cut, resumed=False))
             self._cut = None
-
-    def forget_cut(self) -> None:
-        """A turn was made of what had cut the speech off."""
-        self._cut = None
 
     def timers(self, *, expecting: bool) -> dict[TimerName, float | None]:
         """When to look again."""

@@ -118,7 +118,7 @@ class UserTurn:
 
     @property
     def confidence(self) -> float:
-        """Mean of the final transcripts'."""
+        """Mean of the final transcripts' that tell one; 0 where none does."""
         return sum(self._confidences) / len(self._confidences) if self._confidences else 0.0
 
     def timing(self, now: float) -> TurnTiming:
@@ -147,7 +147,7 @@ class UserTurn:
             return []
         self.text = _join(self.text, text)
         self.final_at = event.at
-        self._confidences.append(event.confidence)
+        self._confidences += [event.confidence] if event.confidence else []
         return self._heard(event, text, is_final=True)
 
     def _heard(
