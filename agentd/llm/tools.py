@@ -57,6 +57,9 @@ class ToolFlag(enum.Flag):
     """Hidden from the model while the agent's `on_enter` runs."""
     CANCELLABLE = enum.auto()
     """The model may end a running call."""
+    IDEMPOTENT = enum.auto()
+    """Calling it twice does no more than calling it once: where a process dies during a call, the
+    next one calls it again. Not in livekit-agents."""
 
 
 class ToolResult(Struct, frozen=True):

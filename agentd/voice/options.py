@@ -7,10 +7,11 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 from msgspec import Struct
 
+from agentd.given import NotGivenOr
 from agentd.resilience import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 
 from .text_transforms import TextTransform
-from .turn_options import TurnHandlingOptions
+from .turn_options import TurnDetectionMode, TurnHandlingOptions
 
 MAX_UNRECOVERABLE_ERRORS = 3
 """Of one kind of model in a row; one more ends the session."""
@@ -61,6 +62,22 @@ def resolve_tool_handling(*options: ToolHandlingOptions | None) -> ToolHandling:
         known = ", ".join(ToolHandling.__struct_fields__)
         raise TypeError(f"tool_handling has no key '{min(unknown)}', only {known}")
     return ToolHandling(**merged)
+
+
+class DeprecatedKeywords(TypedDict, total=False):
+    """Keywords of older versions; `turn_handling` has taken their place (row 101)."""
+
+    min_endpointing_delay: NotGivenOr[float]
+    max_endpointing_delay: NotGivenOr[float]
+    turn_detection: NotGivenOr[TurnDetectionMode | None]
+    allow_interruptions: NotGivenOr[bool]
+    min_interruption_duration: NotGivenOr[float]
+    min_interruption_words: NotGivenOr[int]
+    discard_audio_if_uninterruptible: NotGivenOr[bool]
+    resume_false_interruption: NotGivenOr[bool]
+    false_interruption_timeout: NotGivenOr[float | None]
+    agent_false_interruption_timeout: NotGivenOr[float | None]
+    preemptive_generation: NotGivenOr[bool]
 
 
 class DeadAirOptions(Struct, frozen=True, kw_only=True):

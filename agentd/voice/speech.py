@@ -165,9 +165,8 @@ class Speech:
         self.error: BaseException | None = None
         self.on_protected: Callable[[Speech], object] | None = None
         """Called when `allow_interruptions` has changed."""
-        self.audible = asyncio.Event()
-        """Cleared while nothing of it may be heard yet, since the user speaks."""
-        self.audible.set()
+        self._may_be_heard = asyncio.Event()
+        self._may_be_heard.set()
         self.interruption: asyncio.Future[None] = loop.create_future()
         self._over: asyncio.Future[None] = loop.create_future()
         self._callbacks: list[DoneCallback] = []
@@ -205,6 +204,18 @@ class Speech:
         self.interruption.set_result(None)
         loop = asyncio.get_running_loop()
         self._stuck = loop.call_later(STUCK_TIMEOUT, self._force_end)
+
+    def hold(self) -> None:
+        """Let nothing more of it be heard yet: the user speaks."""
+        self._may_be_heard.clear()
+
+    def release(self) -> None:
+        """It may be heard."""
+        self._may_be_heard.set()
+
+    async def unheld(self) -> None:
+        """Wait until it may be heard. Turn-taking releases, or interrupts, what it holds."""
+        await self._may_be_heard.wait()
 
     def add_item(self, item: ChatItem) -> None:
         """Note what it has put into the history."""

@@ -75,6 +75,11 @@ class SpokenText:
         return self._audio
 
     @property
+    def word_count(self) -> int:
+        """How many words there are so far."""
+        return len(self._words)
+
+    @property
     def text_complete(self) -> bool:
         """Whether no more text comes."""
         return self._text_complete

@@ -1,0 +1,71 @@
+"""Writes the words of a stretch of speech while they are spoken."""
+
+from __future__ import annotations
+
+import asyncio
+
+from agentd.aio.timing import now, wait_event
+from agentd.io.base import TextOutput
+
+from .playback import PlaybackClock
+from .spoken_text import SpokenText
+
+
+class TranscriptWriter:
+    """Writes each word as it begins, in step with a clock. For one stretch."""
+
+    def __init__(self, spoken: SpokenText, output: TextOutput | None, clock: PlaybackClock) -> None:
+        self._spoken = spoken
+        self._output = output
+        self._clock = clock
+        self._written = 0
+        self._changed = asyncio.Event()
+        clock.subscribe(self._changed.set)
+
+    def text_changed(self) -> None:
+        """There are more words, or there will be none."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Write in step with the clock, until cancelled or until all of it is written."""
+        while not (self._spoken.text_complete and self._next_at() is None):
+            self._changed.clear()
+            if self._clock.runs:
+                await self._write_until(self._spoken.begun_at(self._clock.position(now())))
+            await self._wait()
+
+    async def write_all(self) -> None:
+        """Write the text as it comes, to its end, whatever was heard of it."""
+        while not self._spoken.text_complete:
+            self._changed.clear()
+            await self._write_until(self._spoken.word_count)
+            # Has an end: whoever makes the text says so, also when it fails.
+            await self._changed.wait()
+        await self._write_until(self._spoken.word_count)
+        self._flush()
+
+    def cut(self) -> None:
+        """It ends here."""
+        self._flush()
+
+    async def _write_until(self, count: int) -> None:
+        if self._output is not None and count > self._written:
+            start, self._written = self._written, count
+            await self._output.capture_text(self._spoken.words(start, count))
+
+    async def _wait(self) -> None:
+        """Until the next word begins, or anything has changed."""
+        begins_at = self._next_at()
+        if begins_at is None or not self._clock.runs:
+            # Ends with the stretch at the latest, which cancels this.
+            await self._changed.wait()
+        else:
+            pause = begins_at - self._clock.position(now())
+            await wait_event(self._changed, max(0.0, pause))
+
+    def _next_at(self) -> float | None:
+        return self._spoken.begins_at(self._written)
+
+    def _flush(self) -> None:
+        if self._output is not None:
+            self._output.flush()
