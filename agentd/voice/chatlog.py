@@ -74,5 +74,3 @@ class ChatLog:
         if self.run is None or (isinstance(item, ChatMessage) and item.role != "assistant"):
             return
         self.run.record(item)
-
-

@@ -10,19 +10,17 @@ import logging
 from collections.abc import AsyncIterable, Callable
 from functools import partial
 
-from msgspec import Struct
-
 from agentd.aio.channel import Channel
 from agentd.aio.tasks import TaskOwner, cancel_and_wait
 from agentd.aio.timing import now, wall_time
 from agentd.app.usererror import error_fields
-from agentd.io.base import AudioOutput, PlaybackFinishedEvent, TextOutput
+from agentd.io.base import PlaybackFinishedEvent
 
 from .default_nodes import FlushSentinel
+from .outlet import Outlet
 from .playback import PlaybackClock
-from .segment import Segment, TextNode
+from .segment import Segment
 from .speech import Speech
-from .spoken_text import SpeakingRate
 from .stage import Stage
 from .transcript import TranscriptWriter
 
@@ -30,20 +28,6 @@ logger = logging.getLogger("agentd.voice")
 
 SEGMENTS_AHEAD = 2
 """Segments that are made to speech while another is played."""
-
-
-class Outlet(Struct, frozen=True, kw_only=True, eq=False):
-    """Where a step goes to, and through what."""
-
-    audio: AudioOutput | None
-    text: TextOutput | None
-    voice: TextNode | None
-    """None where there is none: the text is only written."""
-    transcript: TextNode
-    rate: SpeakingRate
-    aligned: bool = False
-    voiced: bool = True
-    """Whether the voice is given the text; False where it has audio of its own."""
 
 
 class Delivery:
@@ -55,14 +39,17 @@ class Delivery:
         stage: Stage,
         *,
         on_voice_failed: Callable[[BaseException], None],
+        on_sentence: Callable[[], None],
     ) -> None:
         self._outlet = outlet
         self._stage = stage
         self._on_voice_failed = on_voice_failed
+        self._on_sentence = on_sentence
         self._segments: Channel[Segment] = Channel(SEGMENTS_AHEAD)
         self._played: list[str] = []
-        self._under_way: tuple[Segment, TranscriptWriter] | None = None
+        self._under_way: tuple[Segment, TranscriptWriter, PlaybackClock] | None = None
         self.tts_ttfb: float | None = None
+        self.playback_latency: float | None = None
         self.started_speaking_at: float | None = None
         """Wall time of the first sound."""
         self.stopped_speaking_at: float | None = None
@@ -73,6 +60,14 @@ class Delivery:
     def text(self) -> str:
         """What was heard, or read, so far."""
         return "".join(self._played)
+
+    def so_far(self, at: float) -> tuple[str, str]:
+        """What was heard up to an instant, and what is known of the rest."""
+        if self._under_way is None:
+            return self.text, ""
+        segment, _, clock = self._under_way
+        heard = segment.spoken.heard_at(clock.position(at))
+        return self.text + heard, segment.spoken.text[len(heard) :]
 
     async def prepare(self, pieces: AsyncIterable[str | FlushSentinel], owner: TaskOwner) -> None:
         """Divide the text into segments and have each made to speech."""
@@ -97,16 +92,19 @@ class Delivery:
             await speech.unheld()
             clock = PlaybackClock()
             clock.subscribe(partial(self._note_sound, clock))
-            writer = TranscriptWriter(segment.spoken, self._outlet.text, clock)
+            writer = TranscriptWriter(
+                segment.spoken, self._outlet.text, clock, on_sentence=self._on_sentence
+            )
             segment.on_text = writer.text_changed
-            self._under_way = (segment, writer)
+            self._under_way = (segment, writer, clock)
             await self._play(segment, writer, clock, owner)
 
     async def cut(self) -> None:
         """It is interrupted: stop the sound at once, and keep what was heard."""
         event = await self._stage.stop()
         if self._under_way is not None:
-            self._keep_heard(*self._under_way, event)
+            segment, writer, _ = self._under_way
+            self._keep_heard(segment, writer, event)
 
     def _open(self, owner: TaskOwner) -> Segment:
         outlet = self._outlet
@@ -178,6 +176,7 @@ class Delivery:
         if self.first_audible_at is None and clock.started_at is not None:
             self.first_audible_at = now()
             self.started_speaking_at = wall_time()
+            self.playback_latency = clock.latency
 
 
 def _end(segment: Segment | None) -> None:

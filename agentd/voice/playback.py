@@ -9,6 +9,8 @@ class PlaybackClock:
     """Runs from the first sound of a stretch on, and stands while the output is paused."""
 
     def __init__(self) -> None:
+        self.fed_at: float | None = None
+        """When the output was given its first frame."""
         self.started_at: float | None = None
         self._paused_at: float | None = None
         self._paused_for = 0.0
@@ -18,6 +20,13 @@ class PlaybackClock:
     def runs(self) -> bool:
         """Whether time passes on it."""
         return self.started_at is not None and self._paused_at is None
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds from the first frame to the first sound."""
+        if self.fed_at is None or self.started_at is None:
+            return None
+        return max(0.0, self.started_at - self.fed_at)
 
     def position(self, now: float) -> float:
         """Seconds that have been played."""

@@ -163,6 +163,11 @@ class SpokenText:
             self._rate.measure(self._sums[-1], self._audio)
 
 
+def ends_sentence(text: str) -> bool:
+    """Whether a sentence ends with this text."""
+    return text.rstrip().endswith(_SENTENCE_ENDS)
+
+
 def count_syllables(word: str) -> float:
     """Roughly: groups of vowels; in scripts whose letters are syllables, the letters."""
     count: float = len(_VOWELS.findall(word))
@@ -170,7 +175,7 @@ def count_syllables(word: str) -> float:
     count += sum(1.5 for letter in word if letter.isdigit())
     if not count and any(letter.isalpha() for letter in word):
         count = 1.0
-    return count + (SENTENCE_PAUSE if word.rstrip().endswith(_SENTENCE_ENDS) else 0.0)
+    return count + (SENTENCE_PAUSE if ends_sentence(word) else 0.0)
 
 
 def _is_syllable(letter: str) -> bool:

@@ -50,7 +50,7 @@ class Stage:
             clock.pause(now())
         output.on("playback_started", self._started)
         try:
-            await self._capture(output, frames)
+            await self._capture(output, frames, clock)
             if not self._begun:
                 return None
             output.flush()
@@ -100,11 +100,14 @@ class Stage:
         if self._clock is not None:
             self._clock.resume(now())
 
-    async def _capture(self, output: AudioOutput, frames: AsyncIterable[AudioFrame]) -> None:
+    async def _capture(
+        self, output: AudioOutput, frames: AsyncIterable[AudioFrame], clock: PlaybackClock
+    ) -> None:
         fit = _Fit(output.sample_rate)
         async for frame in frames:
             for fitting in fit.push(frame):
-                self._begun = True
+                if not self._begun:
+                    self._begun, clock.fed_at = True, now()
                 await output.capture_frame(fitting)
         for rest in fit.flush():
             await output.capture_frame(rest)

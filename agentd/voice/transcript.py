@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Callable
 
 from agentd.aio.timing import now, wait_event
+from agentd.app.usererror import error_fields
 from agentd.io.base import TextOutput
 
 from .playback import PlaybackClock
-from .spoken_text import SpokenText
+from .spoken_text import SpokenText, ends_sentence
+
+logger = logging.getLogger("agentd.voice")
 
 
 class TranscriptWriter:
     """Writes each word as it begins, in step with a clock. For one stretch."""
 
-    def __init__(self, spoken: SpokenText, output: TextOutput | None, clock: PlaybackClock) -> None:
+    def __init__(
+        self,
+        spoken: SpokenText,
+        output: TextOutput | None,
+        clock: PlaybackClock,
+        *,
+        on_sentence: Callable[[], None],
+    ) -> None:
+        """`on_sentence` is called when a sentence has come to its end."""
         self._spoken = spoken
         self._output = output
         self._clock = clock
+        self._on_sentence = on_sentence
         self._written = 0
         self._changed = asyncio.Event()
         clock.subscribe(self._changed.set)
@@ -49,9 +63,28 @@ class TranscriptWriter:
         self._flush()
 
     async def _write_until(self, count: int) -> None:
-        if self._output is not None and count > self._written:
-            start, self._written = self._written, count
-            await self._output.capture_text(self._spoken.words(start, count))
+        if count <= self._written:
+            return
+        start, self._written = self._written, count
+        text = self._spoken.words(start, count)
+        if self._output is not None:
+            await self._write(self._output, text)
+        if ends_sentence(text):
+            self._on_sentence()
+
+    async def _write(self, output: TextOutput, text: str) -> None:
+        try:
+            await output.capture_text(text)
+        except Exception as error:  # noqa: BLE001 - an output of others; the speech goes on
+            self._output = None
+            logger.error(
+                "a text output failed: the rest of this speech is not written",
+                extra={
+                    "action": "text_output_failed",
+                    "output": output.label,
+                    **error_fields(error),
+                },
+            )
 
     async def _wait(self) -> None:
         """Until the next word begins, or anything has changed."""

@@ -1,0 +1,255 @@
+"""One reply: the model, then its tools, then the model again, until it has no more calls."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from agentd.aio.timing import now
+from agentd.given import NOT_GIVEN, NotGivenOr
+from agentd.llm.chat import ChatContext
+from agentd.llm.events import ToolChoice
+from agentd.llm.instructions import Instructions
+from agentd.llm.items import ChatItem, FunctionCall
+from agentd.llm.toolset import ToolContext
+
+from .agent import Agent
+from .bench import Bench
+from .default_nodes import ModelSettings
+from .events import FunctionToolsExecutedEvent
+from .message import assistant_message
+from .models import Setting
+from .options import InputModality
+from .prompting import call_ids, offered, prompt
+from .reply_pass import PassEnd, ReplyPass
+from .speech import Speech, SpeechHandle
+from .tool_result import ToolAnswer
+from .toolrun import ToolCallRun, names_of
+from .turn_actions import TurnTiming
+
+logger = logging.getLogger("agentd.voice")
+
+
+class ReplyPlan(Struct, frozen=True, kw_only=True, eq=False):
+    """What is asked of a reply."""
+
+    agent: Agent
+    setting: Setting
+    chat_ctx: ChatContext
+    """The conversation so far, a copy of its own."""
+    tools: Callable[[], ToolContext]
+    """The tools as they are: an agent may be given others while it replies."""
+    tool_choice: NotGivenOr[ToolChoice] = NOT_GIVEN
+    instructions: str | Instructions | None = None
+    """For this reply only."""
+    modality: InputModality = "audio"
+    timing: TurnTiming | None = None
+    """Of the turn that it answers."""
+
+
+class Reply:
+    """The work on one reply."""
+
+    def __init__(
+        self, bench: Bench, plan: ReplyPlan, speech: Speech, prepared: ReplyPass | None = None
+    ) -> None:
+        """`prepared` is the first step, where it was begun before the turn was sure to be over."""
+        self._bench = bench
+        self._plan = plan
+        self._speech = speech
+        self._prepared = prepared
+        self._chat_ctx = plan.chat_ctx
+        self._pass: ReplyPass | None = None
+        self._runs: list[ToolCallRun] = []
+        self._has_floor = False
+
+    async def run(self) -> None:
+        """Reply. Raises what the model failed of."""
+        choice = self._plan.tool_choice
+        while True:
+            answers = await self._step(choice)
+            if answers is None or not self._follow(answers):
+                return
+            self._speech.num_steps += 1
+            choice = self._next_choice(answers)
+
+    # -- for who watches it ---------------------------------------------------------------
+
+    @property
+    def current(self) -> ReplyPass | None:
+        """The step that is under way."""
+        return self._pass
+
+    @property
+    def tools_at_work(self) -> list[ToolCallRun]:
+        """The calls that the reply waits for."""
+        return [run for run in self._runs if not run.answered.done()]
+
+    def stages(self) -> dict[str, str]:
+        """What each stage is doing, for people."""
+        stages = {"floor": "speaking" if self._has_floor else "waiting for its turn"}
+        if self._pass is not None:
+            stages |= _stages_of(self._pass)
+        if self.tools_at_work:
+            stages["tools"] = names_of(self.tools_at_work)
+        return stages
+
+    # -- one step -------------------------------------------------------------------------
+
+    async def _step(self, choice: NotGivenOr[ToolChoice]) -> list[ToolAnswer] | None:
+        """Ask the model, say what it says, run its calls; None where the reply ends with it."""
+        while True:
+            prepared, self._prepared = self._prepared, None
+            tools = self._plan.tools()
+            self._pass = prepared or self._begin_pass(tools, choice)
+            try:
+                end = await self._perform(self._pass, tools)
+                self._keep_words(self._pass, end)
+            finally:
+                await self._pass.aclose()
+            if end is not PassEnd.RETRY:
+                break
+        if end is PassEnd.INTERRUPTED:
+            self._leave_tools()
+            return None
+        return await self._answers()
+
+    def _begin_pass(self, tools: ToolContext, choice: NotGivenOr[ToolChoice]) -> ReplyPass:
+        plan, bench = self._plan, self._bench
+        made = ReplyPass(bench, plan.agent, plan.setting)
+        running = {run.call.name for run in bench.runner.running}
+        told = prompt(
+            plan.agent,
+            self._chat_ctx,
+            modality=plan.modality,
+            extra_instructions=plan.instructions,
+            in_progress=bench.runner.in_progress(call_ids(self._chat_ctx)),
+        )
+        made.think(told, offered(tools, running), ModelSettings(tool_choice=choice))
+        made.synthesize()
+        return made
+
+    async def _perform(self, step: ReplyPass, tools: ToolContext) -> PassEnd:
+        bench, speech = self._bench, self._speech
+        async with bench.mouth.floor(speech, self._priority()) as granted:
+            if not granted:
+                return PassEnd.INTERRUPTED
+            self._has_floor = True
+            bench.turns.speech_thinking(speech)
+            try:
+                return await step.perform(speech, lambda call: self._begin_call(call, tools))
+            finally:
+                self._has_floor = False
+
+    def _priority(self) -> int:
+        # What tools have found goes before what was asked for meanwhile.
+        first = self._speech.num_steps == 1
+        return SpeechHandle.SPEECH_PRIORITY_NORMAL + (0 if first else 1)
+
+    def _keep_words(self, step: ReplyPass, end: PassEnd) -> None:
+        """Put what was heard into the history; raises what the model failed of."""
+        plan = self._plan
+        message = assistant_message(
+            step.delivery,
+            interrupted=end is PassEnd.INTERRUPTED,
+            models=plan.setting.models,
+            thought=step.thought,
+            timing=plan.timing if self._speech.num_steps == 1 else None,
+        )
+        if message is not None:
+            self._keep([message])
+        if end is PassEnd.DONE and step.thought.error is not None:
+            self._bench.faults.failed("llm", step.thought.error, plan.setting.models.llm)
+            raise step.thought.error
+
+    # -- tools ----------------------------------------------------------------------------
+
+    def _begin_call(self, call: FunctionCall, tools: ToolContext) -> ToolCallRun:
+        plan, bench, speech = self._plan, self._bench, self._speech
+        run = bench.runner.start(
+            call,
+            tools,
+            agent=plan.agent,
+            speech=speech,
+            handling=plan.setting.tool_handling,
+            context=lambda made: bench.context(made, speech),
+        )
+        self._runs.append(run)
+        return run
+
+    async def _answers(self) -> list[ToolAnswer] | None:
+        """What the tools have answered; None where there was none, or an interruption."""
+        if not self._runs:
+            return None
+        self._bench.turns.speech_thinking(self._speech)
+        everything = asyncio.gather(*(run.answered for run in self._runs))
+        if not await self._speech.unless_interrupted(asyncio.shield(everything)):
+            self._leave_tools()
+            return None
+        self._runs.clear()
+        return everything.result()
+
+    def _leave_tools(self) -> None:
+        """The reply is over: what has an answer is remembered, what is at work goes on."""
+        runs, self._runs = self._runs, []
+        self._keep(_items([run.answered.result() for run in runs if run.answered.done()]))
+        for run in runs:
+            if not run.answered.done():
+                run.detached = True
+                run.answered.add_done_callback(lambda done: self._keep(_items([done.result()])))
+
+    def _follow(self, answers: list[ToolAnswer]) -> bool:
+        """Remember what the tools have answered; says whether the model is asked again."""
+        agents = [answer.agent for answer in answers if answer.agent is not None]
+        event = FunctionToolsExecutedEvent(
+            function_calls=[answer.call for answer in answers],
+            function_call_outputs=[answer.output for answer in answers],
+            has_tool_reply=any(answer.wants_reply for answer in answers),
+            has_agent_handoff=bool(agents),
+        )
+        self._keep(_items(answers))
+        self._bench.emit_tools(event)
+        if len(agents) > 1:
+            logger.error(
+                "two tools of one reply named an agent to take over: the first one does",
+                extra={"action": "two_handoffs", "agents": [agent.id for agent in agents]},
+            )
+        if agents and event.has_agent_handoff:
+            self._bench.hand_over(agents[0])
+        return event.has_tool_reply
+
+    def _next_choice(self, answers: list[ToolAnswer]) -> NotGivenOr[ToolChoice]:
+        limit = self._plan.setting.options.max_tool_steps
+        hands_over = any(answer.agent is not None for answer in answers)
+        if hands_over or self._speech.num_steps > limit:
+            return "none"
+        # A model that was made to call a tool has done so.
+        return "none" if self._plan.tool_choice == "none" else NOT_GIVEN
+
+    def _keep(self, items: Sequence[ChatItem]) -> None:
+        self._bench.log.add_all(items, self._plan.agent, self._speech)
+        self._chat_ctx.items.extend(items)
+
+
+def _items(answers: Sequence[ToolAnswer]) -> list[ChatItem]:
+    """Calls first, then their outputs; a call that is to be forgotten is left out."""
+    kept = [answer for answer in answers if answer.output is not None]
+    outputs = [answer.output for answer in kept if answer.output is not None]
+    return [*(answer.call for answer in kept), *outputs]
+
+
+def _stages_of(step: ReplyPass) -> dict[str, str]:
+    thought, delivery = step.thought, step.delivery
+    if thought.first_at is None:
+        llm = "no answer" if thought.ended_at is None else "ended without an answer"
+    else:
+        llm = "answering" if thought.ended_at is None else "done"
+    audible = delivery.first_audible_at is not None
+    return {
+        "llm": f"{llm} for {now() - thought.began_at:.1f} s",
+        "tts": "has spoken" if delivery.tts_ttfb is not None else "no audio",
+        "output": "was heard" if audible else "nothing was heard",
+    }
