@@ -22,7 +22,7 @@ from agentd.voice.turns import TurnMachine
 
 from .turn_world import Answer, Happening, Plan, Prediction, Utterance, World
 
-EXAMPLES = 400
+EXAMPLES = 120
 
 
 def tenths(least: int, most: int) -> st.SearchStrategy[float]:
