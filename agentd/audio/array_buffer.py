@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .convert import Converter
+from .conform import Conformer
 from .frame import AudioFrame, FrameLike
 from .pcm import Samples
 
@@ -17,14 +17,14 @@ class AudioArrayBuffer:
             raise ValueError(f"buffer_size must be 1 or more, but is {buffer_size}")
         self._size = buffer_size
         self._samples = np.zeros(0, dtype=np.int16)
-        self._converter = Converter(sample_rate)
+        self._conformer = Conformer(sample_rate)
 
     def __len__(self) -> int:
         return len(self._samples)
 
     def push_frame(self, frame: AudioFrame | FrameLike) -> int:
         """Add a frame, made mono and of the buffer's rate; how many samples were dropped for it."""
-        new = [part.samples for part in self._converter.push(frame)]
+        new = [part.samples for part in self._conformer.push(frame)]
         samples = np.concatenate([self._samples, *new])
         dropped = max(0, len(samples) - self._size)
         self._samples = samples[dropped:]
@@ -42,4 +42,4 @@ class AudioArrayBuffer:
     def reset(self) -> None:
         """Forget everything."""
         self._samples = self._samples[:0]
-        self._converter.flush()
+        self._conformer.flush()

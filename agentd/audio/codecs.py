@@ -13,8 +13,7 @@ from typing import Any, Protocol
 
 from agentd.errors import AudioError
 
-from .convert import with_channels
-from .frame import AudioFrame
+from .frame import AudioFrame, with_channels
 
 OGG_RATE = 48000
 """Opus has this rate inside, whatever went in."""
@@ -181,7 +180,7 @@ class OggOpusWriter:
         """Add audio of 48 kHz; its channels are adapted."""
         if frame.sample_rate != OGG_RATE:
             raise AudioError(f"an OGG file takes {OGG_RATE} Hz, not {frame.sample_rate} Hz")
-        samples = with_channels(frame.samples, self._num_channels)
+        samples = with_channels(frame, self._num_channels).samples
         layout = "mono" if self._num_channels == 1 else "stereo"
         picture = self._av.AudioFrame.from_ndarray(
             samples.reshape(1, -1), format="s16", layout=layout

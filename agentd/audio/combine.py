@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from agentd.errors import AudioError
-
-from .frame import AudioFrame, FrameLike, as_frame, silent_frame
+from .frame import AudioFrame, FrameLike, as_frame, join_frames, silent_frame
 
 AudioBuffer: TypeAlias = AudioFrame | FrameLike | Sequence[AudioFrame | FrameLike]
 """One frame or several, in order."""
@@ -15,16 +13,7 @@ AudioBuffer: TypeAlias = AudioFrame | FrameLike | Sequence[AudioFrame | FrameLik
 
 def combine_frames(buffer: AudioBuffer) -> AudioFrame:
     """One frame with the audio of all; raises AudioError for none, or for different forms."""
-    frames = _frames(buffer)
-    forms = {(frame.sample_rate, frame.num_channels) for frame in frames}
-    if not forms:
-        raise AudioError("there are no frames to combine")
-    if len(forms) > 1:
-        shown = ", ".join(f"{channels} at {rate} Hz" for rate, channels in sorted(forms))
-        raise AudioError(f"can't combine frames of different channels and rates: {shown}")
-    ((rate, channels),) = forms
-    data = b"".join(frame.data for frame in frames)
-    return AudioFrame(data=data, sample_rate=rate, num_channels=channels)
+    return join_frames(_frames(buffer))
 
 
 def calculate_audio_duration(buffer: AudioBuffer) -> float:

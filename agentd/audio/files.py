@@ -10,7 +10,7 @@ from typing import BinaryIO
 from agentd.errors import AudioError
 
 from .codecs import CodedDecoder
-from .convert import Converter
+from .conform import Conformer
 from .frame import AudioFrame
 from .wav_decoder import WavDecoder, is_wav
 
@@ -29,7 +29,7 @@ async def audio_frames_from_file(
         start = file.read(12)
         file.seek(0)
         if is_wav(start):
-            for frame in _wav_frames(file, Converter(sample_rate, num_channels)):
+            for frame in _wav_frames(file, Conformer(sample_rate, num_channels)):
                 yield frame
             return
         decoder = CodedDecoder(file, sample_rate=sample_rate, num_channels=num_channels)
@@ -49,11 +49,11 @@ def _open(path: str | Path) -> BinaryIO:
         raise AudioError(f"'{path}' could not be read: {error.strerror}") from error
 
 
-def _wav_frames(file: BinaryIO, converter: Converter) -> Iterator[AudioFrame]:
+def _wav_frames(file: BinaryIO, conformer: Conformer) -> Iterator[AudioFrame]:
     decoder = WavDecoder()
     while data := file.read(READ_BYTES):
         for frame in decoder.push(data):
-            yield from converter.push(frame)
+            yield from conformer.push(frame)
     for frame in decoder.flush():
-        yield from converter.push(frame)
-    yield from converter.flush()
+        yield from conformer.push(frame)
+    yield from conformer.flush()

@@ -10,7 +10,7 @@ from collections import deque
 import numpy as np
 import numpy.typing as npt
 
-from .convert import Converter
+from .conform import Conformer
 from .frame import AudioFrame, FrameLike, from_samples
 from .pcm import Samples, clipped
 
@@ -72,7 +72,7 @@ class Track:
     def __init__(
         self, sample_rate: int, num_channels: int, *, volume: float, max_waiting: float
     ) -> None:
-        self._converter = Converter(sample_rate, num_channels)
+        self._conformer = Conformer(sample_rate, num_channels)
         self._room = round(max_waiting * sample_rate)
         self._waiting: deque[Samples] = deque()
         self._count = 0
@@ -82,7 +82,7 @@ class Track:
     @property
     def waiting(self) -> float:
         """Seconds of audio that the mixer has not played yet."""
-        return self._count / self._converter.sample_rate
+        return self._count / self._conformer.sample_rate
 
     @property
     def is_full(self) -> bool:
@@ -98,18 +98,18 @@ class Track:
         """Add audio; False where the track is full and the frame was not taken."""
         if self.is_full or self._ended:
             return False
-        self._keep(self._converter.push(frame))
+        self._keep(self._conformer.push(frame))
         return True
 
     def end(self) -> None:
         """No more audio comes; what waits is still played."""
         if not self._ended:
-            self._keep(self._converter.flush())
+            self._keep(self._conformer.flush())
             self._ended = True
 
     def fade(self, volume: float, seconds: float = 0.0) -> None:
         """Change the volume within some time; 1 is as it came."""
-        self._fade.start(volume, round(seconds * self._converter.sample_rate))
+        self._fade.start(volume, round(seconds * self._conformer.sample_rate))
 
     def take(self, count: int) -> Samples:
         """The next samples, filled up with silence."""
@@ -134,7 +134,7 @@ class Track:
             self._count += frame.samples_per_channel
 
     def _silence(self, count: int) -> Samples:
-        channels = self._converter.num_channels
+        channels = self._conformer.num_channels
         return np.zeros(count if channels == 1 else (count, channels), dtype=np.int16)
 
 

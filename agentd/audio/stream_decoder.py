@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from agentd.errors import AudioError
 
 from .codecs import MAX_CODED, CodedBytes, CodedDecoder
-from .convert import Converter
+from .conform import Conformer
 from .frame import AudioFrame
 from .wav_decoder import WavDecoder, is_wav
 
@@ -84,7 +84,7 @@ class AudioStreamDecoder:
 
     def _choose(self) -> None:
         if self._format == "wav" or is_wav(self._start):
-            self._source = _WavSource(Converter(self._sample_rate, self._num_channels))
+            self._source = _WavSource(Conformer(self._sample_rate, self._num_channels))
         else:
             self._source = _CodedSource(self._sample_rate, self._num_channels, self._format)
         self._source.push(self._start)
@@ -95,9 +95,9 @@ class AudioStreamDecoder:
 class _WavSource:
     """Decodes at once, and keeps what nobody has asked for yet."""
 
-    def __init__(self, converter: Converter) -> None:
+    def __init__(self, conformer: Conformer) -> None:
         self._decoder = WavDecoder()
-        self._converter = converter
+        self._conformer = conformer
         self._frames: deque[AudioFrame] = deque()
         self._waiting = 0
         self._error: AudioError | None = None
@@ -118,7 +118,7 @@ class _WavSource:
         if not self._ended and self._error is None:
             try:
                 self._keep(self._decoder.flush())
-                self._frames.extend(self._converter.flush())
+                self._frames.extend(self._conformer.flush())
             except AudioError as error:  # as above
                 self._error = error
         self._ended = True
@@ -142,7 +142,7 @@ class _WavSource:
 
     def _keep(self, frames: list[AudioFrame]) -> None:
         for frame in frames:
-            self._frames.extend(self._converter.push(frame))
+            self._frames.extend(self._conformer.push(frame))
         self._waiting = sum(len(frame.data) for frame in self._frames)
 
 

@@ -11,7 +11,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from .convert import Converter
+from .conform import Conformer
 from .frame import AudioFrame, FrameLike, as_frame, from_samples
 from .pcm import Samples
 
@@ -86,7 +86,7 @@ class _Track:
     """One side. Places are numbers of samples since the start."""
 
     def __init__(self, rate: int, max_waiting: float) -> None:
-        self._converter = Converter(rate)
+        self._conformer = Conformer(rate)
         self._rate = rate
         self._jitter = round(JITTER * rate)
         self._room = round(max_waiting * rate)
@@ -101,12 +101,12 @@ class _Track:
             self.dropped += round(frame.duration * self._rate)
             return
         if place > self.end + self._jitter:
-            self._append(self._converter.flush(), given)
+            self._append(self._conformer.flush(), given)
             self.end = place
-        self._append(self._converter.push(frame), given)
+        self._append(self._conformer.push(frame), given)
 
     def cut(self, place: int) -> None:
-        self._converter.flush()
+        self._conformer.flush()
         while self._parts and self._parts[-1][0] + len(self._parts[-1][1]) > place:
             start, samples = self._parts.pop()
             if start < place:
@@ -124,7 +124,7 @@ class _Track:
         return whole
 
     def finish(self, given: int) -> None:
-        self._append(self._converter.flush(), given)
+        self._append(self._conformer.flush(), given)
 
     def _append(self, frames: list[AudioFrame], given: int) -> None:
         for frame in frames:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import struct
 
 import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 
 from agentd.errors import AudioError
 
-from .convert import pcm16_from_floats
 from .frame import AudioFrame, from_samples
-from .pcm import Samples
+from .pcm import FULL_SCALE, Samples, clipped
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 
@@ -157,11 +157,16 @@ def _from_32_bits(data: bytes) -> Samples:
 
 
 def _from_floats(data: bytes) -> Samples:
-    return pcm16_from_floats(np.frombuffer(data, dtype="<f4"))
+    return _scaled(np.frombuffer(data, dtype="<f4"))
 
 
 def _from_doubles(data: bytes) -> Samples:
-    return pcm16_from_floats(np.frombuffer(data, dtype="<f8"))
+    return _scaled(np.frombuffer(data, dtype="<f8"))
+
+
+def _scaled(values: npt.NDArray[np.floating]) -> Samples:
+    # A file is what it is: what is no number in it is silence, where a model's is refused.
+    return clipped(np.nan_to_num(np.clip(values, -1.0, 1.0)) * FULL_SCALE)
 
 
 _READERS = {

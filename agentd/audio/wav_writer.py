@@ -7,8 +7,7 @@ from pathlib import Path
 
 from agentd.errors import AudioError
 
-from .convert import with_channels
-from .frame import AudioFrame
+from .frame import AudioFrame, with_channels
 from .pcm import SAMPLE_BYTES
 
 HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
@@ -50,7 +49,7 @@ class WavWriter:
             raise AudioError(
                 f"'{self._path}' takes {self._sample_rate} Hz, not {frame.sample_rate} Hz"
             )
-        data = memoryview(with_channels(frame.samples, self._num_channels).tobytes())
+        data = memoryview(with_channels(frame, self._num_channels).data)
         if self._size + len(data) > MAX_DATA:
             raise AudioError(f"'{self._path}' is as long as a WAV file can be; write OGG instead")
         try:

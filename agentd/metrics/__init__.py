@@ -5,6 +5,7 @@ One Struct for each kind of measurement, under livekit-agents' names, and their 
 
 from __future__ import annotations
 
+from .lines import log_metrics
 from .models import (
     AgentMetrics,
     EOTInferenceMetrics,
@@ -16,15 +17,38 @@ from .models import (
     TTSMetrics,
     VADMetrics,
 )
+from .usage import (
+    AgentSessionUsage,
+    EOTModelUsage,
+    InterruptionModelUsage,
+    LLMModelUsage,
+    ModelUsage,
+    ModelUsageCollector,
+    STTModelUsage,
+    TTSModelUsage,
+    UsageCollector,
+    UsageSummary,
+)
 
 __all__ = [
     "AgentMetrics",
+    "AgentSessionUsage",
     "EOTInferenceMetrics",
+    "EOTModelUsage",
     "EOUMetrics",
     "InterruptionMetrics",
+    "InterruptionModelUsage",
     "LLMMetrics",
+    "LLMModelUsage",
+    "ModelUsage",
+    "ModelUsageCollector",
     "RealtimeModelMetrics",
     "STTMetrics",
+    "STTModelUsage",
     "TTSMetrics",
+    "TTSModelUsage",
+    "UsageCollector",
+    "UsageSummary",
     "VADMetrics",
+    "log_metrics",
 ]

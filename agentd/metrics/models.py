@@ -12,6 +12,11 @@ class _Metrics(Struct, frozen=True, kw_only=True):
     model: str = ""
     provider: str = ""
 
+    @property
+    def type(self) -> str:
+        """The kind of measurement, such as `llm_metrics`."""
+        return str(self.__struct_config__.tag)
+
 
 class LLMMetrics(_Metrics, frozen=True, kw_only=True, tag="llm_metrics", tag_field="type"):
     """One reply of a language model."""

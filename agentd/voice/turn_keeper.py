@@ -54,11 +54,11 @@ class TurnKeeper:
 
     def drop(self, reason: DropReason) -> None:
         """The turn is not answered."""
-        self._facts.out.add(
-            TurnDropped(
-                reason=reason, text=self._facts.turn.whole_text, manual=self.manual.answer()
-            )
-        )
+        news = self._facts.turn.promote()
+        if reason is not DropReason.CLEARED:
+            self._facts.out.add(*news)
+        text = self._facts.turn.text
+        self._facts.out.add(TurnDropped(reason=reason, text=text, manual=self.manual.answer()))
         self.close()
 
     def close(self) -> None:

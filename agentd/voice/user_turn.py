@@ -78,8 +78,8 @@ class UserTurn:
         self.finalised = False
         self._cut_in = False
         self._promoted = ""  # who says `yes` again means it again
-        if not self.has_text and not self.spoken:
-            self.started_at = None  # what was heard before was a noise
+        if not self.has_text and (self._voice.setup.has_stt or not self.spoken):
+            self.started_at = self.ended_at = None  # what was heard before was a noise
         self._open(self._voice.started_at)
 
     def end_speech(self, *, is_turn: bool) -> None:

@@ -1195,7 +1195,7 @@ SCENARIOS = [
               timer false_interruption off
         5.4 ! endpointing
               cut a for turn after 2.4
-              commit 1 "stop" from 2.1 to 4.9 text 5.1
+              commit 1 "stop" from 4 to 4.9 text 5.1
         5.5 > a was cut
         """,
     ),
@@ -1465,7 +1465,7 @@ SCENARIOS = [
               timer false_interruption off
         8.4 ! endpointing
               cut a for turn after 3.9
-              commit 1 "stop" from 3 to 7.9 text 8.1
+              commit 1 "stop" from 7 to 7.9 text 8.1
         8.5 > a was cut
         """,
     ),

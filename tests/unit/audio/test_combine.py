@@ -21,14 +21,14 @@ def test_frames_follow_one_another() -> None:
 
 
 def test_frames_of_different_forms_are_not_combined() -> None:
-    """The error names them all."""
-    with pytest.raises(AudioError, match="1 at 8000 Hz, 2 at 16000 Hz"):
+    """The error tells how many there are."""
+    with pytest.raises(AudioError, match="2 frames of 2 formats"):
         combine_frames([tone(0.1, rate=8000), tone(0.1, channels=2)])
 
 
 def test_no_frames_are_no_frame() -> None:
     """Nobody knows of what form."""
-    with pytest.raises(AudioError, match="no frames to combine"):
+    with pytest.raises(AudioError, match="can't join 0 frames"):
         combine_frames([])
 
 

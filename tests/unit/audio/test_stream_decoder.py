@@ -83,7 +83,7 @@ async def test_wav_needs_no_codec(size: int) -> None:
     frames = await decode(wav_file(tone(0.2)), size, sample_rate=16000)
 
     assert joined(frames).tolist() == tone(0.2).samples.tolist()
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 async def test_audio_comes_before_the_last_byte() -> None:
