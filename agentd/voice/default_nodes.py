@@ -18,12 +18,12 @@ from agentd.stt.adapter import StreamAdapter as SpokenStreamAdapter
 from agentd.stt.base import STT
 from agentd.stt.events import SpeechEvent
 from agentd.stt.stream import RecognizeStream
+from agentd.tokenize.transforms import apply_text_transforms
 from agentd.tts.base import TTS
 from agentd.tts.events import SynthesizedAudio, TimedText
 from agentd.tts.stream import SynthesizeStream
 
 from .models import Setting
-from .text_transforms import apply_transforms
 
 
 class ModelSettings(Struct, frozen=True, kw_only=True):
@@ -77,7 +77,7 @@ async def tts_node(
 ) -> AsyncIterator[AudioFrame]:
     """Speech from text. Raises APIError when all tries have failed."""
     tts = streaming_tts(setting)
-    spoken = apply_transforms(text, setting.transforms)
+    spoken = apply_text_transforms(text, setting.transforms)
     options = setting.options.conn_options.tts_conn_options
     async with tts.stream(conn_options=options) as stream, TaskOwner("tts node") as owner:
         feed = owner.start(_speak(spoken, stream), name="text", report=False)

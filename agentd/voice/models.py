@@ -13,6 +13,7 @@ from agentd.given import NotGivenOr, is_given
 from agentd.llm.base import LLM
 from agentd.realtime.base import RealtimeModel
 from agentd.stt.base import STT
+from agentd.tokenize.transforms import TextTransform, TransformName
 from agentd.tts.base import TTS
 from agentd.vad import VAD
 
@@ -23,10 +24,11 @@ from .options import (
     ToolHandlingOptions,
     resolve_tool_handling,
 )
-from .text_transforms import DEFAULT_TRANSFORMS, TextTransform
 from .turn_options import TurnHandlingOptions, merge_turn_handling
 
 T = TypeVar("T")
+
+DEFAULT_TRANSFORMS: tuple[TransformName, ...] = ("filter_markdown", "filter_emoji")
 
 
 class Models(Struct, frozen=True, kw_only=True, eq=False):
@@ -63,7 +65,7 @@ class Setting(Struct, frozen=True, kw_only=True, eq=False):
     tool_handling: ToolHandling
     speech_delay: float
     aligned_transcript: bool
-    transforms: Sequence[TextTransform]
+    transforms: Sequence[TransformName | TextTransform]
 
     @property
     def detector(self) -> EndOfTurnModel | None:

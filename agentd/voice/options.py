@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from agentd.given import NotGivenOr
 from agentd.resilience import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
+from agentd.tokenize.transforms import TextTransform, TransformName
 
-from .text_transforms import TextTransform
 from .turn_options import TurnDetectionMode, TurnHandlingOptions
 
 MAX_UNRECOVERABLE_ERRORS = 3
@@ -101,7 +101,7 @@ class SessionOptions(Struct, frozen=True, kw_only=True):
     max_tool_steps: int = 3
     """Rounds of tool calls in one reply; then the model has to answer without."""
     use_tts_aligned_transcript: bool = False
-    tts_text_transforms: Sequence[TextTransform] | None = None
+    tts_text_transforms: Sequence[TransformName | TextTransform] | None = None
     """None for the default: `filter_markdown` and `filter_emoji`."""
     min_consecutive_speech_delay: float = 0.0
     user_away_timeout: float | None = 15.0

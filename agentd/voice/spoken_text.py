@@ -8,9 +8,9 @@ voice has spoken at so far. Every text comes out unchanged, spaces and all.
 from __future__ import annotations
 
 import re
-import unicodedata
 from bisect import bisect_right
 
+from agentd.tokenize.words import count_syllables
 from agentd.tts.events import TimedText
 
 SYLLABLES_PER_SECOND = 3.83
@@ -28,8 +28,6 @@ TOLERANCE = 1e-6
 # Scripts without spaces between words (kana, Han, Thai and its neighbours): a letter is a word.
 _UNSPACED = "\u0e00-\u0eff\u1780-\u17ff\u3040-\u9fff"
 _WORD = re.compile(rf"\s*(?:[{_UNSPACED}]|[^\s{_UNSPACED}]+)\s*")
-_VOWELS = re.compile(r"[aeiouyàáâãäåæèéêëìíîïòóôõöøùúûüýÿœ]+", re.IGNORECASE)
-_OTHER_VOWELS = frozenset("аеёиоуыэюяіїєαεηιουωάέήίόύώ")
 _SENTENCE_ENDS = (".", "!", "?", "…", "\u3002", "\uff01", "\uff1f")
 
 
@@ -156,7 +154,7 @@ class SpokenText:
     def _add(self, word: str) -> None:
         self._words.append(word)
         before = self._sums[-1] if self._sums else 0.0
-        self._sums.append(before + count_syllables(word))
+        self._sums.append(before + syllables_of(word))
 
     def _measure(self) -> None:
         if self._text_complete and self._audio_complete and self._sums:
@@ -168,18 +166,6 @@ def ends_sentence(text: str) -> bool:
     return text.rstrip().endswith(_SENTENCE_ENDS)
 
 
-def count_syllables(word: str) -> float:
-    """Roughly: groups of vowels; in scripts whose letters are syllables, the letters."""
-    count: float = len(_VOWELS.findall(word))
-    count += sum(1 for letter in word if _is_syllable(letter))
-    count += sum(1.5 for letter in word if letter.isdigit())
-    if not count and any(letter.isalpha() for letter in word):
-        count = 1.0
-    return count + (SENTENCE_PAUSE if ends_sentence(word) else 0.0)
-
-
-def _is_syllable(letter: str) -> bool:
-    if letter <= "\u024f":
-        return False
-    # Lo: letters of scripts without capitals, such as Hangul, kana, Han and Devanagari.
-    return letter.casefold() in _OTHER_VOWELS or unicodedata.category(letter) == "Lo"
+def syllables_of(word: str) -> float:
+    """How long a word is spoken, the pause after a sentence included."""
+    return count_syllables(word) + (SENTENCE_PAUSE if ends_sentence(word) else 0.0)
