@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
 from agentd.errors import SessionError
 
 
-async def stream_of(result: Any, node: str) -> AsyncIterator[Any]:
+async def stream_of(result: Any, node: str) -> AsyncGenerator[Any, None]:
     """The pieces of an async iterable, of a coroutine's result, or the one that it is itself.
 
     Closing this closes the node. Raises SessionError for what can't be a node's result.

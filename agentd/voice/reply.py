@@ -78,10 +78,18 @@ class Reply:
 
     # -- for who watches it ---------------------------------------------------------------
 
-    @property
-    def current(self) -> ReplyPass | None:
-        """The step that is under way."""
-        return self._pass
+    def can_retry(self) -> bool:
+        """Whether beginning the step anew does no harm."""
+        return self._has_floor and self._pass is not None and self._pass.can_retry()
+
+    def retry(self) -> None:
+        """Begin the step anew."""
+        if self._pass is not None:
+            self._pass.retry()
+
+    def so_far(self, at: float) -> tuple[str, str]:
+        """What was heard of the step up to an instant, and what is known of the rest."""
+        return self._pass.delivery.so_far(at) if self._pass is not None else ("", "")
 
     @property
     def tools_at_work(self) -> list[ToolCallRun]:
@@ -110,6 +118,7 @@ class Reply:
                 self._keep_words(self._pass, end)
             finally:
                 await self._pass.aclose()
+                self._pass = None
             if end is not PassEnd.RETRY:
                 break
         if end is PassEnd.INTERRUPTED:

@@ -7,8 +7,8 @@ import logging
 from collections.abc import AsyncIterable, Callable
 
 from agentd.aio.timing import now, wall_time
+from agentd.audio.conform import Conformer
 from agentd.audio.frame import AudioFrame
-from agentd.audio.resample import Resampler
 from agentd.io.base import AudioOutput, PlaybackFinishedEvent, PlaybackStartedEvent
 
 from .playback import PlaybackClock
@@ -103,13 +103,13 @@ class Stage:
     async def _capture(
         self, output: AudioOutput, frames: AsyncIterable[AudioFrame], clock: PlaybackClock
     ) -> None:
-        fit = _Fit(output.sample_rate)
+        fit = Conformer(output.sample_rate) if output.sample_rate is not None else None
         async for frame in frames:
-            for fitting in fit.push(frame):
+            for fitting in [frame] if fit is None else fit.push(frame):
                 if not self._begun:
                     self._begun, clock.fed_at = True, now()
                 await output.capture_frame(fitting)
-        for rest in fit.flush():
+        for rest in [] if fit is None else fit.flush():
             await output.capture_frame(rest)
 
     def _started(self, event: PlaybackStartedEvent) -> None:
@@ -124,23 +124,3 @@ class Stage:
         self.last_audible_at = now()
         self._begun = False
         self._clock = None
-
-
-class _Fit:
-    """Frames at the rate that an output wants."""
-
-    def __init__(self, sample_rate: int | None) -> None:
-        self._sample_rate = sample_rate
-        self._resampler: Resampler | None = None
-
-    def push(self, frame: AudioFrame) -> list[AudioFrame]:
-        if self._sample_rate is None or (
-            self._resampler is None and frame.sample_rate == self._sample_rate
-        ):
-            return [frame]
-        if self._resampler is None:
-            self._resampler = Resampler(frame.sample_rate, self._sample_rate, frame.num_channels)
-        return self._resampler.push(frame)
-
-    def flush(self) -> list[AudioFrame]:
-        return self._resampler.flush() if self._resampler is not None else []
