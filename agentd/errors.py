@@ -8,6 +8,8 @@ message; a message names what is wrong and, where there is one, the remedy.
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 
 class AgentdError(Exception):
     """agentd failed."""
@@ -269,6 +271,22 @@ class APIStatusError(APIError):
         super().__init__(message, body=body, retryable=retryable)
         self.status_code = status_code
         self.request_id = request_id
+
+
+def create_api_error_from_http(
+    message: str = "",
+    *,
+    status: int,
+    request_id: str | None = None,
+    body: object = None,
+) -> APIStatusError:
+    """The error of an HTTP status, with the status' own name beside what the service said."""
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:  # there are more in use than in the standard
+        phrase = "HTTP"
+    text = f"{message} ({status} {phrase})" if message else f"{status} {phrase}"
+    return APIStatusError(text, status_code=status, request_id=request_id, body=body)
 
 
 class ReplyTooLong(APIError):

@@ -9,10 +9,11 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Final, Protocol, get_args, get_origin
 
 import msgspec
+from msgspec import Struct
 
 from .schema import Schema, normalize
 
@@ -26,6 +27,12 @@ class _Required:
 
 REQUIRED: Final = _Required()
 """The default of an argument that has none."""
+
+
+class Factory(Struct, frozen=True):
+    """A default that is made anew for each call."""
+
+    make: Callable[[], Any]
 
 
 class ArgumentType(Protocol):
@@ -46,7 +53,7 @@ class PlainType:
 
     def __init__(self, annotation: Any) -> None:
         self._annotation = annotation
-        self._schema = normalize(msgspec.json.schema(annotation))
+        self._schema = normalize(_plain_schema(annotation))
         text = _plain_text(annotation)
         if text:
             self._schema = {"description": text, **self._schema}
@@ -111,7 +118,7 @@ def _field_types(kind: Any) -> list[Any]:
     """The types of the fields of a dataclass, a TypedDict or a Struct."""
     has_fields = isinstance(kind, type) and (
         dataclasses.is_dataclass(kind)
-        or typing.is_typeddict(kind)
+        or (issubclass(kind, dict) and hasattr(kind, "__total__"))  # a TypedDict, whoever made it
         or issubclass(kind, msgspec.Struct)
     )
     if not has_fields or _is_pydantic(kind):
@@ -132,6 +139,14 @@ def _is_field(value: Any) -> bool:
 
 def _pydantic_types() -> Any:
     return importlib.import_module("agentd.llm.pydantic_types")
+
+
+def _plain_schema(annotation: Any) -> Schema:
+    try:
+        return msgspec.json.schema(annotation)
+    except TypeError as error:
+        # Its last line names the type; those before it advise users of msgspec.
+        raise TypeError(str(error).splitlines()[-1]) from error
 
 
 def _plain_text(annotation: Any) -> str:

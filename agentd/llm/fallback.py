@@ -125,6 +125,7 @@ class FallbackAdapter(LLM):
         """See the base class."""
         reply = _Reply(by_sentences=self._retry_on_chunk_sent)
         tried: set[int] = set()
+        last: APIError | None = None
         while (number := self._choose(tried)) is not None:
             tried.add(number)
             reply.begin()
@@ -135,6 +136,7 @@ class FallbackAdapter(LLM):
                             yield ready
             except APIError as error:
                 self._standby.failed(number, error)
+                last = error
                 if not reply.can_begin_anew:
                     raise
             else:
@@ -143,7 +145,7 @@ class FallbackAdapter(LLM):
                     yield ready
                 return
         labels = ", ".join(each.label for each in self._llms)
-        raise APIConnectionError(f"no language model answers: {labels}")
+        raise APIConnectionError(f"no language model answers: {labels}") from last
 
     def prewarm(self) -> None:
         """The first one; the others load when they are needed."""

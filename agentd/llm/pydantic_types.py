@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, get_args
 
 import msgspec
@@ -9,7 +10,7 @@ from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from .argtypes import REQUIRED
+from .argtypes import REQUIRED, Factory
 from .schema import Schema, normalize
 
 
@@ -55,7 +56,9 @@ def declared_default(annotation: Any, default: Any) -> tuple[Any, Any]:
 def _default_of(field: FieldInfo) -> Any:
     if field.is_required():
         return REQUIRED
-    return field.get_default(call_default_factory=True, validated_data={})
+    if field.default_factory is not None:
+        return Factory(partial(field.get_default, call_default_factory=True, validated_data={}))
+    return field.default
 
 
 def _faults(error: ValidationError) -> str:

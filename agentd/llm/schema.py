@@ -12,6 +12,8 @@ Schema: TypeAlias = dict[str, Any]
 DEFINITIONS = "$defs"
 NOISE = ("title", "discriminator")
 """Keys that tell a model nothing."""
+VALUES = ("default", "const", "enum", "examples")
+"""Keys whose values are no schemas."""
 NOT_STRICT = ("prefixItems", "patternProperties", "allOf", "not", "unevaluatedProperties")
 """What the strict form does not know."""
 
@@ -113,8 +115,12 @@ def _references(node: Any) -> Iterator[str]:
         case {"$ref": str(reference)}:
             yield _name(reference)
         case dict():
-            for value in node.values():
+            properties = node.get("properties", {})
+            for value in properties.values():
                 yield from _references(value)
+            for key, value in node.items():
+                if value is not properties and key not in VALUES:
+                    yield from _references(value)
         case list():
             for value in node:
                 yield from _references(value)
@@ -249,8 +255,9 @@ def _branches(schema: Schema, definitions: Schema) -> Iterator[Schema]:
 def _object_schema(value: dict[str, Any], schema: Schema, definitions: Schema) -> Schema | None:
     """Of several kinds of objects the one whose tag the value has, or whose keys it has."""
     kinds = [one for one in _branches(schema, definitions) if "properties" in one]
-    fitting = [one for one in kinds if _fits(value, one)]
-    return next(iter(fitting), None)
+    if len(kinds) == 1:
+        return kinds[0]
+    return next((one for one in kinds if _fits(value, one)), None)
 
 
 def _fits(value: dict[str, Any], schema: Schema) -> bool:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from agentd.errors import ToolError, ToolSchemaError
 
-from .argtypes import REQUIRED, ArgumentType, argument_type, declared_default
+from .argtypes import REQUIRED, ArgumentType, Factory, argument_type, declared_default
 from .docstring import describe
 from .schema import Schema, arguments_object, drop_nulls, make_strict
 
@@ -181,7 +181,8 @@ def _value(parameter: Parameter, given: dict[str, Any]) -> Any:
         return parameter.type.convert(given[parameter.name])
     if parameter.is_required:
         raise ValueError("it is missing")
-    return parameter.default
+    default = parameter.default
+    return default.make() if isinstance(default, Factory) else default
 
 
 def _is_context(hint: Any) -> bool:

@@ -165,8 +165,9 @@ class LLMStream:
         try:
             while True:
                 try:
-                    async for chunk in self._attempt():
-                        yield chunk
+                    async with contextlib.aclosing(self._attempt()) as chunks:
+                        async for chunk in chunks:
+                            yield chunk
                     reply.ended = True
                     return
                 except APIError as error:

@@ -18,17 +18,22 @@ LONGEST = 3
 """Words that a backchannel of a user's own list may have."""
 
 
+class _Kept(dict[int, str | None]):
+    """What becomes of each letter, found out once: this runs on every interim text."""
+
+    def __missing__(self, code: int) -> str | None:
+        kept = chr(code) if unicodedata.category(chr(code))[0] in "LMNS" else " "
+        self[code] = kept
+        return kept
+
+
+# an apostrophe joins: "that's" is one word
+_KEPT = _Kept(dict.fromkeys((0x27, 0x2019, 0x02BC)))
+
+
 def normalise(text: str) -> str:
     """The text without what STTs write one way and then another: case, marks, spaces."""
-    kept = (
-        letter if unicodedata.category(letter)[0] in "LMNS" else " "
-        # an apostrophe joins: "that's" is one word
-        for letter in unicodedata.normalize("NFKC", text).casefold().translate(_APOSTROPHES)
-    )
-    return " ".join("".join(kept).split())
-
-
-_APOSTROPHES = dict.fromkeys((0x27, 0x2019, 0x02BC))
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().translate(_KEPT).split())
 
 
 def same_text(one: str, other: str) -> bool:

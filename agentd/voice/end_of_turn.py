@@ -91,7 +91,6 @@ class EndOfTurn:
             and facts.automatic
             and self._asked_at is None
             and just_heard
-            and facts.turn.aside is None
             and not agent_in_the_way
         )
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from .turn_actions import CancelTimer, SetTimer, TimerName, TurnAction
 
 
+_NAMES = tuple(TimerName)
+
+
 class Outbox:
     """Gathers actions in order. Timers are wanted or not; what has to be done for that is found
     here, so no rule has to remember to cancel one."""
@@ -20,7 +23,7 @@ class Outbox:
 
     def want(self, wanted: dict[TimerName, float | None]) -> None:
         """Let exactly these timers be set; one that is set for the same instant stays."""
-        for name in TimerName:
+        for name in _NAMES:
             at = wanted.get(name)
             if at == self.due.get(name):
                 continue

@@ -62,7 +62,8 @@ class UserTurn:
             case SttFinal():
                 return self._take_final(event)
             case SttInterim(text=text) | SttPreflight(text=text):
-                self.interim = _without(self._promoted, text)
+                new = _without(self._promoted, text)
+                self.interim = new if normalise(new) else ""
                 return self._heard(event, self.interim, is_final=False)
             case SttSpeechStarted():
                 self.stt_ended = False

@@ -905,4 +905,104 @@ SCENARIOS = [
               commit 1 "hello" from 1 to 2 text 2.4
         """,
     ),
+    Scenario(
+        name="the same word again",
+        promise="Who says the word of the last turn once more means it once more.",
+        rules=PLAIN,
+        script="""
+        1.1 > voice from 1
+              user speaking
+        1.4 > interim yes
+              saying "yes"
+        2.2 > silence from 2
+              user listening
+              timer transcript 3.4
+        3.4 ! transcript
+              said "yes"
+              commit 1 "yes" from 1 to 2
+        5.1 > voice from 5
+              user speaking
+        5.4 > final yes
+              said "yes"
+        5.6 > silence from 5.3
+              user listening
+              timer endpointing 5.8
+        5.8 ! endpointing
+              drop 1: superseded
+              commit 2 "yes" from 5 to 5.3 text 5.4
+        """,
+    ),
+    Scenario(
+        name="late interim of what was taken",
+        promise="An interim text that says again what was taken opens no turn.",
+        rules=PLAIN,
+        script="""
+        1.1 > voice from 1
+              user speaking
+        1.9 > interim hello there
+              saying "hello there"
+        2.2 > silence from 2
+              user listening
+              timer transcript 3.9
+        3.9 ! transcript
+              said "hello there"
+              commit 1 "hello there" from 1 to 2
+        4.5 > interim hello there
+          5 > final hello there
+        """,
+    ),
+    Scenario(
+        name="dynamic delay after a backchannel",
+        promise="The silence after a sign of listening is no pause.",
+        rules=rules(endpointing=EndpointingRules(mode="dynamic", alpha=0.5)),
+        script="""
+        0.5 > reply a
+        0.6 > a is audible
+              agent speaking
+        1.1 > voice from 1
+              user speaking
+              timer interruption 1.5
+        1.5 > silence from 1.2
+              user listening
+              overlap with a from 1, no interruption
+              timer interruption off
+        1.6 > final okay
+              said "okay"
+              timer endpointing 1.7
+        1.7 ! endpointing
+          2 > a ends
+              commit 1 "okay" from 1 to 1.2 text 1.6
+              agent listening
+        3.1 > voice from 3
+              user speaking
+        3.5 > silence from 3.2
+              user listening
+        3.6 > final thanks
+              said "thanks"
+              timer endpointing 3.7
+        3.7 ! endpointing
+              drop 1: superseded
+              commit 2 "thanks" from 3 to 3.2 text 3.6
+        """,
+    ),
+    Scenario(
+        name="dynamic delay after long silence",
+        promise="Silence longer than the longest delay is no pause either.",
+        rules=rules(endpointing=EndpointingRules(mode="dynamic", alpha=0.5)),
+        script="""
+        1.1 > voice from 1
+              user speaking
+        2.2 > silence from 2
+              user listening
+        7.1 > voice from 7
+              user speaking
+        8.2 > silence from 8
+              user listening
+        8.3 > final hello
+              said "hello"
+              timer endpointing 8.5
+        8.5 ! endpointing
+              commit 1 "hello" from 7 to 8 text 8.3
+        """,
+    ),
 ]

@@ -1469,4 +1469,187 @@ SCENARIOS = [
         8.5 > a was cut
         """,
     ),
+    Scenario(
+        name="STT's marks are no voice",
+        promise="Without a VAD the STT's mark of speech alone stops nothing, however long it is.",
+        rules=PLAIN,
+        setup=STT_ONLY,
+        script="""
+          1 > reply a
+        1.1 > a is audible
+              agent speaking
+          3 > stt hears speech
+              user speaking
+              timer transcript 8
+          4 > tools run
+        4.5 > stt hears the end
+              user listening
+              overlap with a from 3, no interruption
+              timer transcript off
+          9 > a ends
+              agent listening
+        """,
+    ),
+    Scenario(
+        name="interim text is no shorter way",
+        promise="With a VAD interim text does not interrupt before the voice has lasted.",
+        rules=PLAIN,
+        script="""
+          1 > reply a
+        1.1 > a is audible
+              agent speaking
+        3.1 > voice from 3
+              user speaking
+              timer interruption 3.5
+        3.3 > interim stop
+              saying "stop"
+        3.5 ! interruption
+              pause a
+              overlap with a from 3
+              agent listening
+        3.9 > silence from 3.7
+              user listening
+              timer transcript 5.3
+          4 > final stop
+              said "stop"
+              timer endpointing 4.2
+              timer transcript off
+        4.2 ! endpointing
+              cut a for turn after 2.4
+              commit 1 "stop" from 3 to 3.7 text 4
+          5 > a was cut
+        """,
+    ),
+    Scenario(
+        name="start told twice over the agent",
+        promise="The duration counts from the first.",
+        rules=PLAIN,
+        script="""
+          1 > reply a
+        1.1 > a is audible
+              agent speaking
+        3.1 > voice from 3
+              user speaking
+              timer interruption 3.5
+        3.3 > voice from 3.2
+        3.5 ! interruption
+              pause a
+              overlap with a from 3
+              agent listening
+          4 > silence from 3.9
+              user listening
+              timer false_interruption 6
+          6 ! false_interruption
+              resume a
+              false interruption of a
+              agent speaking
+          9 > a ends
+              agent listening
+        """,
+    ),
+    Scenario(
+        name="cleared right after a pause",
+        promise="Without a VAD the wait counts from the pause.",
+        rules=PLAIN,
+        setup=STT_ONLY,
+        script="""
+          1 > reply a
+        1.1 > a is audible
+              agent speaking
+        3.4 > interim stop
+              saying "stop"
+              pause a
+              overlap with a from 3.4
+              agent listening
+              timer transcript 6.4
+        3.6 > clear by hand
+              drop "stop": cleared
+              timer transcript off
+              timer false_interruption 5.4
+        5.4 ! false_interruption
+              resume a
+              false interruption of a
+              agent speaking
+          9 > a ends
+              agent listening
+        """,
+    ),
+    Scenario(
+        name="other inputs while a decision is open",
+        promise="Nothing else makes the agent go on meanwhile.",
+        rules=rules(endpointing=EndpointingRules(min_delay=4.0, max_delay=4.0)),
+        script="""
+          1 > reply a
+        1.1 > a is audible
+              agent speaking
+        3.1 > voice from 3
+              user speaking
+              timer interruption 3.5
+        3.5 ! interruption
+              pause a
+              overlap with a from 3
+              agent listening
+        4.1 > silence from 3.9
+              user listening
+              timer false_interruption 6.1
+        4.2 > final stop
+              said "stop"
+              timer endpointing 7.9
+              timer false_interruption off
+        6.5 > tools run
+          7 > tools stop
+        7.9 ! endpointing
+              cut a for turn after 2.4
+              commit 1 "stop" from 3 to 3.9 text 4.2
+          8 > a was cut
+        """,
+    ),
+    Scenario(
+        name="backchannel right in the moment",
+        promise="What got out in the moment of speech had not been listened to: it is a turn.",
+        rules=PLAIN,
+        script="""
+          1 > reply a
+        1.5 > voice from 1.4
+              user speaking
+              hold a
+       1.51 > a is audible
+              pause a
+        1.9 > final okay
+              said "okay"
+          2 > silence from 1.7
+              user listening
+              timer endpointing 2.2
+        2.2 ! endpointing
+              cut a for turn after 0
+              commit 1 "okay" from 1.4 to 1.7 text 1.9
+          3 > a was cut
+        """,
+    ),
+    Scenario(
+        name="said before protected speech, and more",
+        promise="What is said during it joins what was said before.",
+        rules=rules(
+            endpointing=EndpointingRules(min_delay=1.0),
+            interruption=InterruptionRules(discard_audio_if_uninterruptible=False),
+        ),
+        script="""
+        1.1 > voice from 1
+              user speaking
+        2.2 > silence from 2
+              user listening
+        2.3 > final hello
+              said "hello"
+              timer endpointing 3
+        2.5 > reply a protected
+        2.6 > a is audible
+              agent speaking
+          3 ! endpointing
+          4 > final there
+              said "there"
+          6 > a ends
+              commit 1 "hello there" from 1 to 2 text 4
+              agent listening
+        """,
+    ),
 ]

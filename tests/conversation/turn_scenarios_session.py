@@ -1226,4 +1226,123 @@ SCENARIOS = [
               agent listening
         """,
     ),
+    Scenario(
+        name="leaves twice",
+        promise="Who is told gone twice is gone.",
+        rules=PLAIN,
+        script="""
+          1 > participant leaves
+        1.2 > participant leaves
+        1.5 > final bye
+              said "bye"
+              commit 1 "bye" from 1.5 to 1.5 text 1.5, unanswered
+              drop 1: participant_left
+        """,
+    ),
+    Scenario(
+        name="by hand while interim text waits",
+        promise="A turn that ends by itself answers the request, a sign of listening too.",
+        rules=PLAIN,
+        script="""
+          1 > reply a
+        1.1 > a is audible
+              agent speaking
+          3 > interim okay
+              saying "okay"
+              timer transcript 5
+        3.2 > commit by hand within 5
+              flush stt
+          5 ! transcript
+              said "okay"
+              cut a for turn after 3.9
+              commit 1 "okay" from 3, by hand
+              agent listening
+          6 > a was cut
+        """,
+    ),
+    Scenario(
+        name="by hand, twice, first wait",
+        promise="The wait that is over first counts.",
+        rules=PLAIN,
+        setup=BY_HAND,
+        script="""
+          1 > interim hello
+              saying "hello"
+        1.2 > commit by hand within 1
+              flush stt
+              timer transcript 2.2
+        1.5 > commit by hand within 5
+              flush stt
+        2.2 ! transcript
+              said "hello"
+              commit 1 "hello" from 1, by hand
+        """,
+    ),
+    Scenario(
+        name="by hand without STT in VAD mode",
+        promise="What goes on after the commit is no turn of its own.",
+        rules=PLAIN,
+        setup=VAD_ONLY,
+        script="""
+        1.1 > voice from 1
+              user speaking
+          2 > commit by hand
+              commit 1 "" from 1 to 2, by hand
+        2.5 > silence from 2.3
+              user listening
+        """,
+    ),
+    Scenario(
+        name="limit and signs of listening",
+        promise="Signs of listening over the agent are no words of a turn.",
+        rules=rules(limit=UserTurnLimit(max_words=1)),
+        script="""
+          1 > reply a
+        1.1 > a is audible
+              agent speaking
+          3 > final okay uh-huh
+              said "okay uh-huh"
+              timer endpointing 3.5
+        3.5 ! endpointing
+          5 > a ends
+              drop "okay uh-huh": backchannel
+              agent listening
+        """,
+    ),
+    Scenario(
+        name="limit of time begins anew",
+        promise="The time counts from the first sound after the agent was heard.",
+        rules=rules(limit=UserTurnLimit(max_duration=3.0)),
+        script="""
+        1.1 > voice from 1
+              user speaking
+        1.5 > final hello
+              said "hello"
+              timer turn_limit 4
+        2.2 > silence from 2
+              user listening
+              timer endpointing 2.5
+        2.5 ! endpointing
+              commit 1 "hello" from 1 to 2 text 1.5
+              timer turn_limit off
+        2.6 > reply a to 1
+        2.8 > a is audible
+              agent speaking
+        3.5 > a ends
+              agent listening
+        5.1 > voice from 5
+              user speaking
+        5.5 > final hello
+              said "hello"
+              timer turn_limit 8
+        6.2 > silence from 6
+              user listening
+              timer endpointing 6.5
+        6.5 ! endpointing
+              commit 2 "hello" from 5 to 6 text 5.5
+              timer turn_limit off
+        6.6 > turn 2 unanswered: no model
+              drop 2: unanswered (no model)
+        """,
+    ),
 ]

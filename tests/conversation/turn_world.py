@@ -205,10 +205,12 @@ class World:
 
     def _interim(self, text: str) -> None:
         if not self.deaf and self.setup.has_stt:
+            self.saying = ""
             self.tell(tell.SttInterim(at=self.now, text=text))
 
     def _final(self, text: str) -> None:
         if not self.deaf and self.setup.has_stt:
+            self.saying = ""
             self.tell(tell.SttFinal(at=self.now, text=text))
 
     # -- the session

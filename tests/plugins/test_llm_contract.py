@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import agentd_rules as rules
 from agentd.llm import LLM
-from agentd.plugins import rules
 from agentd.testing import FakeCall, FakeLLM, Misbehaviour
 from tests.plugins.llm_contract import LLMContract
 
