@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeAlias, Unpack, cast
 
 from agentd.audio.frame import AudioFrame
@@ -31,6 +32,7 @@ from .face import BaseSession
 from .models import Setting, refuse_model_string
 from .options import DeprecatedKeywords, ToolHandlingOptions
 from .resume import ResumeContext
+from .scope import Scope
 from .turn_deprecated import turn_handling_from_keywords
 from .turn_options import TurnHandlingOptions
 
@@ -59,6 +61,9 @@ class AgentPlace(AgentListener, Protocol):
 
     @property
     def setting(self) -> Setting: ...
+
+    def lend(self, agent: AgentBase, scope: Scope) -> AbstractAsyncContextManager[None]:
+        """Let another agent have the word, within `async with`, and take it back then."""
 
 
 class Agent(AgentBase):

@@ -14,12 +14,9 @@ from agentd.given import NOT_GIVEN, NotGivenOr
 from agentd.llm.chat import ChatContext
 from agentd.llm.events import ChatChunk, ToolChoice
 from agentd.llm.tools import Tool
-from agentd.stt.adapter import StreamAdapter as SpokenStreamAdapter
-from agentd.stt.base import STT
 from agentd.stt.events import SpeechEvent
 from agentd.stt.stream import RecognizeStream
 from agentd.tokenize.transforms import apply_text_transforms
-from agentd.tts.base import TTS
 from agentd.tts.events import SynthesizedAudio, TimedText
 from agentd.tts.stream import SynthesizeStream
 
@@ -46,7 +43,9 @@ async def stt_node(
     setting: Setting, audio: AsyncIterable[AudioFrame], model_settings: ModelSettings
 ) -> AsyncIterator[SpeechEvent]:
     """Events of text from audio. Raises APIError when all tries have failed."""
-    stt = streaming_stt(setting)
+    stt = setting.hearing
+    if stt is None:
+        raise SessionError(_no_stt(setting))
     options = setting.options.conn_options.stt_conn_options
     async with stt.stream(conn_options=options) as stream, TaskOwner("stt node") as owner:
         feed = owner.start(_hear(audio, stream), name="audio", report=False)
@@ -76,7 +75,9 @@ async def tts_node(
     setting: Setting, text: AsyncIterable[str], model_settings: ModelSettings
 ) -> AsyncIterator[AudioFrame]:
     """Speech from text. Raises APIError when all tries have failed."""
-    tts = streaming_tts(setting)
+    tts = setting.speaking
+    if tts is None:
+        raise SessionError("there is no TTS: give the session or the agent a tts=")
     spoken = apply_text_transforms(text, setting.transforms)
     options = setting.options.conn_options.tts_conn_options
     async with tts.stream(conn_options=options) as stream, TaskOwner("tts node") as owner:
@@ -102,28 +103,6 @@ async def realtime_audio_output_node(
         yield frame
 
 
-def streaming_stt(setting: Setting) -> STT:
-    """The STT, behind the VAD where it does not stream itself; raises SessionError without."""
-    stt, vad = setting.models.stt, setting.models.vad
-    if stt is None:
-        raise SessionError("there is no STT: give the session or the agent an stt=")
-    if stt.capabilities.streaming:
-        return stt
-    if vad is None:
-        raise SessionError(
-            f"{stt.label} takes whole utterances only: give the session or the agent a vad="
-        )
-    return SpokenStreamAdapter(stt, vad)
-
-
-def streaming_tts(setting: Setting) -> TTS:
-    """The TTS, by sentences where it does not stream itself; raises SessionError without."""
-    tts = setting.models.tts
-    if tts is None:
-        raise SessionError("there is no TTS: give the session or the agent a tts=")
-    return tts
-
-
 def as_spoken(audio: SynthesizedAudio) -> AudioFrame:
     """A piece of speech as a frame that knows its words."""
     frame = audio.frame
@@ -134,6 +113,15 @@ def as_spoken(audio: SynthesizedAudio) -> AudioFrame:
         sample_rate=frame.sample_rate,
         num_channels=frame.num_channels,
         timed_text=tuple(audio.timed_text),
+    )
+
+
+def _no_stt(setting: Setting) -> str:
+    if setting.models.stt is None:
+        return "there is no STT: give the session or the agent an stt="
+    return (
+        f"{setting.models.stt.label} takes whole utterances only: "
+        "give the session or the agent a vad="
     )
 
 

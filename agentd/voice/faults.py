@@ -11,6 +11,7 @@ from agentd.errors import APIError
 from agentd.llm.stream import LLMError
 from agentd.realtime.base import RealtimeModelError
 from agentd.stt.events import STTError
+from agentd.tts.events import TTSError
 
 from .bench import ModelKind
 from .events import ErrorEvent
@@ -20,6 +21,7 @@ logger = logging.getLogger("agentd.voice")
 _ERRORS: dict[ModelKind, type[Any]] = {
     "stt": STTError,
     "llm": LLMError,
+    "tts": TTSError,
     "realtime": RealtimeModelError,
 }
 

@@ -28,6 +28,9 @@ class MouthListener(Protocol):
     def speech_left(self, speech: Speech) -> None:
         """It is not in front any more: over, or another is heard while its tools work."""
 
+    def floor_changed(self) -> None:
+        """Somebody else has the floor, or nobody."""
+
 
 class _Request:
     """A step of a speech that wants to be heard."""
@@ -84,6 +87,12 @@ class Mouth:
         finally:
             request.released.set()
 
+    def set_aside(self, speech: Speech) -> None:
+        """Its tool talks to the user itself: it is not in front until it wants the floor again."""
+        self._parked = [parked for parked in self._parked if parked is not speech]
+        if self._front is speech and self.speaking is not speech:
+            self._leave(speech)
+
     def over(self, speech: Speech) -> None:
         """A speech has ended; the tools of one that was set aside for it go on in front."""
         self._parked = [parked for parked in self._parked if parked is not speech]
@@ -119,6 +128,7 @@ class Mouth:
                 self._leave(self._front)
             self._enter(speech)
         self._holder = request
+        self._listener.floor_changed()
         request.granted.set_result(None)
         await self._see_off(request)
 
@@ -127,6 +137,7 @@ class Mouth:
         await request.released.wait()
         self._holder = None
         self._last, self._free_since = request.speech, now()
+        self._listener.floor_changed()
 
     def _enter(self, speech: Speech) -> None:
         self._parked = [parked for parked in self._parked if parked is not speech]

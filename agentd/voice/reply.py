@@ -26,6 +26,7 @@ from .options import InputModality
 from .prompting import call_ids, offered, prompt
 from .reply_pass import PassEnd, ReplyPass
 from .speech import Speech, SpeechHandle
+from .tasks import AgentTask
 from .tool_result import ToolAnswer
 from .toolrun import ToolCallRun, names_of
 from .turn_actions import TurnTiming
@@ -228,7 +229,8 @@ class Reply:
             )
         if agents and event.has_agent_handoff:
             self._bench.hand_over(agents[0])
-        return event.has_tool_reply
+        is_over = isinstance(self._plan.agent, AgentTask) and self._plan.agent.done()
+        return event.has_tool_reply and not is_over
 
     def _next_choice(self, answers: list[ToolAnswer]) -> NotGivenOr[ToolChoice]:
         limit = self._plan.setting.options.max_tool_steps

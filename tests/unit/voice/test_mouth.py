@@ -33,6 +33,8 @@ class Stage:
     def speech_left(self, speech: Speech) -> None:
         self.record.append((now(), f"{self.names[speech.id]} left"))
 
+    def floor_changed(self) -> None: ...
+
     def speech(self, name: str) -> Speech:
         made = Speech(source="say")
         self.names[made.id] = name

@@ -1,0 +1,241 @@
+"""One agent's time in a session: it comes, listens, takes turns, speaks, and goes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from agentd.aio.tasks import TaskOwner
+from agentd.aio.timing import now
+from agentd.app.usererror import error_fields
+from agentd.llm.chat import ChatContext
+from agentd.llm.items import AgentConfigUpdate
+from agentd.llm.toolset import ToolContext
+from agentd.metrics import EOUMetrics
+
+from .agent import Agent, set_place
+from .agent_base import AgentBase, book_of
+from .agent_ears import Listening
+from .core import Core
+from .events import MetricsCollectedEvent
+from .face import BaseSession
+from .models import Setting, resolve_setting
+from .preemption import Preemption
+from .reply_pass import ReplyPass
+from .resume import ResumeContext
+from .scope import Scope, ScopeKind, current_scope
+from .speaker import Speaker
+from .speech import SpeechHandle
+from .turn_actions import CommitTurn, DropPreemptive, StartPreemptive, UserTurnExceeded
+from .turn_inputs import RulesChanged, TurnInput
+from .turn_taker import TurnTaker
+
+logger = logging.getLogger("agentd.voice")
+
+ON_EXIT_TIMEOUT = 60.0
+"""Seconds that an agent's `on_exit` has, until the session goes on without it."""
+
+Lend = Callable[[AgentBase, Scope], AbstractAsyncContextManager[None]]
+
+
+class Activity:
+    """One agent in a session; an AgentPlace. `start` once, then `drain` or not, then `aclose`."""
+
+    def __init__(self, core: Core, agent: Agent, lend: Lend) -> None:
+        self.agent = agent
+        self._core = core
+        self._lend = lend
+        self._owner = TaskOwner(f"agent {agent.id}")
+        self._setting = self._resolve()
+        self._listening = self._listen_with(self._setting)
+        self.speaker = Speaker(core, agent, lambda: self._setting, self._owner)
+        self._preemption = self._make_preemption()
+        self._taker = self._make_taker()
+        self._toolsets = ToolContext(agent.tools).toolsets
+
+    # -- its place in the session (AgentPlace) ---------------------------------------------
+
+    @property
+    def session(self) -> BaseSession[Any]:
+        """The session."""
+        return self._core.session
+
+    @property
+    def setting(self) -> Setting:
+        """Models and options that hold for the agent."""
+        return self._setting
+
+    def lend(self, agent: AgentBase, scope: Scope) -> AbstractAsyncContextManager[None]:
+        """Let an AgentTask have the word, within `async with`."""
+        return self._lend(agent, scope)
+
+    async def instructions_changed(self) -> None:
+        """The next reply is told."""
+
+    async def tools_changed(self) -> None:
+        """The next reply is offered them; new toolsets are set up first."""
+        known = self._toolsets
+        self._toolsets = ToolContext(self.agent.tools).toolsets
+        for toolset in self._toolsets:
+            if not any(toolset is one for one in known):
+                await toolset.setup()
+        for toolset in known:
+            if not any(toolset is one for one in self._toolsets):
+                await toolset.aclose()
+
+    async def chat_ctx_changed(self) -> None:
+        """The next reply is told."""
+
+    async def models_changed(self) -> None:
+        """Listen and speak with the new ones from now on."""
+        self._setting = self._resolve()
+        await self._preemption.aclose()
+        self._preemption, self._taker = self._make_preemption(), self._make_taker()
+        await self._listening.stop()
+        self._listening = self._listen_with(self._setting)
+        await self._listen()
+
+    def item_added(self, item: AgentConfigUpdate) -> None:
+        """The history tells of a change of the agent."""
+        self._core.bench.log.note(item)
+
+    # -- coming and going --------------------------------------------------------------------
+
+    async def start(self, *, resume: ResumeContext | None = None) -> None:
+        """Take the word; the agent's `on_enter`, or `on_resume`, goes on in the background.
+
+        Raises what a toolset's `setup` raises; then nothing of it is left.
+        """
+        set_place(self.agent, self)
+        try:
+            for toolset in self._toolsets:
+                await toolset.setup()
+            await self._listen()
+        except BaseException:
+            await self.aclose()
+            raise
+        agent = self.agent
+        enter = agent.on_enter() if resume is None else agent.on_resume(resume)
+        entering = self._owner.start(self._hook("on_enter", enter), name="on_enter")
+        if self._core.bench.log.run is not None:
+            self._core.bench.log.run.watch(entering)
+
+    async def drain(self) -> None:
+        """Call `on_exit`, and let what is being said come to its end. Nothing new is begun."""
+        self.speaker.begin_closing()
+        leaving = self._owner.start(
+            self._hook("on_exit", self.agent.on_exit()), name="on_exit", report=False
+        )
+        done, _ = await asyncio.wait({leaving}, timeout=ON_EXIT_TIMEOUT)
+        if not done:
+            leaving.cancel()
+            self._tell_failed("on_exit", TimeoutError(f"it took over {ON_EXIT_TIMEOUT:.0f} s"))
+        while self.speaker.speeches:
+            await self.speaker.speeches[0].wait()
+
+    async def pause(self) -> None:
+        """Another agent has the word for a while: neither listen nor answer."""
+        await self._listening.stop()
+        await self._preemption.aclose()
+
+    async def resume(self) -> None:
+        """It is this agent's turn again."""
+        await self._listen()
+
+    async def aclose(self) -> None:
+        """Stop at once: what is said is cut off. May be repeated."""
+        self.speaker.begin_closing()
+        await self._listening.stop()
+        await self._preemption.aclose()
+        await self._owner.aclose()
+        for toolset in reversed(self._toolsets):
+            await self._close_toolset(toolset.aclose())
+        self._toolsets = []
+        if book_of(self.agent).listener is self:
+            set_place(self.agent, None)
+
+    # -- turns -------------------------------------------------------------------------------
+
+    def take_turn(self, turn: CommitTurn) -> None:
+        """The user has finished a turn."""
+        self._owner.start(self._taker.take(turn), name=f"turn {turn.turn_id}")
+
+    def exceed_turn(self, turn: UserTurnExceeded) -> None:
+        """The user has spoken too long."""
+        self._owner.start(self._taker.exceed(turn), name=f"turn {turn.turn_id}")
+
+    def begin_preemptive(self, order: StartPreemptive) -> None:
+        """The user has probably finished: begin a reply."""
+        self._preemption.begin(order)
+
+    def drop_preemptive(self, order: DropPreemptive) -> None:
+        """The user had not."""
+        self._preemption.drop(order.generation_id)
+
+    def reply_to_turn(
+        self, turn: CommitTurn, chat_ctx: ChatContext, prepared: ReplyPass | None
+    ) -> SpeechHandle:
+        """See `turn_taker.Replier`."""
+        return self.speaker.reply_to_turn(turn, chat_ctx, prepared)
+
+    def feed(self, event: TurnInput) -> None:
+        """See `turn_taker.Replier`."""
+        self._core.feed(event)
+
+    def measured(self, metrics: EOUMetrics) -> None:
+        """See `turn_taker.Replier`."""
+        self._core.emit(MetricsCollectedEvent(metrics=metrics))
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _resolve(self) -> Setting:
+        core = self._core
+        return resolve_setting(
+            core.models, core.options, book_of(self.agent).overrides, core.adapters
+        )
+
+    def _listen_with(self, setting: Setting) -> Listening:
+        return Listening(self._core, self.agent, setting, self._owner)
+
+    def _make_preemption(self) -> Preemption:
+        return Preemption(
+            self._core.bench,
+            self.agent,
+            self._setting,
+            tools=self.speaker.tools,
+            owner=self._owner,
+        )
+
+    def _make_taker(self) -> TurnTaker:
+        return TurnTaker(self._core.bench, self.agent, self._setting, self._preemption, self)
+
+    async def _listen(self) -> None:
+        rules, setup = await self._listening.start()
+        self._core.feed(RulesChanged(at=now(), rules=rules, setup=setup))
+
+    async def _hook(self, kind: ScopeKind, hook: Coroutine[Any, Any, None]) -> None:
+        current_scope.set(Scope(kind, self.agent))
+        try:
+            await hook
+        except Exception as error:  # noqa: BLE001 - the user's hook; the session goes on
+            self._tell_failed(kind, error)
+
+    async def _close_toolset(self, closing: Coroutine[Any, Any, None]) -> None:
+        try:
+            await closing
+        except Exception as error:  # noqa: BLE001 - a toolset of the user's, and there may be more
+            self._tell_failed("a toolset's aclose", error)
+
+    def _tell_failed(self, hook: str, error: BaseException) -> None:
+        logger.error(
+            "a hook of the agent failed",
+            extra={
+                "action": "hook_failed",
+                "hook": hook,
+                "agent": self.agent.id,
+                **error_fields(error),
+            },
+        )
