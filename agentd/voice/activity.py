@@ -98,6 +98,12 @@ class Activity:
         self._listening = self._listen_with(self._setting)
         await self._listen()
 
+    def update_rules(self) -> None:
+        """The session's options have changed: take turns by them."""
+        self._setting = self._resolve()
+        rules, setup = self._listen_with(self._setting).rules()
+        self._core.feed(RulesChanged(at=now(), rules=rules, setup=setup))
+
     def item_added(self, item: AgentConfigUpdate) -> None:
         """The history tells of a change of the agent."""
         self._core.bench.log.note(item)
@@ -193,9 +199,11 @@ class Activity:
 
     def _resolve(self) -> Setting:
         core = self._core
-        return resolve_setting(
+        setting = resolve_setting(
             core.models, core.options, book_of(self.agent).overrides, core.adapters
         )
+        core.meter.watch(setting.models)
+        return setting
 
     def _listen_with(self, setting: Setting) -> Listening:
         return Listening(self._core, self.agent, setting, self._owner)

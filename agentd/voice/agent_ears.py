@@ -40,13 +40,18 @@ class Listening:
 
     async def start(self, model: Hearer | None = None) -> tuple[TurnRules, TurnSetup]:
         """Listen; gives what turns are taken by. `model` hears the user as well."""
-        chosen = self._choose()
-        for warning in chosen.warnings:
-            logger.warning(warning, extra={"action": "turn_detection", "agent": self._agent.id})
-        ears = self._make(chosen.setup, model)
+        rules, setup = self.rules()
+        ears = self._make(setup, model)
         self._core.ears.attend(ears)
         if ears.stt is not None:
             await self._core.supervisor.add(stt_child(ears.stt))
+        return rules, setup
+
+    def rules(self) -> tuple[TurnRules, TurnSetup]:
+        """What turns are taken by, with the models there are."""
+        chosen = self._choose()
+        for warning in chosen.warnings:
+            logger.warning(warning, extra={"action": "turn_detection", "agent": self._agent.id})
         options = self._setting.options
         rules = resolve_turn_rules(
             self._setting.turn_handling,

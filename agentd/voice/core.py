@@ -13,6 +13,7 @@ from .agent_base import AnyTool
 from .bench import Bench
 from .ears import Ears
 from .face import BaseSession
+from .metering import Metering
 from .models import Adapters, Models
 from .options import SessionOptions
 from .speeches import Speeches
@@ -39,3 +40,4 @@ class Core:
     """Of tasks that live as long as the session."""
     feed: Callable[[TurnInput], None]
     emit: Callable[[Any], None]
+    meter: Metering

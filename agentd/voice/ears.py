@@ -116,6 +116,11 @@ class Ears:
         if self._agent is not None and self._agent.eot is not None:
             self._agent.eot.forget()
 
+    def understood(self, language: str) -> None:
+        """The user was understood to speak this language."""
+        if language and self._agent is not None and self._agent.eot is not None:
+            self._agent.eot.language = language
+
     def flush_transcript(self, seconds: float) -> None:
         """Where no audio flows, give the STT silence, so that it comes to an end."""
         stt = self._agent.stt if self._agent is not None else None

@@ -267,6 +267,7 @@ class Speech:
             )
 
     async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        speech_in_work.set(self.id)
         try:
             await work
         except asyncio.CancelledError:
@@ -298,6 +299,9 @@ class Speech:
 
 owning_speech: ContextVar[Speech | None] = ContextVar("agentd_owning_speech", default=None)
 """The speech that has called the tool that runs here."""
+
+speech_in_work: ContextVar[str] = ContextVar("agentd_speech_in_work", default="")
+"""The id of the speech that code works on here, for what models measure."""
 
 
 def speech_of(handle: SpeechHandle) -> Speech:

@@ -22,8 +22,10 @@ from .turn_inputs import (
 class Speeches:
     """Knows each speech from its making to its end. A MouthListener and a TurnsDesk."""
 
-    def __init__(self, feed: Callable[[TurnInput], None]) -> None:
+    def __init__(self, feed: Callable[[TurnInput], None], *, changed: Callable[[], None]) -> None:
+        """`changed` is called when a speech comes, goes, or gets or leaves the floor."""
         self._feed = feed
+        self._changed = changed
         self._alive: dict[str, Speech] = {}
         self._scheduled: set[str] = set()
 
@@ -41,6 +43,7 @@ class Speeches:
         self._alive[speech.id] = speech
         speech.on_protected = self._protected
         speech.add_done_callback(lambda _: self._over(speech, mouth))
+        self._changed()
 
     async def wait_until_none(self) -> None:
         """Wait until all of them are over, also those that are made meanwhile."""
@@ -66,6 +69,10 @@ class Speeches:
         """See MouthListener."""
         self._feed(ReplyEnded(at=now(), speech_id=speech.id, interrupted=speech.interrupted))
 
+    def floor_changed(self) -> None:
+        """See MouthListener."""
+        self._changed()
+
     def speech_thinking(self, speech: Speech) -> None:
         """See TurnsDesk."""
         self._feed(ReplyThinking(at=now(), speech_id=speech.id))
@@ -86,3 +93,4 @@ class Speeches:
             why = "interrupted before it was heard" if speech.interrupted else "it failed"
             self._feed(TurnUnanswered(at=now(), turn_id=speech.turn_id, reason=why))
         self._scheduled.discard(speech.id)
+        self._changed()

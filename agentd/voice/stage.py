@@ -47,7 +47,7 @@ class Stage:
         """
         self._output, self._clock, self._begun = output, clock, False
         if self._paused:
-            clock.pause(now())
+            self._hold_new(output, clock)
         output.on("playback_started", self._started)
         try:
             await self._capture(output, frames, clock)
@@ -99,6 +99,13 @@ class Stage:
             self._output.resume()
         if self._clock is not None:
             self._clock.resume(now())
+
+    def _hold_new(self, output: AudioOutput, clock: PlaybackClock) -> None:
+        """It was to be held before it began."""
+        self._paused = output.can_pause
+        if self._paused:
+            output.pause()
+            clock.pause(now())
 
     async def _capture(
         self, output: AudioOutput, frames: AsyncIterable[AudioFrame], clock: PlaybackClock
