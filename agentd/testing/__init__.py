@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .fake_eot import FakeEndOfTurn as FakeEndOfTurn
+    from .fake_io import FakeAudioInput as FakeAudioInput
+    from .fake_io import FakeAudioOutput as FakeAudioOutput
+    from .fake_io import FakeTextOutput as FakeTextOutput
     from .fake_llm import FakeCall as FakeCall
     from .fake_llm import FakeLLM as FakeLLM
     from .fake_llm import FakeReply as FakeReply
@@ -20,8 +23,12 @@ if TYPE_CHECKING:
     from .faults import Fault as Fault
     from .faults import Misbehaviour as Misbehaviour
     from .heard import Said as Said
+    from .scene import Scene as Scene
 
 _NAMES = {
+    "FakeAudioInput": "fake_io",
+    "FakeAudioOutput": "fake_io",
+    "FakeTextOutput": "fake_io",
     "FakeCall": "fake_llm",
     "FakeEndOfTurn": "fake_eot",
     "FakeLLM": "fake_llm",
@@ -32,6 +39,7 @@ _NAMES = {
     "Fault": "faults",
     "Misbehaviour": "faults",
     "Said": "heard",
+    "Scene": "scene",
 }
 """The module of each public name."""
 

@@ -187,6 +187,12 @@ class Activity:
         """See `turn_taker.Replier`."""
         return self.speaker.reply_to_turn(turn, chat_ctx, prepared)
 
+    async def cut_speech_ended(self) -> None:
+        """See `turn_taker.Replier`."""
+        for speech in self._core.speeches.alive:
+            if speech.interrupted:
+                await speech.wait()  # it is stuck for so long at most, and cancelled then
+
     def feed(self, event: TurnInput) -> None:
         """See `turn_taker.Replier`."""
         self._core.feed(event)

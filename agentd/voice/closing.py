@@ -31,6 +31,7 @@ async def close(engine: Engine, *, drain: bool) -> None:
     if not drain:
         engine.interrupt(force=True)
     await _step("agent", engine.switchboard.drain(), DRAIN_TIMEOUT)
+    engine.ears.deafen()
     await _take_last_turn(engine)
     engine.driver.close()
     engine.manual.close()
@@ -46,8 +47,9 @@ async def close(engine: Engine, *, drain: bool) -> None:
 
 async def _take_last_turn(engine: Engine) -> None:
     """What the user has said and nobody has answered goes into the history."""
+    if not engine.orders.turn_is_open and engine.states.user != "speaking":
+        return
     timeout = engine.config.options.session_close_transcript_timeout
-    engine.config.input.set_audio_enabled(False)
     taken = engine.manual.ask()
     engine.feed(ManualCommit(at=now(), transcript_timeout=timeout, skip_reply=True))
     await asyncio.wait({taken}, timeout=timeout + 0.1)

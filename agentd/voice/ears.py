@@ -85,6 +85,7 @@ class Ears:
         self._faults = faults
         self._agent: AgentEars | None = None
         self._silent = False
+        self._deaf = False
         self._muted = False
         self._last_frame: AudioFrame | None = None
         self._changed = asyncio.Event()
@@ -98,6 +99,10 @@ class Ears:
     def attend(self, ears: AgentEars | None) -> None:
         """Another agent listens from now on, or nobody."""
         self._agent = ears
+
+    def deafen(self) -> None:
+        """The session closes: hear nothing more. What was heard may still be understood."""
+        self._deaf = True
 
     def feed_silence(self, on: bool) -> None:
         """Give STT and model silence in place of the user's audio, or not any more."""
@@ -124,7 +129,8 @@ class Ears:
     def flush_transcript(self, seconds: float) -> None:
         """Where no audio flows, give the STT silence, so that it comes to an end."""
         stt = self._agent.stt if self._agent is not None else None
-        if stt is None or self._input.active_audio is not None:
+        flows = self._input.active_audio is not None and not self._deaf
+        if stt is None or flows:
             return
         rate = self._last_frame.sample_rate if self._last_frame is not None else SILENCE_RATE
         for _ in range(round(seconds / SILENCE_FRAME)):
@@ -163,7 +169,7 @@ class Ears:
     def _hear(self, frame: AudioFrame) -> None:
         agent = self._agent
         self._last_frame = frame
-        if agent is None or not frame.data:
+        if agent is None or self._deaf or not frame.data:
             return
         masked = frame
         if self._silent:

@@ -70,6 +70,8 @@ class TurnOrders:
         self._activity = activity
         self._feed = feed
         self._emit = emit
+        self.turn_is_open = False
+        """Whether something was understood that is in no turn yet."""
         self.flush_duration = 2.0
         """Seconds of silence that bring an STT to an end, as the last `commit_user_turn` said."""
 
@@ -126,6 +128,7 @@ class TurnOrders:
                 assert_never(action)
 
     def _commit(self, turn: CommitTurn) -> None:
+        self.turn_is_open = False
         self._ears.turn_is_over()
         self._manual.answer(turn)
         activity = self._activity()
@@ -135,6 +138,7 @@ class TurnOrders:
             self._feed(TurnUnanswered(at=now(), turn_id=turn.turn_id, reason="there is no agent"))
 
     def _exceed(self, turn: UserTurnExceeded) -> None:
+        self.turn_is_open = False
         self._ears.turn_is_over()
         activity = self._activity()
         if activity is not None:
@@ -157,6 +161,7 @@ class TurnOrders:
     ) -> None:
         match news:
             case UserInputTranscribed():
+                self.turn_is_open = True
                 self._ears.understood(news.language)
                 self._emit(
                     UserInputTranscribedEvent(
@@ -192,6 +197,7 @@ class TurnOrders:
 
     def _tell_dropped(self, news: TurnDropped) -> None:
         if news.turn_id is None:
+            self.turn_is_open = False
             self._ears.turn_is_over()
         self._manual.answer(news)
         self._emit(
