@@ -55,6 +55,12 @@ class Activity:
         self._preemption = self._make_preemption()
         self._taker = self._make_taker()
         self._toolsets = ToolContext(agent.tools).toolsets
+        self._hooks: set[ScopeKind] = set()
+
+    @property
+    def hooks(self) -> frozenset[ScopeKind]:
+        """Those of the agent's hooks that are running."""
+        return frozenset(self._hooks)
 
     # -- its place in the session (AgentPlace) ---------------------------------------------
 
@@ -124,6 +130,7 @@ class Activity:
             await self.aclose()
             raise
         agent = self.agent
+        self._hooks.add("on_enter")
         enter = agent.on_enter() if resume is None else agent.on_resume(resume)
         entering = self._owner.start(self._hook("on_enter", enter), name="on_enter")
         if self._core.bench.log.run is not None:
@@ -132,6 +139,7 @@ class Activity:
     async def drain(self) -> None:
         """Call `on_exit`, and let what is being said come to its end. Nothing new is begun."""
         self.speaker.begin_closing()
+        self._hooks.add("on_exit")
         leaving = self._owner.start(
             self._hook("on_exit", self.agent.on_exit()), name="on_exit", report=False
         )
@@ -187,11 +195,9 @@ class Activity:
         """See `turn_taker.Replier`."""
         return self.speaker.reply_to_turn(turn, chat_ctx, prepared)
 
-    async def cut_speech_ended(self) -> None:
+    async def cut_ones_ended(self) -> None:
         """See `turn_taker.Replier`."""
-        for speech in self._core.speeches.alive:
-            if speech.interrupted:
-                await speech.wait()  # it is stuck for so long at most, and cancelled then
+        await self._core.speeches.cut_ones_ended()
 
     def feed(self, event: TurnInput) -> None:
         """See `turn_taker.Replier`."""
@@ -236,6 +242,9 @@ class Activity:
             await hook
         except Exception as error:  # noqa: BLE001 - the user's hook; the session goes on
             self._tell_failed(kind, error)
+        finally:
+            self._hooks.discard(kind)
+            self._core.changed()
 
     async def _close_toolset(self, closing: Coroutine[Any, Any, None]) -> None:
         try:

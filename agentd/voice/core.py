@@ -41,3 +41,5 @@ class Core:
     feed: Callable[[TurnInput], None]
     emit: Callable[[Any], None]
     meter: Metering
+    changed: Callable[[], None]
+    """Somebody who waits for quiet is to look again."""

@@ -57,6 +57,11 @@ class Delivery:
         """The same as the first sound, on the loop's clock."""
 
     @property
+    def _is_spoken(self) -> bool:
+        """Whether there is a voice and somewhere to be heard; else the text is only written."""
+        return self._outlet.audio is not None and self._outlet.voice is not None
+
+    @property
     def text(self) -> str:
         """What was heard, or read, so far."""
         return "".join(self._played)
@@ -110,7 +115,7 @@ class Delivery:
         outlet = self._outlet
         segment = Segment(outlet.rate, aligned=outlet.aligned and outlet.voice is not None)
         owner.start(self._transcribe(segment), name="transcript")
-        if outlet.voice is None or outlet.audio is None:
+        if outlet.voice is None or not self._is_spoken:
             segment.spoken.end_audio()
             segment.frames.close()
         else:
@@ -144,7 +149,7 @@ class Delivery:
         self, segment: Segment, writer: TranscriptWriter, clock: PlaybackClock, owner: TaskOwner
     ) -> PlaybackFinishedEvent | None:
         output = self._outlet.audio
-        if output is None or self._outlet.voice is None:
+        if output is None or not self._is_spoken:
             return None
         writing = owner.start(writer.run(), name="writing")
         try:
@@ -166,7 +171,7 @@ class Delivery:
         writer.cut()
         if event is not None:
             self.stopped_speaking_at = wall_time()
-        self._keep(_heard(segment, event))
+        self._keep(_heard(segment, event) if self._is_spoken else writer.written)
 
     def _keep(self, text: str) -> None:
         self._under_way = None

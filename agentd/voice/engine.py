@@ -34,6 +34,7 @@ from .metering import Metering
 from .models import Adapters, Models
 from .mouth import Mouth
 from .options import SessionOptions, ToolHandling, resolve_tool_handling
+from .scope import current_scope
 from .speaker import ReplyRequest
 from .speech import Speech, SpeechHandle
 from .speeches import Speeches
@@ -161,8 +162,19 @@ class Engine:
         return cut
 
     def is_idle(self) -> bool:
-        """Whether nothing is said or worked on, and nobody is about to take over."""
-        busy = self.speeches.alive or self.runner.running or self.switchboard.is_changing
+        """Whether nothing is said or worked on, and nobody is about to take over.
+
+        The tool or hook that asks does not count.
+        """
+        scope = current_scope.get()
+        own = scope.speech if scope is not None else None
+        hooks = self.activity.hooks - ({scope.kind} if scope is not None else set())
+        busy = (
+            any(speech is not own for speech in self.speeches.alive)
+            or any(run.speech is not own for run in self.runner.running)
+            or hooks
+            or self.switchboard.is_changing
+        )
         return not busy and self.floor.is_quiet()
 
     # -- what the parts tell each other ------------------------------------------------------
@@ -184,6 +196,7 @@ class Engine:
             feed=self.feed,
             emit=self._emit,
             meter=self.metering,
+            changed=self._ring,
         )
 
     def _make_bench(self) -> Bench:

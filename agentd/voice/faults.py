@@ -46,7 +46,7 @@ class Faults:
         """A model has failed for good: all tries of one call were used up."""
         count = self._counts[kind] = self._counts.get(kind, 0) + 1
         over = kind == "realtime" or count > self._limit
-        told = _error(kind, error, source, recoverable=not over)
+        told = _error(kind, error, source)
         logger.error(
             "a model failed",
             exc_info=None if isinstance(error, APIError) else error,
@@ -68,7 +68,7 @@ class Faults:
         self._counts.pop(kind, None)
 
 
-def _error(kind: ModelKind, error: BaseException, source: Any, *, recoverable: bool) -> Any:
+def _error(kind: ModelKind, error: BaseException, source: Any) -> Any:
     made = _ERRORS.get(kind)
     if made is None:
         return error
@@ -76,5 +76,5 @@ def _error(kind: ModelKind, error: BaseException, source: Any, *, recoverable: b
         timestamp=wall_time(),
         label=getattr(source, "label", ""),
         error=error,
-        recoverable=recoverable,
+        recoverable=False,
     )

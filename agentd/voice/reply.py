@@ -13,7 +13,7 @@ from agentd.given import NOT_GIVEN, NotGivenOr
 from agentd.llm.chat import ChatContext
 from agentd.llm.events import ToolChoice
 from agentd.llm.instructions import Instructions
-from agentd.llm.items import ChatItem, FunctionCall
+from agentd.llm.items import ChatItem, ChatMessage, FunctionCall
 from agentd.llm.toolset import ToolContext
 
 from .agent import Agent
@@ -39,10 +39,12 @@ class ReplyPlan(Struct, frozen=True, kw_only=True, eq=False):
 
     agent: Agent
     setting: Setting
-    chat_ctx: ChatContext
-    """The conversation so far, a copy of its own."""
     tools: Callable[[], ToolContext]
     """The tools as they are: an agent may be given others while it replies."""
+    chat_ctx: ChatContext | None = None
+    """The conversation so far, a copy of its own; None for what the agent knows."""
+    user_message: ChatMessage | None = None
+    """What the user has said; it is put into the history first."""
     tool_choice: NotGivenOr[ToolChoice] = NOT_GIVEN
     instructions: str | Instructions | None = None
     """For this reply only."""
@@ -62,13 +64,14 @@ class Reply:
         self._plan = plan
         self._speech = speech
         self._prepared = prepared
-        self._chat_ctx = plan.chat_ctx
+        self._chat_ctx = plan.chat_ctx or ChatContext.empty()
         self._pass: ReplyPass | None = None
         self._runs: list[ToolCallRun] = []
         self._has_floor = False
 
     async def run(self) -> None:
         """Reply. Raises what the model failed of."""
+        await self._take_message()
         choice = self._plan.tool_choice
         while True:
             answers = await self._step(choice)
@@ -76,6 +79,17 @@ class Reply:
                 return
             self._speech.num_steps += 1
             choice = self._next_choice(answers)
+
+    async def _take_message(self) -> None:
+        plan = self._plan
+        if self._prepared is None:
+            await self._bench.turns.cut_ones_ended()
+        if plan.user_message is not None:
+            self._bench.log.add(plan.user_message, plan.agent)
+        if plan.chat_ctx is None:
+            self._chat_ctx = plan.agent.chat_ctx.copy()
+        elif plan.user_message is not None:
+            self._chat_ctx.items.append(plan.user_message)
 
     # -- for who watches it ---------------------------------------------------------------
 
@@ -171,7 +185,11 @@ class Reply:
         )
         if message is not None:
             self._keep([message])
-        if end is PassEnd.DONE and step.thought.error is not None:
+        if end is not PassEnd.DONE:
+            return
+        if step.thought.error is None:
+            self._bench.faults.worked("llm")
+        else:
             self._bench.faults.failed("llm", step.thought.error, plan.setting.models.llm)
             raise step.thought.error
 

@@ -125,12 +125,8 @@ class Speaker:
         self._refuse_if_closing()
         if setting.models.llm is None and not is_overridden(self._agent, "llm_node"):
             raise SessionError("there is no language model: give the session or the agent an llm=")
-        if request.user_message is not None:
-            self._core.bench.log.add(request.user_message, self._agent)
-        chat_ctx = (request.chat_ctx or self._agent.chat_ctx).copy()
-        if request.chat_ctx is not None and request.user_message is not None:
-            chat_ctx.items.append(request.user_message)
-        return self._reply(request, chat_ctx)
+        given = request.chat_ctx
+        return self._reply(request, given.copy() if given is not None else None)
 
     def reply_to_turn(
         self, turn: CommitTurn, chat_ctx: ChatContext, prepared: ReplyPass | None
@@ -148,7 +144,10 @@ class Speaker:
     # -- inside ------------------------------------------------------------------------
 
     def _reply(
-        self, request: ReplyRequest, chat_ctx: ChatContext, prepared: ReplyPass | None = None
+        self,
+        request: ReplyRequest,
+        chat_ctx: ChatContext | None,
+        prepared: ReplyPass | None = None,
     ) -> SpeechHandle:
         scope = current_scope.get()
         entering = scope is not None and scope.kind == "on_enter"
@@ -165,6 +164,7 @@ class Speaker:
             agent=self._agent,
             setting=self._setting(),
             chat_ctx=chat_ctx,
+            user_message=request.user_message,
             tools=lambda: self.tools(request.tools, entering=entering),
             tool_choice=choice,
             instructions=request.instructions,

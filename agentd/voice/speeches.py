@@ -50,6 +50,12 @@ class Speeches:
         while self._alive:
             await next(iter(self._alive.values())).wait()
 
+    async def cut_ones_ended(self) -> None:
+        """Wait until what was interrupted is over, and in the history: it was said before."""
+        for speech in self.alive:
+            if speech.interrupted:
+                await speech.wait()  # it is stuck for so long at most, and cancelled then
+
     # -- what turn-taking is told ----------------------------------------------------------
 
     def speech_scheduled(self, speech: Speech) -> None:

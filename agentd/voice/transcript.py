@@ -36,6 +36,11 @@ class TranscriptWriter:
         self._changed = asyncio.Event()
         clock.subscribe(self._changed.set)
 
+    @property
+    def written(self) -> str:
+        """What was written so far."""
+        return self._spoken.words(0, self._written)
+
     def text_changed(self) -> None:
         """There are more words, or there will be none."""
         self._changed.set()

@@ -65,7 +65,7 @@ class Replier(Protocol):
         prepared: ReplyPass | None,
     ) -> SpeechHandle: ...
 
-    async def cut_speech_ended(self) -> None:
+    async def cut_ones_ended(self) -> None:
         """What the turn has cut off is in the history: it was said before the turn."""
 
     def feed(self, event: TurnInput) -> None: ...
@@ -89,7 +89,7 @@ class TurnTaker:
     async def take(self, turn: CommitTurn) -> None:
         """Take a turn into the history, and answer it unless it is not to be."""
         async with self._in_order:
-            await self._replier.cut_speech_ended()
+            await self._replier.cut_ones_ended()
             message = user_message(
                 turn.text,
                 confidence=turn.confidence,
@@ -106,7 +106,7 @@ class TurnTaker:
     async def exceed(self, turn: UserTurnExceeded) -> None:
         """The user has spoken too long: ask the agent what it says to that."""
         async with self._in_order:
-            await self._replier.cut_speech_ended()
+            await self._replier.cut_ones_ended()
             message = user_message(turn.text, timing=turn.timing, models=self._setting.models)
             self._bench.log.add(message, self._agent)
             pending = _Turn(turn.turn_id)
