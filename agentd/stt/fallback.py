@@ -18,13 +18,7 @@ from .adapter import StreamAdapter, VADListener, options_of_stream
 from .audioqueue import Flush, Replay
 from .base import STT, spoken_language
 from .capabilities import STTCapabilities
-from .events import (
-    FinalTranscript,
-    InterimTranscript,
-    PreflightTranscript,
-    RecognitionUsage,
-    SpeechEvent,
-)
+from .events import FinalTranscript, RecognitionUsage, SpeechEvent
 from .stream import RecognizeStream, report_failure
 
 PROBE_SECONDS = 0.5
@@ -163,11 +157,10 @@ class FallbackAdapter(STT):
                     async with self._stream_of(number, language) as stream:
                         relay.attach(stream)
                         async for event in stream:
-                            if _is_text(event):
-                                self._standby.worked(number)
-                                tried = {number}
                             if isinstance(event, FinalTranscript):
+                                self._standby.worked(number)
                                 relay.forget()
+                                tried = {number}
                             if not isinstance(event, RecognitionUsage):
                                 yield event
                         return
@@ -250,10 +243,6 @@ class _Relay:
             stream.push_frame(item)
         else:
             stream.flush()
-
-
-def _is_text(event: SpeechEvent) -> bool:
-    return isinstance(event, InterimTranscript | PreflightTranscript | FinalTranscript)
 
 
 def _given(vad: VAD | None) -> VAD:

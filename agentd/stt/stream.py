@@ -10,7 +10,7 @@ from typing import Protocol
 
 from agentd.aio.channel import Channel
 from agentd.aio.tasks import TaskOwner
-from agentd.aio.timing import now, wall_time
+from agentd.aio.timing import wall_time
 from agentd.audio.conform import Conformer
 from agentd.audio.frame import AudioFrame, FrameLike
 from agentd.errors import (
@@ -25,14 +25,7 @@ from agentd.resilience import APIConnectOptions
 
 from .audioqueue import FLUSH, AudioQueue, AudioReader, Flush
 from .capabilities import STTCapabilities
-from .events import (
-    FinalTranscript,
-    InterimTranscript,
-    PreflightTranscript,
-    RecognitionUsage,
-    SpeechEvent,
-    STTError,
-)
+from .events import FinalTranscript, RecognitionUsage, SpeechEvent, STTError
 from .progress import ProgressLimit
 from .shift import shift_event
 
@@ -81,8 +74,8 @@ class RecognizeStream:
         self._queue = AudioQueue(self._on_taken)
         self._limit = ProgressLimit(options.timeout, lambda: self._queue.owing)
         self._dropping = False
-        self._transcribed = False
-        """Whether the current attempt has given text."""
+        self._understood = False
+        """Whether the current attempt has given a final text."""
         self._reported = 0.0
         """Seconds of taken audio that were told as used."""
         self._events: Channel[SpeechEvent] = Channel(EVENTS_WAITING)
@@ -199,12 +192,13 @@ class RecognizeStream:
     async def _try_until_the_end(self) -> None:
         retry = 0
         while True:
-            began_at = now()
             try:
                 return await self._attempt()
             except APIError as error:
-                if self._transcribed or now() - began_at > self._options.timeout:
-                    retry = 0  # it worked for a while: this is a new fault
+                if self._understood:
+                    # It worked for a while: this is a new fault. Less than a final text is no
+                    # proof, since the next attempt gets the same audio to stumble over.
+                    retry = 0
                 again = error.retryable and retry < self._options.max_retry
                 report_failure(self._stt, error, recoverable=again)
                 if not again:
@@ -215,7 +209,7 @@ class RecognizeStream:
     async def _attempt(self) -> None:
         """One attempt, which goes well only to the end of the audio; raises APIError."""
         self._queue.rewind()
-        self._transcribed = False
+        self._understood = False
         offset = self._queue.position
         reader = self._queue.read()
         timeout: asyncio.Timeout | None = None
@@ -250,10 +244,8 @@ class RecognizeStream:
     async def _hand_out(self, event: SpeechEvent) -> None:
         await self._events.send(event)
         match event:
-            case InterimTranscript() | PreflightTranscript():
-                self._transcribed = True
             case FinalTranscript():
-                self._transcribed = True
+                self._understood = True
                 self._queue.forget()
                 await self._report_usage()
             case RecognitionUsage() if self._stt.capabilities.reports_usage:
