@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .fake_llm import FakeLLM as FakeLLM
     from .fake_llm import FakeReply as FakeReply
     from .fake_stt import FakeSTT as FakeSTT
+    from .fake_tts import FakeTTS as FakeTTS
     from .fake_vad import FakeVAD as FakeVAD
     from .faults import Fault as Fault
     from .faults import Misbehaviour as Misbehaviour
@@ -26,6 +27,7 @@ _NAMES = {
     "FakeLLM": "fake_llm",
     "FakeReply": "fake_llm",
     "FakeSTT": "fake_stt",
+    "FakeTTS": "fake_tts",
     "FakeVAD": "fake_vad",
     "Fault": "faults",
     "Misbehaviour": "faults",
