@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 import pytest
@@ -83,6 +84,18 @@ def test_text_that_is_packed_too_often_is_refused() -> None:
 
     with pytest.raises(ToolError, match="must be a JSON object"):
         parse_arguments(text)
+
+
+def test_mending_is_said_without_the_text(caplog: pytest.LogCaptureFixture) -> None:
+    """Which may be personal; proper JSON is nothing to talk about."""
+    caplog.set_level(logging.INFO)
+
+    parse_arguments('{"name": "Ann"}')
+    parse_arguments("{'name': 'Ann'}")
+
+    [record] = caplog.records
+    assert record.__dict__["action"] == "arguments_mended"
+    assert "Ann" not in str(record.__dict__)
 
 
 @given(st.text(max_size=60))
