@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agentd.errors import ToolError
@@ -98,6 +98,7 @@ def test_mending_is_said_without_the_text(caplog: pytest.LogCaptureFixture) -> N
     assert "Ann" not in str(record.__dict__)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 @example('{"a": 1')
 @example("{'a': \"")
@@ -111,6 +112,7 @@ def test_any_text_is_an_object_or_a_tool_error(text: str) -> None:
     assert isinstance(made, dict)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), st.none() | st.integers(-(2**53), 2**53) | st.text()))
 def test_proper_json_is_never_changed(arguments: dict[str, Any]) -> None:
     """Not even what looks like a token of a template."""
