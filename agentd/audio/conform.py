@@ -1,33 +1,34 @@
-"""Audio of any kind into the kind that a model wants: mono, at one rate."""
+"""Audio of any kind into the one kind that a stage wants."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .frame import AudioFrame, FrameLike, as_frame, join_frames, to_mono
+from .frame import AudioFrame, FrameLike, as_frame, join_frames, with_channels
 from .resample import Resampler
 
 
 class Conformer:
-    """Makes one stream of audio mono and of one rate. Belongs to one stream.
+    """Makes one stream of audio of one rate, and mono or of other channels. Belongs to one stream.
 
     The source may change its format on the way, as a caller who switches microphones does. What
     fits already is handed through as it is. Raises AudioError for what is no PCM16.
     """
 
-    def __init__(self, sample_rate: int) -> None:
-        self._sample_rate = sample_rate
+    def __init__(self, sample_rate: int, num_channels: int = 1) -> None:
+        self.sample_rate = sample_rate
+        self.num_channels = num_channels
         self._resampler: Resampler | None = None
 
     def push(self, frame: AudioFrame | FrameLike) -> list[AudioFrame]:
         """Take the next audio; what is ready of it."""
-        mono = to_mono(as_frame(frame))
-        if self._resampler is None and mono.sample_rate == self._sample_rate:
-            return [mono]
-        ready = self._end_former(mono.sample_rate)
+        fitting = with_channels(as_frame(frame), self.num_channels)
+        if self._resampler is None and fitting.sample_rate == self.sample_rate:
+            return [fitting]
+        ready = self._end_former(fitting.sample_rate)
         if self._resampler is None:
-            self._resampler = Resampler(mono.sample_rate, self._sample_rate)
-        return ready + self._resampler.push(mono)
+            self._resampler = Resampler(fitting.sample_rate, self.sample_rate, self.num_channels)
+        return ready + self._resampler.push(fitting)
 
     def flush(self) -> list[AudioFrame]:
         """What was held back, since the audio pauses or ends here."""

@@ -99,6 +99,16 @@ def to_mono(frame: AudioFrame) -> AudioFrame:
     return from_samples(mixed, frame.sample_rate)
 
 
+def with_channels(frame: AudioFrame, channels: int) -> AudioFrame:
+    """The frame with so many channels: each is the average of those that there were."""
+    if frame.num_channels == channels:
+        return frame
+    mono = to_mono(frame)
+    if channels == 1:
+        return mono
+    return from_samples(np.repeat(mono.samples[:, None], channels, axis=1), frame.sample_rate)
+
+
 def join_frames(frames: Sequence[AudioFrame]) -> AudioFrame:
     """One frame after the other; raises AudioError for none, or for different formats."""
     formats = {(frame.sample_rate, frame.num_channels) for frame in frames}

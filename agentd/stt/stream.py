@@ -9,6 +9,7 @@ from contextlib import aclosing
 from typing import Protocol
 
 from agentd.aio.channel import Channel
+from agentd.aio.progress import ProgressLimit
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import wall_time
 from agentd.audio.conform import Conformer
@@ -26,7 +27,6 @@ from agentd.resilience import APIConnectOptions
 from .audioqueue import FLUSH, AudioQueue, AudioReader, Flush
 from .capabilities import STTCapabilities
 from .events import FinalTranscript, RecognitionUsage, SpeechEvent, STTError
-from .progress import ProgressLimit
 from .shift import shift_event
 
 logger = logging.getLogger("agentd.stt")

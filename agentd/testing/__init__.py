@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .fake_eot import FakeEndOfTurn as FakeEndOfTurn
     from .fake_stt import FakeSTT as FakeSTT
+    from .fake_tts import FakeTTS as FakeTTS
     from .fake_vad import FakeVAD as FakeVAD
     from .faults import Fault as Fault
     from .faults import Misbehaviour as Misbehaviour
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "FakeEndOfTurn": "fake_eot",
     "FakeSTT": "fake_stt",
+    "FakeTTS": "fake_tts",
     "FakeVAD": "fake_vad",
     "Fault": "faults",
     "Misbehaviour": "faults",

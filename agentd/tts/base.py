@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC
 from collections.abc import AsyncIterator
+from typing import Self
 
 from agentd.aio.emitter import EventEmitter
 from agentd.audio.frame import AudioFrame
+from agentd.errors import ModelError
 from agentd.resilience import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 
 from .capabilities import TTSCapabilities
 from .events import SynthesizedAudio
 from .stream import ChunkedStream, SynthesizeStream
+
+logger = logging.getLogger("agentd.tts")
 
 
 class TTS(ABC, EventEmitter):
@@ -29,6 +34,7 @@ class TTS(ABC, EventEmitter):
         self._capabilities = capabilities
         self._sample_rate = sample_rate
         self._num_channels = num_channels
+        self._forms_told: set[tuple[int, int]] = set()
 
     @property
     def capabilities(self) -> TTSCapabilities:
@@ -65,14 +71,18 @@ class TTS(ABC, EventEmitter):
     def synthesize(
         self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
     ) -> ChunkedStream:
-        """Speak a whole text."""
-        raise NotImplementedError
+        """Speak a whole text; iterating what is returned raises APIError when all tries failed."""
+        return ChunkedStream(self, text, options=conn_options)
 
     def stream(
         self, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
     ) -> SynthesizeStream:
         """Speak a text while it is written; raises ModelError where the model does not stream."""
-        raise NotImplementedError
+        if not self.capabilities.streaming:
+            raise ModelError(
+                f"{self.label} speaks whole texts only: put a tts.StreamAdapter around it"
+            )
+        return SynthesizeStream(self, options=conn_options)
 
     def prewarm(self) -> None:
         """Get ready in the background, so that the first call is quick. May be repeated."""
@@ -80,7 +90,7 @@ class TTS(ABC, EventEmitter):
     async def aclose(self) -> None:
         """Let go of what it holds. May be repeated; open streams are their users' to close."""
 
-    async def __aenter__(self) -> TTS:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -92,9 +102,9 @@ class TTS(ABC, EventEmitter):
         """One attempt at one utterance: an async generator of its audio, piece by piece.
 
         The first piece comes as early as the model can; closing the generator stops the work soon.
-        Raises APIError.
+        Raises APIError. Without one of its own a model is given the text as a stream of one piece.
         """
-        raise NotImplementedError
+        return self.speak_stream(_one(text))
 
     def speak_stream(
         self, text: AsyncIterator[str]
@@ -104,3 +114,25 @@ class TTS(ABC, EventEmitter):
         An async generator that ends when all of it is spoken. Raises APIError.
         """
         raise NotImplementedError
+
+    def note_format(self, frame: AudioFrame) -> None:
+        """The model has given audio of another form than it promised: say so, once for each."""
+        form = (frame.sample_rate, frame.num_channels)
+        if form in self._forms_told:
+            return
+        self._forms_told.add(form)
+        logger.warning(
+            "a voice gives audio of another form than it says; it is converted",
+            extra={
+                "action": "tts_format_differs",
+                "tts": self.label,
+                "sample_rate": frame.sample_rate,
+                "num_channels": frame.num_channels,
+                "promised_sample_rate": self.sample_rate,
+                "promised_num_channels": self.num_channels,
+            },
+        )
+
+
+async def _one(text: str) -> AsyncIterator[str]:
+    yield text

@@ -9,6 +9,6 @@ class TTSCapabilities(Struct, frozen=True, kw_only=True):
     """The names are livekit-agents' (row 208)."""
 
     streaming: bool
-    """It takes text as it is written (`speak_stream`); else `StreamAdapter` cuts sentences for it."""
+    """It takes text while it is written (`speak_stream`); else `StreamAdapter` cuts sentences."""
     aligned_transcript: bool = False
     """It tells when each word is spoken (`SynthesizedAudio.timed_text`)."""

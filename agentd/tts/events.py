@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from msgspec import Struct
 
 from agentd.audio.frame import AudioFrame
@@ -28,3 +30,16 @@ class SynthesizedAudio(Struct, frozen=True, kw_only=True):
     """Of the text what this piece speaks, where the model tells."""
     timed_text: list[TimedText] = []
     """Its words' times, where the model tells."""
+
+
+class TTSError(Struct, frozen=True, kw_only=True, eq=False):
+    """A try has failed; what the event "error" of a TTS carries."""
+
+    timestamp: float
+    """Wall time, seconds since the epoch."""
+    label: str
+    error: Exception
+    recoverable: bool
+    """Whether another try follows."""
+
+    type: ClassVar[str] = "tts_error"

@@ -80,3 +80,16 @@ def test_what_is_no_audio_is_refused() -> None:
 
     with pytest.raises(AudioError):
         Conformer(RATE).push(Odd())
+
+
+def test_a_mono_source_is_on_both_sides_where_stereo_is_wanted() -> None:
+    """And stereo goes through as it is."""
+    conformer = Conformer(48000, 2)
+    stereo = tone(0.1, 48000, channels=2)
+
+    first = conformer.push(stereo)
+    both = join_frames([*conformer.push(tone(0.1, RATE)), *conformer.flush()]).samples
+
+    assert first[0] is stereo
+    assert np.array_equal(both[:, 0], both[:, 1])
+    assert likeness(from_samples(both[:, 0].copy(), 48000), tone(0.1, 48000)) > 0.999
