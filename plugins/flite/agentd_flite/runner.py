@@ -1,13 +1,11 @@
-"""Flite as a plain blocking runner."""
+"""Flite in blocking code, for a thread here or for a host process."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
 
 from agentd.audio.frame import AudioFrame
-from agentd.tokenize import basic
-from agentd.tts.runner import SpeakRequest
+from agentd.tts.local import decode_say, encode_said
 
 from .library import Library
 
@@ -23,34 +21,38 @@ MAX_WORD = 40
 
 
 class FliteRunner:
-    """A voice of Flite.
+    """Answers `Say` with `Said`. For one thread; see `agentd.models.ModelRunner`.
 
-    Raises ValueError for a voice that it has not, and ModelError where Flite is not installed.
+    Raises ValueError for a voice that Flite has not.
     """
 
     def __init__(self, voice: str = "slt") -> None:
         if voice not in VOICES:
             raise ValueError(f"voice must be one of {', '.join(VOICES)}, but is '{voice}'")
-        self.name = voice
-        self._library = Library(VOICES[voice])
-        self._sentences = basic.SentenceTokenizer()
+        self._voice = voice
+        self._library: Library | None = None
 
     @property
     def sample_rate(self) -> int:
         """Hz."""
-        return LOW_RATE.get(self.name, SAMPLE_RATE)
+        return LOW_RATE.get(self._voice, SAMPLE_RATE)
 
     def load(self) -> None:
-        """Nothing: its voices are part of the library."""
+        """Load the library; raises ModelError where Flite is not installed."""
+        self._loaded()
 
-    def run(self, request: SpeakRequest) -> Iterator[AudioFrame]:
-        """See VoiceRunner; sentence by sentence, about 25 ms a second of speech."""
-        for sentence in self._sentences.tokenize(request.text):
-            if request.cancelled:
-                return
-            if words := pronounceable(sentence):
-                data, rate = self._library.speak(words.encode("ascii"))
-                yield AudioFrame(data=data, sample_rate=rate)
+    def run(self, request: bytes) -> bytes:
+        """Speak a text: about 25 ms for a second of speech."""
+        words = pronounceable(decode_say(request).text)
+        if not words:
+            return encode_said(AudioFrame(data=b"", sample_rate=self.sample_rate))
+        data, rate = self._loaded().speak(words.encode("ascii"))
+        return encode_said(AudioFrame(data=data, sample_rate=rate))
+
+    def _loaded(self) -> Library:
+        if self._library is None:
+            self._library = Library(VOICES[self._voice])
+        return self._library
 
 
 def pronounceable(text: str) -> str:

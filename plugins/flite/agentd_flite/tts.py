@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from agentd.tts.runner import RunnerTTS
+from functools import partial
+
+from agentd.tts.local import LocalTTS
 
 from .runner import FliteRunner
 
 
-class TTS(RunnerTTS):
+class TTS(LocalTTS):
     """A voice of Flite in this process: slt, rms, awb, kal16 or kal.
 
     Raises ValueError for another voice, and ModelError where Flite is not installed.
     """
 
     def __init__(self, voice: str = "slt") -> None:
-        super().__init__(FliteRunner(voice))
+        runner = FliteRunner(voice)
+        # It takes milliseconds, and what is missing is better said now than in the first call.
+        runner.load()
+        super().__init__(partial(FliteRunner, voice), name="flite", sample_rate=runner.sample_rate)
         self._voice = voice
 
     @property
