@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any
 
@@ -12,6 +13,8 @@ from agentd.errors import ToolError
 
 from .signature import RAW_ARGUMENTS
 from .tools import FunctionTool, RawFunctionTool
+
+logger = logging.getLogger("agentd.llm")
 
 TEMPLATE_TOKENS = re.compile(
     r"<[|\uff5c][^<>]{1,40}?[|\uff5c]>|</?tool_calls?>|\[/?TOOL_CALLS\]|<(?:start|end)_of_turn>|</?s>"
@@ -86,6 +89,11 @@ def _mend(text: str) -> Any:
         raise _not_an_object(text) from error
     if not isinstance(value, dict):
         raise _not_an_object(text)
+    # Not the text itself: it may well be personal.
+    logger.info(
+        "a model's arguments were nearly JSON, and were mended",
+        extra={"action": "arguments_mended", "size": len(text)},
+    )
     return value
 
 

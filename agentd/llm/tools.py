@@ -147,6 +147,17 @@ class _Callable(Tool, Generic[P, R]):
     def schema(self, *, strict: bool = True) -> dict[str, Any]:
         """The function's entry in a request, in OpenAI's format."""
 
+    def __eq__(self, other: object) -> bool:
+        # Each look at a method makes another object of one tool.
+        return (
+            isinstance(other, _Callable)
+            and self.func is other.func
+            and self.instance is other.instance
+        )
+
+    def __hash__(self) -> int:
+        return hash((id(self.func), id(self.instance)))
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.info.name!r})"
 

@@ -97,7 +97,7 @@ class ToolContext:
                 providers.append(tool)
             elif isinstance(tool, FunctionTool | RawFunctionTool):
                 known = functions.setdefault(tool.id, tool)
-                if not _same(known, tool):
+                if known != tool:
                     raise ValueError(f"two tools have the name '{tool.id}': rename one of them")
             else:
                 raise ValueError(f"{tool!r} is no tool: decorate a function with @function_tool")
@@ -147,13 +147,7 @@ class ToolContext:
         return ToolContext(self._tools)
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, ToolContext)
-            and self.function_tools.keys() == other.function_tools.keys()
-            and all(
-                _same(tool, other.function_tools[name]) for name, tool in self._functions.items()
-            )
-        )
+        return isinstance(other, ToolContext) and self.function_tools == other.function_tools
 
     __hash__ = None  # type: ignore[assignment]  # its tools may change
 
@@ -171,8 +165,3 @@ def _toolsets(tools: Iterable[Tool | Toolset]) -> Iterator[Toolset]:
         if isinstance(tool, Toolset):
             yield from _toolsets(tool.tools)
             yield tool
-
-
-def _same(one: AnyFunctionTool, other: AnyFunctionTool) -> bool:
-    """Whether they are one tool: each look at a method makes another object of it."""
-    return one.func is other.func and one.instance is other.instance

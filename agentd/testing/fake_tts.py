@@ -39,7 +39,7 @@ class FakeTTS(TTS):
     in seconds of audio: to yield nothing is to END_EARLY after none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - knobs of a fake, all by name
         self,
         *,
         seconds_per_character: float = 0.05,

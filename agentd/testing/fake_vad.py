@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from agentd.audio.pcm import AUDIBLE_RMS, rms
+from agentd.audio.pcm import AUDIBLE_RMS, from_bytes, rms
 from agentd.vad import VAD, SegmenterSettings, VADStream
 from agentd.vad.framed import FramedVADStream
 
@@ -49,7 +47,7 @@ class FakeVAD(VAD):
             choices = ", ".join(map(str, RATES))
             raise ValueError(f"sample_rate must be one of {choices}, but is '{sample_rate}'")
         self.streams += 1
-        judge = self._is_loud if self._speech is None else _Script(self._speech)
+        judge = _Loudness(self._threshold) if self._speech is None else _Script(self._speech)
         return FramedVADStream(
             judge,
             sample_rate=sample_rate,
@@ -57,8 +55,15 @@ class FakeVAD(VAD):
             settings=self._settings,
         )
 
-    def _is_loud(self, frame: bytes) -> bool:
-        return rms(np.frombuffer(frame, dtype="<i2")) >= self._threshold
+
+class _Loudness:
+    """Judges each frame by itself."""
+
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
+
+    def __call__(self, frame: bytes) -> bool:
+        return rms(from_bytes(frame, 1).samples) >= self._threshold
 
 
 class _Script:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABC
 from collections.abc import AsyncIterator
+from typing import Self
 
 from agentd.aio.emitter import EventEmitter
 from agentd.audio.frame import AudioFrame
@@ -89,7 +90,7 @@ class TTS(ABC, EventEmitter):
     async def aclose(self) -> None:
         """Let go of what it holds. May be repeated; open streams are their users' to close."""
 
-    async def __aenter__(self) -> TTS:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:

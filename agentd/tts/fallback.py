@@ -17,7 +17,7 @@ from agentd.tokenize import SentenceTokenizer, basic
 
 from .base import TTS
 from .capabilities import TTSCapabilities
-from .events import SynthesizedAudio
+from .events import SynthesizedAudio, TimedText
 from .remainder import Heard
 from .sentences import SentenceVoice, later, options_of_stream
 from .stream import ChunkedStream, SynthesizeStream
@@ -96,7 +96,7 @@ class FallbackAdapter(TTS):
         self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
     ) -> ChunkedStream:
         """See the base class; tries and time are those that the adapter was made with."""
-        return ChunkedStream(self._voice(), text, options=self._all_in_turn(), measured=False)
+        return ChunkedStream(self, text, options=self._all_in_turn(), measured=False)
 
     def stream(
         self, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
@@ -144,8 +144,9 @@ class FallbackAdapter(TTS):
             try:
                 async with aclosing(self._said_by(number, rest)) as pieces:
                     async for audio in pieces:
-                        heard.add(audio)
-                        yield replace(audio, timed_text=later(audio.timed_text, elapsed))
+                        yield replace(audio, timed_text=later(heard.add(audio), elapsed))
+                if heard.to_come():
+                    yield _words_only(later(heard.to_come(), elapsed), self)
                 self._standby.worked(number)
                 return
             except APIError as error:
@@ -179,6 +180,11 @@ class FallbackAdapter(TTS):
     def _on_change(self, number: int, available: bool) -> None:
         event = AvailabilityChangedEvent(tts=self._ttss[number], available=available)
         self.emit("tts_availability_changed", event)
+
+
+def _words_only(words: list[TimedText], form: TTS) -> SynthesizedAudio:
+    nothing = AudioFrame(data=b"", sample_rate=form.sample_rate, num_channels=form.num_channels)
+    return SynthesizedAudio(frame=nothing, timed_text=words)
 
 
 def _check(ttss: Sequence[TTS]) -> None:

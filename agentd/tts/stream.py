@@ -7,7 +7,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from typing import Protocol, TypeVar
+from typing import Protocol, Self
 from uuid import uuid4
 
 from agentd.aio.channel import Channel
@@ -33,7 +33,6 @@ from .text import SegmentText
 logger = logging.getLogger("agentd.tts")
 
 Spoken = AudioFrame | SynthesizedAudio
-StreamT = TypeVar("StreamT", bound="AudioStream")
 
 PIECES_WAITING = 600
 """Pieces of audio, a minute, that nobody has taken; the model then has to wait."""
@@ -98,7 +97,7 @@ class AudioStream(ABC):
         self._audio.close()
         self._audio.clear()
 
-    def __aiter__(self: StreamT) -> StreamT:
+    def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> SynthesizedAudio:
@@ -106,11 +105,12 @@ class AudioStream(ABC):
         try:
             return await self._audio.receive()
         except ChannelClosed:
-            if self._error is not None:
-                raise self._error from None
-            raise StopAsyncIteration from None
+            pass  # the end, which is told outside of this: the failure has a cause of its own
+        if self._error is not None:
+            raise self._error
+        raise StopAsyncIteration
 
-    async def __aenter__(self: StreamT) -> StreamT:
+    async def __aenter__(self) -> Self:
         self._start()
         return self
 

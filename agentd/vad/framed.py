@@ -42,6 +42,10 @@ class FramedVADStream(VADStream):
         self._frame_seconds = frame_seconds
         self._frame_bytes = SAMPLE_BYTES * round(sample_rate * frame_seconds)
         self._settings = settings
+        self._reach = (
+            settings.min_speech_duration + settings.prefix_padding_duration + frame_seconds
+        )
+        """How far back the next utterance can begin, in seconds."""
         self._segmenter = Segmenter(settings)
         self._rest = bytearray()
         # Bounded: while nobody speaks, by what the next utterance can reach back to; while
@@ -83,15 +87,15 @@ class FramedVADStream(VADStream):
 
     def _take(self, frame: bytes) -> list[VADEvent]:
         self._frames.append(frame)
+        segmenter = self._segmenter
+        threshold = (
+            self._deactivation_threshold if segmenter.speaking else self._activation_threshold
+        )
         self._probability = probability = self._judge(frame)
-        speaking = self._segmenter.speaking
-        threshold = self._deactivation_threshold if speaking else self._activation_threshold
-        change = self._segmenter.process(self._frame_seconds, probability >= threshold)
-        events = self._act_on(change)
-        if not self._segmenter.speaking:
-            settings = self._settings
-            reach = settings.min_speech_duration + settings.prefix_padding_duration
-            self._forget_before(self._segmenter.heard - reach - self._frame_seconds)
+        change = segmenter.process(self._frame_seconds, probability >= threshold)
+        events = [] if change is None else self._act_on(change)
+        if not segmenter.speaking:
+            self._forget_before(segmenter.heard - self._reach)
         return events
 
     def _act_on(self, change: Change | None) -> list[VADEvent]:

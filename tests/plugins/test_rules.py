@@ -12,6 +12,8 @@ from agentd.aio.timing import now
 from agentd.errors import SettingsError
 from agentd.llm import (
     ChatContext,
+    FunctionCall,
+    FunctionCallOutput,
     FunctionTool,
     ToolContext,
     execute_function_call,
@@ -155,6 +157,34 @@ async def test_without_a_template_the_output_is_said_as_it_is() -> None:
     llm = rules.LLM().rule("time", call="tell_time")
 
     assert await Talk(llm, tell_time).say("What time is it?") == "It is noon."
+
+
+async def test_a_tool_called_by_instructions_has_its_rules_answer() -> None:
+    """The rule is found again though the user spoke after it was told."""
+    llm = rules.LLM().rule(
+        pattern="look up (?P<city>\\w+)",
+        told=True,
+        call="get_weather",
+        arguments={"city": "{city}", "units": 1},
+        then="{city}: {sky}",
+    )
+    talk = Talk(llm, get_weather)
+    talk.chat_ctx.add_message(role="user", content="hello")
+    talk.chat_ctx.add_message(role="assistant", content="hello")
+    talk.chat_ctx.add_message(role="system", content="be brief")
+    talk.chat_ctx.add_message(role="system", content="look up Rome")
+
+    assert await talk.reply() == "Rome: clear"
+
+
+async def test_the_output_of_a_call_that_no_rule_made_is_said_as_it_is(llm: rules.LLM) -> None:
+    """As after a change of model in the middle of a conversation."""
+    chat_ctx = ChatContext.empty()
+    chat_ctx.add_message(role="user", content="hi")
+    call = FunctionCall(call_id="1", name="other", arguments="{}")
+    chat_ctx.insert([call, FunctionCallOutput(call_id="1", name="other", output="done")])
+
+    assert (await llm.chat(chat_ctx=chat_ctx).collect()).text == "done"
 
 
 async def test_rules_are_tried_in_their_order() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agentd.errors import ToolError
@@ -85,6 +86,19 @@ def test_text_that_is_packed_too_often_is_refused() -> None:
         parse_arguments(text)
 
 
+def test_mending_is_said_without_the_text(caplog: pytest.LogCaptureFixture) -> None:
+    """Which may be personal; proper JSON is nothing to talk about."""
+    caplog.set_level(logging.INFO)
+
+    parse_arguments('{"name": "Ann"}')
+    parse_arguments("{'name': 'Ann'}")
+
+    [record] = caplog.records
+    assert record.__dict__["action"] == "arguments_mended"
+    assert "Ann" not in str(record.__dict__)
+
+
+@settings(deadline=None)
 @given(st.text(max_size=60))
 @example('{"a": 1')
 @example("{'a': \"")
@@ -98,6 +112,7 @@ def test_any_text_is_an_object_or_a_tool_error(text: str) -> None:
     assert isinstance(made, dict)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), st.none() | st.integers(-(2**53), 2**53) | st.text()))
 def test_proper_json_is_never_changed(arguments: dict[str, Any]) -> None:
     """Not even what looks like a token of a template."""

@@ -8,6 +8,7 @@ import pytest
 from agentd.audio.frame import AudioFrame
 from agentd.llm import (
     AgentConfigUpdate,
+    AgentHandoff,
     AudioContent,
     ChatContext,
     ChatItem,
@@ -211,6 +212,17 @@ def test_merging_can_leave_out_calls() -> None:
     assert ids(chat_ctx) == ["s0", "u1", "a4", "h5"]
 
 
+def test_items_can_be_replaced_as_a_whole() -> None:
+    """The list that was given is not kept."""
+    chat_ctx = ChatContext()
+    given = [user(at=1)]
+
+    chat_ctx.items = [*given]
+    given.clear()
+
+    assert ids(chat_ctx) == ["u1"]
+
+
 def test_a_copy_is_equivalent_until_a_model_would_see_a_difference() -> None:
     """Measurements and instants are none."""
     chat_ctx = ChatContext(history())
@@ -223,6 +235,29 @@ def test_a_copy_is_equivalent_until_a_model_would_see_a_difference() -> None:
     assert isinstance(said, ChatMessage)
     said.content = ["something else"]
     assert not chat_ctx.is_equivalent(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (call(at=1), call("other", at=1)),
+        (output(call(), "a", at=1), output(call(), "b", at=1)),
+        (handoff(at=1), AgentHandoff(id="h1", new_agent_id="c")),
+        (AgentConfigUpdate(id="x"), AgentConfigUpdate(id="x", instructions="y")),
+        (system(at=1), user(at=1)),
+    ],
+    ids=lambda item: item.type,
+)
+def test_any_kind_of_item_can_make_the_difference(one: ChatItem, other: ChatItem) -> None:
+    """Though the ids are alike."""
+    assert ChatContext([one]).is_equivalent(ChatContext([one]))
+    assert not ChatContext([one]).is_equivalent(ChatContext([other]))
+
+
+def test_a_context_shows_its_items() -> None:
+    """In failures of tests."""
+    assert repr(ChatContext([handoff()])).startswith("ChatContext([AgentHandoff(")
+    assert repr(ReadOnlyChatContext(ChatContext())) == "ReadOnlyChatContext([])"
 
 
 def test_a_context_is_the_same_after_a_dict() -> None:

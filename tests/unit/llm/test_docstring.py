@@ -68,6 +68,18 @@ def test_a_function_without_docstring_has_nothing_to_say() -> None:
     assert describe(plain) == Described()
 
 
+def test_a_docstring_that_can_not_be_parsed_is_text() -> None:
+    """Nothing of it is lost."""
+
+    def odd() -> None:
+        """Do it.
+
+        :param
+        """
+
+    assert describe(odd) == Described("Do it.\n\n:param")
+
+
 def test_text_without_arguments_is_all_text() -> None:
     """Whatever colons are in it."""
 

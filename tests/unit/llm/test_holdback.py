@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentd.llm.holdback import MAX_HELD_CHARS, Sentences
@@ -55,6 +55,7 @@ def test_text_without_an_end_is_not_held_for_ever() -> None:
     assert sentences.push("y") == "x" * MAX_HELD_CHARS + "y"
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet="ab. !\n。", max_size=6)))
 def test_nothing_is_lost_or_added(pieces: list[str]) -> None:
     """However the text is cut."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentd.errors import ToolSchemaError
@@ -254,6 +254,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(value=JSON)
 def test_dropping_nulls_never_trips_over_a_value(value: Any) -> None:
     """Whatever a model has written."""

@@ -207,6 +207,17 @@ def test_names_of_tools_are_those_in_toolsets_too() -> None:
     }
 
 
+def test_a_method_is_one_tool_however_often_it_is_looked_at() -> None:
+    """And another one for another instance."""
+    one, other = Base(), Base()
+
+    assert one.second == one.second
+    assert len({one.second, one.second, other.second}) == 2
+    assert one.second != other.second
+    assert one.second != one.first
+    assert bare != "bare"
+
+
 def test_a_tool_shows_its_name() -> None:
     """In logs and in failures of tests."""
     assert repr(bare) == "FunctionTool('bare')"
