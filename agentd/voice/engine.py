@@ -168,11 +168,17 @@ class Engine:
         """
         scope = current_scope.get()
         own = scope.speech if scope is not None else None
-        hooks = self.activity.hooks - ({scope.kind} if scope is not None else set())
+        hooks = {
+            (activity.agent, kind)
+            for activity in self.switchboard.activities
+            for kind in activity.hooks
+        }
+        if scope is not None:
+            hooks.discard((scope.agent, scope.kind))
         busy = (
             any(speech is not own for speech in self.speeches.alive)
             or any(run.speech is not own for run in self.runner.running)
-            or hooks
+            or bool(hooks)
             or self.switchboard.is_changing
         )
         return not busy and self.floor.is_quiet()

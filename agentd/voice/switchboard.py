@@ -48,6 +48,12 @@ class Switchboard:
         return self._current
 
     @property
+    def activities(self) -> list[Activity]:
+        """Who has the word, and those that wait to have it back."""
+        owners = [loan.owner for loan in self._loans]
+        return owners if self._current is None else [*owners, self._current]
+
+    @property
     def is_changing(self) -> bool:
         """Whether a handoff is under way."""
         return self._changing.locked()
@@ -89,8 +95,10 @@ class Switchboard:
                 await self._give(loan, scope)
                 yield
             finally:
-                self._loans.remove(loan)
-                await self._take_back(loan, scope)
+                try:
+                    await self._take_back(loan, scope)
+                finally:
+                    self._loans.remove(loan)
 
     def recall(self) -> None:
         """End what agents do on loan: their tasks fail."""
@@ -137,10 +145,7 @@ class Switchboard:
         await self._current.start()
 
     def _owner_of(self, scope: Scope) -> Activity:
-        activities = [loan.borrower for loan in self._loans]
-        if self._current is not None:
-            activities.append(self._current)
-        for activity in activities:
+        for activity in self.activities:
             if activity.agent is scope.agent:
                 return activity
         raise SessionError(f"the agent '{scope.agent.id}' does not have the word any more")
