@@ -38,6 +38,15 @@ class FakeAudioInput(AudioInput):
         self._rate = sample_rate
         self._speech: list[tuple[float, float]] = []
         self._ended = asyncio.Event()
+        self._next: AudioFrame | Exception | None = None
+
+    def spoil_next(self) -> None:
+        """The next frame is no whole number of samples, as a broken source may give."""
+        self._next = _NoFrame()  # type: ignore[assignment]  # that is the point
+
+    def fail_next(self) -> None:
+        """Reading the next frame raises OSError, once."""
+        self._next = OSError("the microphone is gone")
 
     def speak(self, seconds: float, *, start_in: float = 0.0) -> None:
         """The user speaks for so long, from now or from a while later on."""
@@ -53,7 +62,10 @@ class FakeAudioInput(AudioInput):
         while not self._ended.is_set():
             at = round(at + self._frame_seconds, 6)
             await asyncio.sleep(at - now())
-            yield self._frame(at - self._frame_seconds)
+            odd, self._next = self._next, None
+            if isinstance(odd, Exception):
+                raise odd
+            yield odd or self._frame(at - self._frame_seconds)
 
     def _frame(self, start: float) -> AudioFrame:
         count = round(self._frame_seconds * self._rate)
@@ -63,6 +75,14 @@ class FakeAudioInput(AudioInput):
             voiced |= (times >= begin - 1e-9) & (times < end - 1e-9)
         tone = LOUDNESS * np.sin(2 * np.pi * 300 * times) * voiced
         return from_samples(np.rint(tone).astype(np.int16), self._rate)
+
+
+class _NoFrame:
+    """What has the looks of a frame and is no audio."""
+
+    data = b"odd"
+    sample_rate = 16000
+    num_channels = 1
 
 
 class Played(Struct, kw_only=True):
@@ -129,7 +149,7 @@ class FakeAudioOutput(AudioOutput):
         late = self._position(segment) - self._pushed
         if late > 0:  # it ran dry: what comes now is heard now
             self._paused_for += late
-        self._pushed += frame.duration
+        self._pushed = round(self._pushed + frame.duration, 6)
         segment.seconds = self._pushed
         self.frames.append(frame)
         while self._open is segment and self._ahead(segment) > self._buffer + 1e-6:
@@ -218,8 +238,8 @@ class FakeTextOutput(TextOutput):
         """Those that are complete."""
         self.pieces: list[tuple[float, str]] = []
         """Each piece, and when it came on the loop's clock."""
+        self.fault = fault
         self._current = ""
-        self._fault = fault
 
     @property
     def text(self) -> str:
@@ -228,8 +248,8 @@ class FakeTextOutput(TextOutput):
 
     async def capture_text(self, text: str) -> None:
         """See TextOutput."""
-        if self._fault is not None:
-            await self._fault.strike()
+        if self.fault is not None:
+            await self.fault.strike()
         self.pieces.append((now(), text))
         self._current += text
 

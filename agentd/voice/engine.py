@@ -251,7 +251,6 @@ class Engine:
         speech = self.mouth.speaking
         self.watchdog.heard()
         if speech is not None:
-            self.faults.worked("llm")
             self.faults.worked("tts")
             self.speeches.speech_audible(speech)
         self.config.changed()

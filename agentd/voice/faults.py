@@ -41,9 +41,12 @@ class Faults:
         self._emit = emit
         self._give_up = give_up
         self._counts: dict[ModelKind, int] = {}
+        self._gave_up = False
 
     def failed(self, kind: ModelKind, error: BaseException, source: Any) -> None:
         """A model has failed for good: all tries of one call were used up."""
+        if self._gave_up:
+            return  # the session is closing for it
         count = self._counts[kind] = self._counts.get(kind, 0) + 1
         over = kind == "realtime" or count > self._limit
         told = _error(kind, error, source)
@@ -61,6 +64,7 @@ class Faults:
         )
         self._emit(ErrorEvent(error=told, source=source))
         if over:
+            self._gave_up = True
             self._give_up(told)
 
     def worked(self, kind: ModelKind) -> None:

@@ -185,11 +185,9 @@ class Reply:
         )
         if message is not None:
             self._keep([message])
-        if end is not PassEnd.DONE:
-            return
-        if step.thought.error is None:
+        if step.thought.error is None and step.thought.first_at is not None:
             self._bench.faults.worked("llm")
-        else:
+        if step.thought.error is not None and end is PassEnd.DONE:
             self._bench.faults.failed("llm", step.thought.error, plan.setting.models.llm)
             raise step.thought.error
 

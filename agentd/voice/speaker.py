@@ -7,7 +7,7 @@ from typing import Any
 
 from agentd.aio.tasks import TaskOwner
 from agentd.audio.frame import AudioFrame
-from agentd.errors import SessionError
+from agentd.errors import ModelError, SessionError
 from agentd.given import NOT_GIVEN, NotGivenOr, is_given
 from agentd.llm.chat import ChatContext
 from agentd.llm.events import ToolChoice
@@ -205,7 +205,7 @@ class Speaker:
     ) -> SpeechHandle:
         core = self._core
         self._speeches[speech.id] = speech
-        speech.add_done_callback(lambda handle: self._forget(handle.id))
+        speech.add_done_callback(self._after)
         core.speeches.add(speech, core.bench.mouth)
         core.watchdog.watch(speech, work)
         if core.bench.log.run is not None:
@@ -218,8 +218,11 @@ class Speaker:
         speech.start(self._owner, run)
         return speech.handle
 
-    def _forget(self, speech_id: str) -> None:
-        self._speeches.pop(speech_id, None)
+    def _after(self, handle: SpeechHandle) -> None:
+        self._speeches.pop(handle.id, None)
+        failed = isinstance(handle.exception(), ModelError)
+        if failed and not handle.chat_items and not self._closing:
+            self._core.watchdog.apologise()
 
     def _refuse_if_closing(self) -> None:
         scope = current_scope.get()

@@ -96,9 +96,9 @@ class SttEar:
             yield frame
 
     def _take(self, event: Any) -> None:
-        self._unanswered = 0
         made = _input_of(event, now())
-        if isinstance(made, SttFinal | SttInterim):
+        if isinstance(made, SttFinal | SttInterim | SttPreflight):
+            self._unanswered = 0
             self._faults.worked("stt")
         if made is not None:
             self._feed(made)

@@ -77,6 +77,11 @@ class Watchdog:
         for owed in self._owed.values():
             owed.quiet_since = now()
 
+    def apologise(self) -> None:
+        """A reply has failed before anything of it was heard: tell the user."""
+        if self._options.apology:
+            self._say(self._options.apology)
+
     async def run(self) -> None:
         """Watch, until cancelled."""
         timeout = self._options.timeout
