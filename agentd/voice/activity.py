@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any
 
 from agentd.aio.tasks import TaskOwner
@@ -131,7 +132,7 @@ class Activity:
             raise
         agent = self.agent
         self._hooks.add("on_enter")
-        enter = agent.on_enter() if resume is None else agent.on_resume(resume)
+        enter = agent.on_enter if resume is None else partial(agent.on_resume, resume)
         entering = self._owner.start(self._hook("on_enter", enter), name="on_enter")
         if self._core.bench.log.run is not None:
             self._core.bench.log.run.watch(entering)
@@ -141,7 +142,7 @@ class Activity:
         self.speaker.begin_closing()
         self._hooks.add("on_exit")
         leaving = self._owner.start(
-            self._hook("on_exit", self.agent.on_exit()), name="on_exit", report=False
+            self._hook("on_exit", self.agent.on_exit), name="on_exit", report=False
         )
         done, _ = await asyncio.wait({leaving}, timeout=ON_EXIT_TIMEOUT)
         if not done:
@@ -236,10 +237,10 @@ class Activity:
         rules, setup = await self._listening.start()
         self._core.feed(RulesChanged(at=now(), rules=rules, setup=setup))
 
-    async def _hook(self, kind: ScopeKind, hook: Coroutine[Any, Any, None]) -> None:
+    async def _hook(self, kind: ScopeKind, hook: Callable[[], Coroutine[Any, Any, None]]) -> None:
         current_scope.set(Scope(kind, self.agent))
         try:
-            await hook
+            await hook()
         except Exception as error:  # noqa: BLE001 - the user's hook; the session goes on
             self._tell_failed(kind, error)
         finally:

@@ -260,6 +260,7 @@ class AgentSession(BaseSession[UserdataT]):
         """
         if self._engine is not None:
             return None
+        self._closing = None
         engine = self._engine = self._make_engine()
         run = self._begin_run(engine) if capture_run else None
         try:

@@ -63,8 +63,7 @@ class Switchboard:
         async with self._changing:
             if resume is None:
                 self._core.bench.log.hand_over(None, agent)
-            self._current = Activity(self._core, agent, self.lend)
-            await self._current.start(resume=resume)
+            await self._enter(Activity(self._core, agent, self.lend), resume)
 
     def hand_over(self, agent: AgentBase) -> None:
         """Let another agent take over when what is being said is over. Returns at once."""
@@ -140,9 +139,17 @@ class Switchboard:
                 await self._begin(old.agent, agent)
 
     async def _begin(self, agent: Agent, old: Agent) -> None:
-        self._current = Activity(self._core, agent, self.lend)
+        activity = Activity(self._core, agent, self.lend)
         self._core.bench.log.hand_over(old, agent)
-        await self._current.start()
+        await self._enter(activity)
+
+    async def _enter(self, activity: Activity, resume: ResumeContext | None = None) -> None:
+        self._current = activity
+        try:
+            await activity.start(resume=resume)
+        except BaseException:
+            self._current = None
+            raise
 
     def _owner_of(self, scope: Scope) -> Activity:
         for activity in self.activities:
