@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .fake_eot import FakeEndOfTurn as FakeEndOfTurn
+    from .fake_host import FakeHost as FakeHost
     from .fake_io import FakeAudioInput as FakeAudioInput
     from .fake_io import FakeAudioOutput as FakeAudioOutput
     from .fake_io import FakeTextOutput as FakeTextOutput
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from .scene import Scene as Scene
 
 _NAMES = {
+    "FakeHost": "fake_host",
     "FakeAudioInput": "fake_io",
     "FakeAudioOutput": "fake_io",
     "FakeTextOutput": "fake_io",

@@ -27,8 +27,10 @@ from agentd.voice.events import (
     UserStateChangedEvent,
     UserTurnDroppedEvent,
 )
+from agentd.voice.host import current_host
 from agentd.voice.session import AgentSession
 
+from .fake_host import FakeHost
 from .fake_io import FakeAudioInput, FakeAudioOutput, FakeTextOutput
 
 EVENTS = (
@@ -56,14 +58,18 @@ class Scene:
         mic: FakeAudioInput | None = None,
         loudspeaker: FakeAudioOutput | None = None,
         text_only: bool = False,
+        host: FakeHost | None = None,
         **session: Any,
     ) -> None:
         """`session` is given to AgentSession; without an agent there is one that says nothing of
-        itself. With `text_only` there is neither microphone nor loudspeaker."""
+        itself. With `text_only` there is neither microphone nor loudspeaker; `host` is the job."""
         self.agent = agent or Agent(instructions="Be brief.")
         self.mic = mic or FakeAudioInput()
         self.loudspeaker = loudspeaker or FakeAudioOutput()
         self.screen = FakeTextOutput()
+        self.host = host
+        self.final_agent: Agent | None = None
+        """Who had the word at the end."""
         self.record: list[tuple[float, str]] = []
         session.setdefault("aec_warmup_duration", None)
         self.session: AgentSession[Any] = AgentSession(**session)
@@ -75,10 +81,16 @@ class Scene:
             self.session.on(name, self._note)
 
     async def __aenter__(self) -> Scene:
-        await self.session.start(self.agent)
+        token = current_host.set(self.host)
+        try:
+            await self.session.start(self.agent)
+        finally:
+            current_host.reset(token)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        if self.session.is_running:
+            self.final_agent = self.session.current_agent
         await self.session.aclose()
 
     def lines(self, *prefixes: str) -> list[str]:

@@ -26,7 +26,7 @@ from .face import BaseSession
 from .models import Setting, resolve_setting
 from .preemption import Preemption
 from .reply_pass import ReplyPass
-from .resume import ResumeContext
+from .restoring import Restored
 from .scope import Scope, ScopeKind, current_scope
 from .speaker import Speaker
 from .speech import SpeechHandle
@@ -117,7 +117,7 @@ class Activity:
 
     # -- coming and going --------------------------------------------------------------------
 
-    async def start(self, *, resume: ResumeContext | None = None) -> None:
+    async def start(self, *, resume: Restored | None = None) -> None:
         """Take the word; the agent's `on_enter`, or `on_resume`, goes on in the background.
 
         Raises what a toolset's `setup` raises; then nothing of it is left.
@@ -132,10 +132,12 @@ class Activity:
             raise
         agent = self.agent
         self._hooks.add("on_enter")
-        enter = agent.on_enter if resume is None else partial(agent.on_resume, resume)
+        enter = agent.on_enter if resume is None else partial(agent.on_resume, resume.context)
         entering = self._owner.start(self._hook("on_enter", enter), name="on_enter")
         if self._core.bench.log.run is not None:
             self._core.bench.log.run.watch(entering)
+        if resume is not None and resume.again:
+            self.speaker.redo(resume.again)
 
     async def drain(self) -> None:
         """Call `on_exit`, and let what is being said come to its end. Nothing new is begun."""

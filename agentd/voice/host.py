@@ -1,12 +1,13 @@
-"""What a session needs of the job that it runs in. The job is above and fills it in."""
+"""What a session needs of the job that it runs in. The job is above and fills it in.
+
+Nothing is loaded here but names: a job without a session must not load one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from typing import Protocol
-
-from .events import CloseReason
+from typing import Any, Protocol
 
 
 class SessionHost(Protocol):
@@ -18,23 +19,23 @@ class SessionHost(Protocol):
     def attach_closer(self, close: Callable[[], Awaitable[object]]) -> None:
         """Have this awaited when the job ends, before the room is left."""
 
-    def remember(self, make: Callable[[], bytes]) -> None:
-        """The conversation has changed: ask for its snapshot soon, once for many changes, and keep
-        it. `make` gives empty bytes where there is none."""
+    def remember(self, take: Callable[[], bytes]) -> None:
+        """The conversation has changed: call `take` for its snapshot soon, once for many changes,
+        and keep that in place of the one before."""
 
-    @property
-    def remembered(self) -> bytes:
-        """The snapshot that an earlier process of the job has left; empty where there is none."""
-
-    @property
-    def remembered_at(self) -> float:
-        """Wall time at which that was taken; 0 where it is not known."""
+    def take_remembered(self) -> bytes:
+        """The snapshot that an earlier process of the job has left; empty where there is none,
+        and the second time."""
 
     def request_shutdown(self, reason: str) -> None:
         """End the job."""
 
-    def session_closed(self, reason: CloseReason) -> None:
-        """The session is over."""
+    async def delete_room(self) -> None:
+        """Delete the room, and with it disconnect everybody."""
+
+    def claim(self, session: Any) -> bool:
+        """A session begins in this job; whether it is the first, which is the one remembered."""
 
 
 current_host: ContextVar[SessionHost | None] = ContextVar("agentd_session_host", default=None)
+"""The job that code runs in; None outside of one."""

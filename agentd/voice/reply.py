@@ -57,13 +57,21 @@ class Reply:
     """The work on one reply."""
 
     def __init__(
-        self, bench: Bench, plan: ReplyPlan, speech: Speech, prepared: ReplyPass | None = None
+        self,
+        bench: Bench,
+        plan: ReplyPlan,
+        speech: Speech,
+        *,
+        prepared: ReplyPass | None = None,
+        calls: Sequence[FunctionCall] = (),
     ) -> None:
-        """`prepared` is the first step, where it was begun before the turn was sure to be over."""
+        """`prepared` is the first step, where it was begun before the turn was sure to be over.
+        With `calls` the reply begins with these."""
         self._bench = bench
         self._plan = plan
         self._speech = speech
         self._prepared = prepared
+        self._calls = calls
         self._chat_ctx = plan.chat_ctx or ChatContext.empty()
         self._pass: ReplyPass | None = None
         self._runs: list[ToolCallRun] = []
@@ -74,7 +82,7 @@ class Reply:
         await self._take_message()
         choice = self._plan.tool_choice
         while True:
-            answers = await self._step(choice)
+            answers = await (self._redo() if self._calls else self._step(choice))
             if answers is None or not self._follow(answers):
                 return
             self._speech.num_steps += 1
@@ -119,6 +127,14 @@ class Reply:
         if self.tools_at_work:
             stages["tools"] = names_of(self.tools_at_work)
         return stages
+
+    async def _redo(self) -> list[ToolAnswer] | None:
+        """Make calls that an earlier process had begun."""
+        calls, self._calls = self._calls, ()
+        tools = self._plan.tools()
+        for call in calls:
+            self._begin_call(call, tools)
+        return await self._answers()
 
     # -- one step -------------------------------------------------------------------------
 
@@ -221,11 +237,11 @@ class Reply:
     def _leave_tools(self) -> None:
         """The reply is over: what has an answer is remembered, what is at work goes on."""
         runs, self._runs = self._runs, []
-        self._keep(_items([run.answered.result() for run in runs if run.answered.done()]))
+        self._record([run.answered.result() for run in runs if run.answered.done()])
         for run in runs:
             if not run.answered.done():
                 run.detached = True
-                run.answered.add_done_callback(lambda done: self._keep(_items([done.result()])))
+                run.answered.add_done_callback(lambda done: self._record([done.result()]))
 
     def _follow(self, answers: list[ToolAnswer]) -> bool:
         """Remember what the tools have answered; says whether the model is asked again."""
@@ -236,7 +252,7 @@ class Reply:
             has_tool_reply=any(answer.wants_reply for answer in answers),
             has_agent_handoff=bool(agents),
         )
-        self._keep(_items(answers))
+        self._record(answers)
         self._bench.emit_tools(event)
         if len(agents) > 1:
             logger.error(
@@ -255,6 +271,11 @@ class Reply:
             return "none"
         # A model that was made to call a tool has done so.
         return "none" if self._plan.tool_choice == "none" else NOT_GIVEN
+
+    def _record(self, answers: Sequence[ToolAnswer]) -> None:
+        self._keep(_items(answers))
+        for answer in answers:
+            self._bench.runner.note_recorded(answer.call.call_id)
 
     def _keep(self, items: Sequence[ChatItem]) -> None:
         self._bench.log.add_all(items, self._plan.agent, self._speech)

@@ -12,7 +12,7 @@ import msgspec
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now
 from agentd.audio.frame import AudioFrame
-from agentd.errors import SessionError
+from agentd.errors import SessionError, StateError
 from agentd.given import NOT_GIVEN, NotGiven, NotGivenOr, is_given, only_given
 from agentd.io.attached import AgentInput, AgentOutput
 from agentd.llm.chat import ChatContext, ReadOnlyChatContext
@@ -42,8 +42,11 @@ from .options import (
     SessionOptions,
     ToolHandlingOptions,
 )
+from .remembering import Remembering
+from .restoring import restore
 from .room_link import RoomLink, make_room_link
 from .run_result import Run, RunResult
+from .snapshot import decode
 from .speaker import ReplyRequest
 from .speech import SpeechHandle
 from .turn_actions import AgentState, UserState
@@ -139,6 +142,9 @@ class AgentSession(BaseSession[UserdataT]):
         self._history = ChatContext.empty()
         self._engine: Engine | None = None
         self._host: SessionHost | None = None
+        self._primary = False
+        """Whether this session is the one that its job remembers."""
+        self._remembering = Remembering()
         self._room_link: RoomLink | None = None
         self._closing: asyncio.Task[None] | None = None
         self._closer = TaskOwner("session close")
@@ -166,6 +172,11 @@ class AgentSession(BaseSession[UserdataT]):
     def usage(self) -> AgentSessionUsage:
         """What the models have used so far."""
         return self._engine.metering.usage if self._engine is not None else AgentSessionUsage()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not been closed."""
+        return self._engine is not None
 
     @property
     def current_agent(self) -> Agent:
@@ -269,7 +280,7 @@ class AgentSession(BaseSession[UserdataT]):
             engine.states.set_agent("listening")
             if self._room_link is None:
                 engine.feed(ParticipantPresent(at=now(), present=True))
-            await engine.switchboard.start(agent)
+            await self._enter(engine, agent)
         except BaseException as error:
             await self._close_now(CloseReason.ERROR, error, drain=False)
             raise
@@ -491,6 +502,7 @@ class AgentSession(BaseSession[UserdataT]):
     async def _join(self, room: Any, options: Any) -> None:
         self._host = current_host.get()
         if self._host is not None:
+            self._primary = self._host.claim(self)
             self._host.attach_closer(self.close_for_job)
         if not is_given(room) or room is None:
             return
@@ -505,8 +517,43 @@ class AgentSession(BaseSession[UserdataT]):
         engine.log.run = Run()
         return engine.log.run
 
+    async def _enter(self, engine: Engine, agent: Agent) -> None:
+        """Begin with the agent, or where an earlier process of the job was."""
+        data = self._host.take_remembered() if self._host is not None and self._primary else b""
+        if not data:
+            await engine.switchboard.start(agent)
+            return
+        try:
+            snapshot = decode(data)
+        except StateError as error:
+            logger.error(
+                "the conversation's snapshot can't be used: it begins anew",
+                extra={"action": "conversation_lost", "reason": str(error)},
+            )
+            await engine.switchboard.start(agent)
+            return
+        restored, self._userdata = restore(snapshot, agent, self._history, self._userdata)
+        logger.info(
+            "the conversation goes on",
+            extra={
+                "action": "conversation_resumed",
+                "agent": restored.agent.id,
+                "items": len(self._history.items),
+                "away_for": round(restored.context.away_for, 3),
+                "unfinished_calls": [call.name for call in restored.context.unfinished_calls],
+            },
+        )
+        await engine.switchboard.start(restored.agent, resume=restored)
+
     def _changed(self) -> None:
         """The conversation is to be remembered anew."""
+        if self._primary and self._host is not None and self._closing is None:
+            self._host.remember(self._take_snapshot)
+
+    def _take_snapshot(self) -> bytes:
+        if self._engine is None:
+            return b""
+        return self._remembering.take(self._engine, self._userdata)
 
     def _give_up(self, error: Any) -> None:
         self._begin_close(CloseReason.ERROR, error, drain=False)
@@ -537,11 +584,11 @@ class AgentSession(BaseSession[UserdataT]):
         if engine is None:
             return
         await close(engine, drain=drain)
+        if self._host is not None and self._primary and reason is not CloseReason.JOB_SHUTDOWN:
+            self._host.remember(bytes)  # what is over is not gone on with
         self.emit(CloseEvent.type, CloseEvent(reason=reason, error=error))
         if self._room_link is not None:
             await self._room_link.aclose()
-        if self._host is not None:
-            self._host.session_closed(reason)
         self._engine = self._room_link = None
 
 

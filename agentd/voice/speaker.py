@@ -12,7 +12,7 @@ from agentd.given import NOT_GIVEN, NotGivenOr, is_given
 from agentd.llm.chat import ChatContext
 from agentd.llm.events import ToolChoice
 from agentd.llm.instructions import Instructions
-from agentd.llm.items import ChatMessage
+from agentd.llm.items import ChatMessage, FunctionCall
 from agentd.llm.toolset import ToolContext
 
 from .agent import Agent, is_overridden
@@ -141,6 +141,10 @@ class Speaker:
         )
         return self._reply(request, chat_ctx, prepared)
 
+    def redo(self, calls: Sequence[FunctionCall]) -> SpeechHandle:
+        """Make calls that an earlier process had begun, and say what comes of them."""
+        return self._reply(ReplyRequest(user_initiated=False, modality="audio"), None, calls=calls)
+
     # -- inside ------------------------------------------------------------------------
 
     def _reply(
@@ -148,6 +152,8 @@ class Speaker:
         request: ReplyRequest,
         chat_ctx: ChatContext | None,
         prepared: ReplyPass | None = None,
+        *,
+        calls: Sequence[FunctionCall] = (),
     ) -> SpeechHandle:
         scope = current_scope.get()
         entering = scope is not None and scope.kind == "on_enter"
@@ -171,7 +177,7 @@ class Speaker:
             modality=request.modality,
             timing=request.timing,
         )
-        work = Reply(self._core.bench, plan, speech, prepared)
+        work = Reply(self._core.bench, plan, speech, prepared=prepared, calls=calls)
         return self._begin(speech, work, work.run(), user_initiated=request.user_initiated)
 
     def _make(
@@ -206,7 +212,7 @@ class Speaker:
         core = self._core
         self._speeches[speech.id] = speech
         speech.add_done_callback(self._after)
-        core.speeches.add(speech, core.bench.mouth)
+        core.speeches.add(speech, core.bench.mouth, work)
         core.watchdog.watch(speech, work)
         if core.bench.log.run is not None:
             core.bench.log.run.watch_speech(speech.handle)

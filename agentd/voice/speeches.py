@@ -17,6 +17,7 @@ from .turn_inputs import (
     TurnInput,
     TurnUnanswered,
 )
+from .work import Work
 
 
 class Speeches:
@@ -27,6 +28,7 @@ class Speeches:
         self._feed = feed
         self._changed = changed
         self._alive: dict[str, Speech] = {}
+        self._work: dict[str, Work] = {}
         self._scheduled: set[str] = set()
 
     @property
@@ -38,9 +40,14 @@ class Speeches:
         """The speech of this id, if it is not over."""
         return self._alive.get(speech_id)
 
-    def add(self, speech: Speech, mouth: Mouth) -> None:
+    def work_of(self, speech: Speech) -> Work | None:
+        """What is done for a speech, if it is not over."""
+        return self._work.get(speech.id)
+
+    def add(self, speech: Speech, mouth: Mouth, work: Work) -> None:
         """A speech was made."""
         self._alive[speech.id] = speech
+        self._work[speech.id] = work
         speech.on_protected = self._protected
         speech.add_done_callback(lambda _: self._over(speech, mouth))
         self._changed()
@@ -94,6 +101,7 @@ class Speeches:
 
     def _over(self, speech: Speech, mouth: Mouth) -> None:
         self._alive.pop(speech.id, None)
+        self._work.pop(speech.id, None)
         mouth.over(speech)
         if speech.turn_id is not None and speech.id not in self._scheduled:
             why = "interrupted before it was heard" if speech.interrupted else "it failed"

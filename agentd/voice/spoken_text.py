@@ -134,6 +134,10 @@ class SpokenText:
         """Some of the words."""
         return "".join(self._words[start:end])
 
+    def ends_sentence_between(self, start: int, end: int) -> bool:
+        """Whether one of some words ends a sentence."""
+        return any(ends_sentence(word) for word in self._words[max(0, start) : max(0, end)])
+
     def begins_at(self, word: int) -> float | None:
         """The position at which a word begins; None where it is not known yet."""
         if word >= len(self._words):

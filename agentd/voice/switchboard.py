@@ -15,7 +15,7 @@ from .activity import Activity
 from .agent import Agent
 from .agent_base import AgentBase
 from .core import Core
-from .resume import ResumeContext
+from .restoring import Restored
 from .scope import Scope
 from .tasks import AgentTask
 from .turn_inputs import HandoffStarted
@@ -58,7 +58,7 @@ class Switchboard:
         """Whether a handoff is under way."""
         return self._changing.locked()
 
-    async def start(self, agent: Agent, *, resume: ResumeContext | None = None) -> None:
+    async def start(self, agent: Agent, *, resume: Restored | None = None) -> None:
         """The first agent; raises what its toolsets raise."""
         async with self._changing:
             if resume is None:
@@ -143,7 +143,7 @@ class Switchboard:
         self._core.bench.log.hand_over(old, agent)
         await self._enter(activity)
 
-    async def _enter(self, activity: Activity, resume: ResumeContext | None = None) -> None:
+    async def _enter(self, activity: Activity, resume: Restored | None = None) -> None:
         self._current = activity
         try:
             await activity.start(resume=resume)

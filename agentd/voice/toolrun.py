@@ -60,6 +60,8 @@ class ToolCallRun:
         self.detached = False
         """Whether the reply that made the call does not wait for it any more."""
         self.updates = 0
+        self.recorded = False
+        """Whether the history knows of what it was answered."""
         self._timeout: float | None = None
         self._due_at: float | None = None
         self._moved: asyncio.Future[None] = loop.create_future()
@@ -123,12 +125,25 @@ class ToolRunner:
         self._on_busy = on_busy
         self._owner = TaskOwner("tools")
         self._running: dict[str, ToolCallRun] = {}
+        self._ledger: dict[str, ToolCallRun] = {}
         self._tasks: dict[str, asyncio.Task[Any]] = {}
 
     @property
     def running(self) -> list[ToolCallRun]:
         """Those that are at work."""
         return list(self._running.values())
+
+    @property
+    def ledger(self) -> list[ToolCallRun]:
+        """Those that have begun and are not both over and in the history."""
+        return list(self._ledger.values())
+
+    def note_recorded(self, call_id: str) -> None:
+        """The history knows what a call was answered, or is to know nothing."""
+        run = self._ledger.get(call_id)
+        if run is not None:
+            run.recorded = True
+            self._settle(run)
 
     def find(self, call_id: str) -> ToolCallRun | None:
         """The call of this id, if it is at work."""
@@ -147,7 +162,7 @@ class ToolRunner:
         """Begin a call. Never raises: an unknown tool is an answer too."""
         run = ToolCallRun(call, tools.get_function_tool(call.name), agent, speech)
         run.limit(handling.timeout)
-        self._running[call.call_id] = run
+        self._running[call.call_id] = self._ledger[call.call_id] = run
         if len(self._running) == 1:
             self._on_busy(True)
         self._tell(ToolCallStarted(function_call=call))
@@ -263,9 +278,14 @@ class ToolRunner:
             run.answered.set_result(result)
         if not run.ended.done():
             run.ended.set_result(result)
+        self._settle(run)
         self._changed()
         if not self._running:
             self._on_busy(False)
+
+    def _settle(self, run: ToolCallRun) -> None:
+        if run.recorded and run.ended.done():
+            self._ledger.pop(run.call.call_id, None)
 
     def _tell(self, update: ToolExecutionUpdate) -> None:
         self._emit(ToolExecutionUpdatedEvent(update=update))

@@ -11,7 +11,7 @@ from agentd.app.usererror import error_fields
 from agentd.io.base import TextOutput
 
 from .playback import PlaybackClock
-from .spoken_text import SpokenText, ends_sentence
+from .spoken_text import SpokenText
 
 logger = logging.getLogger("agentd.voice")
 
@@ -27,7 +27,7 @@ class TranscriptWriter:
         *,
         on_sentence: Callable[[], None],
     ) -> None:
-        """`on_sentence` is called when a sentence has come to its end."""
+        """`on_sentence` is called when a sentence is over and the next one begins."""
         self._spoken = spoken
         self._output = output
         self._clock = clock
@@ -74,7 +74,7 @@ class TranscriptWriter:
         text = self._spoken.words(start, count)
         if self._output is not None:
             await self._write(self._output, text)
-        if ends_sentence(text):
+        if self._spoken.ends_sentence_between(start - 1, count - 1):
             self._on_sentence()
 
     async def _write(self, output: TextOutput, text: str) -> None:
