@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from agentd.aio.timing import now
@@ -27,7 +28,7 @@ from agentd.voice.events import (
     UserStateChangedEvent,
     UserTurnDroppedEvent,
 )
-from agentd.voice.host import current_host
+from agentd.voice.host import hosting
 from agentd.voice.session import AgentSession
 
 from .fake_host import FakeHost
@@ -81,11 +82,8 @@ class Scene:
             self.session.on(name, self._note)
 
     async def __aenter__(self) -> Scene:
-        token = current_host.set(self.host)
-        try:
+        with hosting(self.host) if self.host is not None else nullcontext():
             await self.session.start(self.agent)
-        finally:
-            current_host.reset(token)
         return self
 
     async def __aexit__(self, *exc: object) -> None:

@@ -5,7 +5,8 @@ Nothing is loaded here but names: a job without a session must not load one.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -39,3 +40,13 @@ class SessionHost(Protocol):
 
 current_host: ContextVar[SessionHost | None] = ContextVar("agentd_session_host", default=None)
 """The job that code runs in; None outside of one."""
+
+
+@contextmanager
+def hosting(host: SessionHost) -> Iterator[None]:
+    """Make this the job of sessions that are started here, and in tasks started here."""
+    token = current_host.set(host)
+    try:
+        yield
+    finally:
+        current_host.reset(token)
