@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .fake_llm import FakeCall as FakeCall
     from .fake_llm import FakeLLM as FakeLLM
     from .fake_llm import FakeReply as FakeReply
+    from .fake_realtime import FakeRealtime as FakeRealtime
     from .fake_stt import FakeSTT as FakeSTT
     from .fake_tts import FakeTTS as FakeTTS
     from .fake_vad import FakeVAD as FakeVAD
@@ -35,6 +36,7 @@ _NAMES = {
     "FakeEndOfTurn": "fake_eot",
     "FakeLLM": "fake_llm",
     "FakeReply": "fake_llm",
+    "FakeRealtime": "fake_realtime",
     "FakeSTT": "fake_stt",
     "FakeTTS": "fake_tts",
     "FakeVAD": "fake_vad",

@@ -12,19 +12,25 @@ from typing import Any
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now
 from agentd.app.usererror import error_fields
+from agentd.errors import SessionError
 from agentd.llm.chat import ChatContext
 from agentd.llm.items import AgentConfigUpdate
 from agentd.llm.toolset import ToolContext
-from agentd.metrics import EOUMetrics
+from agentd.metrics import AgentMetrics
+from agentd.realtime.events import GenerationCreated
+from agentd.supervision.policy import RestartPolicy
+from agentd.supervision.spec import ChildSpec
+from agentd.supervision.tasks import task_child
 
 from .agent import Agent, set_place
 from .agent_base import AgentBase, book_of
-from .agent_ears import Listening
+from .agent_ears import Listening, end_child
 from .core import Core
-from .events import MetricsCollectedEvent
+from .events import UserInputTranscribedEvent
 from .face import BaseSession
 from .models import Setting, resolve_setting
 from .preemption import Preemption
+from .realtime_link import REALTIME_CHILD, RealtimeLink
 from .reply_pass import ReplyPass
 from .restoring import Restored
 from .scope import Scope, ScopeKind, current_scope
@@ -52,7 +58,10 @@ class Activity:
         self._owner = TaskOwner(f"agent {agent.id}")
         self._setting = self._resolve()
         self._listening = self._listen_with(self._setting)
-        self.speaker = Speaker(core, agent, lambda: self._setting, self._owner)
+        self._link: RealtimeLink | None = None
+        self.speaker = Speaker(
+            core, agent, self._owner, setting=lambda: self._setting, link=lambda: self._link
+        )
         self._preemption = self._make_preemption()
         self._taker = self._make_taker()
         self._toolsets = ToolContext(agent.tools).toolsets
@@ -80,7 +89,9 @@ class Activity:
         return self._lend(agent, scope)
 
     async def instructions_changed(self) -> None:
-        """The next reply is told."""
+        """The next reply is told; a realtime model is at once."""
+        if self._link is not None:
+            await self._link.tell_instructions()
 
     async def tools_changed(self) -> None:
         """The next reply is offered them; new toolsets are set up first."""
@@ -92,9 +103,13 @@ class Activity:
         for toolset in known:
             if not any(toolset is one for one in self._toolsets):
                 await toolset.aclose()
+        if self._link is not None:
+            await self._link.tell_tools()
 
     async def chat_ctx_changed(self) -> None:
-        """The next reply is told."""
+        """The next reply is told; a realtime model is at once."""
+        if self._link is not None:
+            await self._link.tell_chat_ctx()
 
     async def models_changed(self) -> None:
         """Listen and speak with the new ones from now on."""
@@ -126,6 +141,7 @@ class Activity:
         try:
             for toolset in self._toolsets:
                 await toolset.setup()
+            await self._connect()
             await self._listen()
         except BaseException:
             await self.aclose()
@@ -167,6 +183,7 @@ class Activity:
         self.speaker.begin_closing()
         await self._listening.stop()
         await self._preemption.aclose()
+        await self._disconnect()
         await self._owner.aclose()
         for toolset in reversed(self._toolsets):
             await self._close_toolset(toolset.aclose())
@@ -206,9 +223,20 @@ class Activity:
         """See `turn_taker.Replier`."""
         self._core.feed(event)
 
-    def measured(self, metrics: EOUMetrics) -> None:
-        """See `turn_taker.Replier`."""
-        self._core.emit(MetricsCollectedEvent(metrics=metrics))
+    def measured(self, metrics: AgentMetrics) -> None:
+        """See `turn_taker.Replier` and `realtime_link.RealtimeListener`."""
+        self._core.meter.collect(metrics)
+
+    def transcribed(self, text: str, *, is_final: bool) -> None:
+        """See `realtime_link.RealtimeListener`."""
+        self._core.emit(UserInputTranscribedEvent(transcript=text, is_final=is_final))
+
+    def model_replies(self, generation: GenerationCreated) -> None:
+        """See `realtime_link.RealtimeListener`."""
+        try:
+            self.speaker.model_replies(generation)
+        except SessionError:  # it is leaving: what the model says now is not heard
+            return
 
     # -- inside ------------------------------------------------------------------------------
 
@@ -235,8 +263,39 @@ class Activity:
     def _make_taker(self) -> TurnTaker:
         return TurnTaker(self._core.bench, self.agent, self._setting, self._preemption, self)
 
+    async def _connect(self) -> None:
+        """Begin the conversation with a realtime model, if there is one."""
+        model = self._setting.models.realtime
+        if model is None:
+            return
+        self._link = RealtimeLink(
+            model,
+            self.agent,
+            self._core.bench,
+            tools=self.speaker.tools,
+            feed=self._core.feed,
+            listener=self,
+        )
+        await self._link.prepare()
+        await self._core.supervisor.add(
+            ChildSpec(
+                id=REALTIME_CHILD,
+                start=task_child(self._link.run, name=REALTIME_CHILD),
+                restart=RestartPolicy.TEMPORARY,  # its failure ends the session
+                shutdown=1.0,
+            )
+        )
+
+    async def _disconnect(self) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            await end_child(self._core.supervisor, REALTIME_CHILD)
+            await link.aclose()
+
     async def _listen(self) -> None:
-        rules, setup = await self._listening.start()
+        rules, setup = await self._listening.start(self._link)
+        if self._link is not None and setup.mode != "realtime_llm":
+            self._link.transcripts = "none" if setup.has_stt else "told"
         self._core.feed(RulesChanged(at=now(), rules=rules, setup=setup))
 
     async def _hook(self, kind: ScopeKind, hook: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -50,6 +50,8 @@ class Delivery:
         self._under_way: tuple[Segment, TranscriptWriter, PlaybackClock] | None = None
         self.tts_ttfb: float | None = None
         self.playback_latency: float | None = None
+        self.heard_seconds = 0.0
+        """Of its audio that were played."""
         self.started_speaking_at: float | None = None
         """Wall time of the first sound."""
         self.stopped_speaking_at: float | None = None
@@ -162,7 +164,7 @@ class Delivery:
         if self.tts_ttfb is None:
             self.tts_ttfb = segment.ttfb
         if event is not None:
-            self.stopped_speaking_at = wall_time()
+            self._note_end(event)
         return event
 
     def _keep_heard(
@@ -170,8 +172,12 @@ class Delivery:
     ) -> None:
         writer.cut()
         if event is not None:
-            self.stopped_speaking_at = wall_time()
+            self._note_end(event)
         self._keep(_heard(segment, event) if self._is_spoken else writer.written)
+
+    def _note_end(self, event: PlaybackFinishedEvent) -> None:
+        self.stopped_speaking_at = wall_time()
+        self.heard_seconds += event.playback_position
 
     def _keep(self, text: str) -> None:
         self._under_way = None

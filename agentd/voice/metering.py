@@ -33,8 +33,8 @@ class Metering:
 
     def watch(self, models: Models) -> None:
         """Listen to these too; those that are known already are listened to once."""
-        for model in (models.stt, models.llm, models.tts):
-            if model is None or id(model) in self._watched or not hasattr(model, "on"):
+        for model in (models.stt, models.chat_llm, models.tts):
+            if model is None or id(model) in self._watched:
                 continue
 
             def tell_error(error: Any, source: Any = model) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable
+from typing import Any
 
 from msgspec import Struct
 
-from agentd.audio.frame import AudioFrame
 from agentd.io.attached import AgentOutput
 from agentd.io.base import AudioOutput, TextOutput
 
@@ -38,9 +37,10 @@ def make_outlet(
     output: AgentOutput,
     rate: SpeakingRate,
     *,
-    audio: AsyncIterable[AudioFrame] | None = None,
+    audio: Any = None,
 ) -> Outlet:
-    """The outlet of a step of this agent's; with `audio` that is heard in place of its voice."""
+    """The outlet of a step of this agent's; with `audio`, which is what a node gives, that is heard
+    in place of its voice."""
     tts = setting.models.tts
     has_voice = tts is not None or is_overridden(agent, "tts_node")
     aligned = setting.aligned_transcript and tts is not None

@@ -27,12 +27,12 @@ def prompt(
     """The conversation as the model is told it: instructions first, those for this reply last."""
     told = chat_ctx.copy(exclude_handoff=True, exclude_config_update=True)
     items = [item for item in told.items if item.id != INSTRUCTIONS_ID]
-    text = _render(book_of(agent).instructions, modality)
+    text = render(book_of(agent).instructions, modality)
     if text:
         items.insert(0, ChatMessage(id=INSTRUCTIONS_ID, role="system", content=[text]))
     items += in_progress
     if extra_instructions:
-        items.append(ChatMessage(role="system", content=[_render(extra_instructions, modality)]))
+        items.append(ChatMessage(role="system", content=[render(extra_instructions, modality)]))
     return ChatContext(items)
 
 
@@ -73,7 +73,8 @@ def _hidden_on_enter(tool: Tool) -> bool:
     return bool(tool.info.flags & ToolFlag.IGNORE_ON_ENTER)
 
 
-def _render(instructions: str | Instructions, modality: InputModality) -> str:
+def render(instructions: str | Instructions, modality: InputModality) -> str:
+    """Instructions as one text, for how the user's turn came in."""
     if isinstance(instructions, Instructions):
         return instructions.render(modality=modality)
     return instructions

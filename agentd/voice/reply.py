@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
@@ -19,19 +17,16 @@ from agentd.llm.toolset import ToolContext
 from .agent import Agent
 from .bench import Bench
 from .default_nodes import ModelSettings
-from .events import FunctionToolsExecutedEvent
 from .message import assistant_message
 from .models import Setting
 from .options import InputModality
 from .prompting import call_ids, offered, prompt
 from .reply_pass import PassEnd, ReplyPass
 from .speech import Speech, SpeechHandle
-from .tasks import AgentTask
 from .tool_result import ToolAnswer
+from .tool_rounds import ToolRounds
 from .toolrun import ToolCallRun, names_of
 from .turn_actions import TurnTiming
-
-logger = logging.getLogger("agentd.voice")
 
 
 class ReplyPlan(Struct, frozen=True, kw_only=True, eq=False):
@@ -74,7 +69,7 @@ class Reply:
         self._calls = calls
         self._chat_ctx = plan.chat_ctx or ChatContext.empty()
         self._pass: ReplyPass | None = None
-        self._runs: list[ToolCallRun] = []
+        self._tools = ToolRounds(bench, plan.agent, plan.setting, speech, keep=self._keep)
         self._has_floor = False
 
     async def run(self) -> None:
@@ -83,7 +78,7 @@ class Reply:
         choice = self._plan.tool_choice
         while True:
             answers = await (self._redo() if self._calls else self._step(choice))
-            if answers is None or not self._follow(answers):
+            if answers is None or not self._tools.follow(answers):
                 return
             self._speech.num_steps += 1
             choice = self._next_choice(answers)
@@ -117,7 +112,7 @@ class Reply:
     @property
     def tools_at_work(self) -> list[ToolCallRun]:
         """The calls that the reply waits for."""
-        return [run for run in self._runs if not run.answered.done()]
+        return self._tools.at_work
 
     def stages(self) -> dict[str, str]:
         """What each stage is doing, for people."""
@@ -133,8 +128,8 @@ class Reply:
         calls, self._calls = self._calls, ()
         tools = self._plan.tools()
         for call in calls:
-            self._begin_call(call, tools)
-        return await self._answers()
+            self._tools.begin(call, tools)
+        return await self._tools.answers()
 
     # -- one step -------------------------------------------------------------------------
 
@@ -153,9 +148,9 @@ class Reply:
             if end is not PassEnd.RETRY:
                 break
         if end is PassEnd.INTERRUPTED:
-            self._leave_tools()
+            self._tools.leave()
             return None
-        return await self._answers()
+        return await self._tools.answers()
 
     def _begin_pass(self, tools: ToolContext, choice: NotGivenOr[ToolChoice]) -> ReplyPass:
         plan, bench = self._plan, self._bench
@@ -180,7 +175,7 @@ class Reply:
             self._has_floor = True
             bench.turns.speech_thinking(speech)
             try:
-                return await step.perform(speech, lambda call: self._begin_call(call, tools))
+                return await step.perform(speech, lambda call: self._tools.begin(call, tools))
             finally:
                 self._has_floor = False
 
@@ -207,86 +202,16 @@ class Reply:
             self._bench.faults.failed("llm", step.thought.error, plan.setting.models.llm)
             raise step.thought.error
 
-    # -- tools ----------------------------------------------------------------------------
-
-    def _begin_call(self, call: FunctionCall, tools: ToolContext) -> ToolCallRun:
-        plan, bench, speech = self._plan, self._bench, self._speech
-        run = bench.runner.start(
-            call,
-            tools,
-            agent=plan.agent,
-            speech=speech,
-            handling=plan.setting.tool_handling,
-            context=lambda made: bench.context(made, speech),
-        )
-        self._runs.append(run)
-        return run
-
-    async def _answers(self) -> list[ToolAnswer] | None:
-        """What the tools have answered; None where there was none, or an interruption."""
-        if not self._runs:
-            return None
-        self._bench.turns.speech_thinking(self._speech)
-        everything = asyncio.gather(*(run.answered for run in self._runs))
-        if not await self._speech.unless_interrupted(asyncio.shield(everything)):
-            self._leave_tools()
-            return None
-        self._runs.clear()
-        return everything.result()
-
-    def _leave_tools(self) -> None:
-        """The reply is over: what has an answer is remembered, what is at work goes on."""
-        runs, self._runs = self._runs, []
-        self._record([run.answered.result() for run in runs if run.answered.done()])
-        for run in runs:
-            if not run.answered.done():
-                run.detached = True
-                run.answered.add_done_callback(lambda done: self._record([done.result()]))
-
-    def _follow(self, answers: list[ToolAnswer]) -> bool:
-        """Remember what the tools have answered; says whether the model is asked again."""
-        agents = [answer.agent for answer in answers if answer.agent is not None]
-        event = FunctionToolsExecutedEvent(
-            function_calls=[answer.call for answer in answers],
-            function_call_outputs=[answer.output for answer in answers],
-            has_tool_reply=any(answer.wants_reply for answer in answers),
-            has_agent_handoff=bool(agents),
-        )
-        self._record(answers)
-        self._bench.emit_tools(event)
-        if len(agents) > 1:
-            logger.error(
-                "two tools of one reply named an agent to take over: the first one does",
-                extra={"action": "two_handoffs", "agents": [agent.id for agent in agents]},
-            )
-        if agents and event.has_agent_handoff:
-            self._bench.hand_over(agents[0])
-        is_over = isinstance(self._plan.agent, AgentTask) and self._plan.agent.done()
-        return event.has_tool_reply and not is_over
+    # -- what follows ---------------------------------------------------------------------
 
     def _next_choice(self, answers: list[ToolAnswer]) -> NotGivenOr[ToolChoice]:
-        limit = self._plan.setting.options.max_tool_steps
-        hands_over = any(answer.agent is not None for answer in answers)
-        if hands_over or self._speech.num_steps > limit:
+        if self._tools.must_answer(answers) or self._plan.tool_choice == "none":
             return "none"
-        # A model that was made to call a tool has done so.
-        return "none" if self._plan.tool_choice == "none" else NOT_GIVEN
-
-    def _record(self, answers: Sequence[ToolAnswer]) -> None:
-        self._keep(_items(answers))
-        for answer in answers:
-            self._bench.runner.note_recorded(answer.call.call_id)
+        return NOT_GIVEN  # a model that was made to call a tool has done so
 
     def _keep(self, items: Sequence[ChatItem]) -> None:
         self._bench.log.add_all(items, self._plan.agent, self._speech)
         self._chat_ctx.items.extend(items)
-
-
-def _items(answers: Sequence[ToolAnswer]) -> list[ChatItem]:
-    """Calls first, then their outputs; a call that is to be forgotten is left out."""
-    kept = [answer for answer in answers if answer.output is not None]
-    outputs = [answer.output for answer in kept if answer.output is not None]
-    return [*(answer.call for answer in kept), *outputs]
 
 
 def _stages_of(step: ReplyPass) -> dict[str, str]:

@@ -14,13 +14,16 @@ from agentd.llm.events import ToolChoice
 from agentd.llm.instructions import Instructions
 from agentd.llm.items import ChatMessage, FunctionCall
 from agentd.llm.toolset import ToolContext
+from agentd.realtime.events import GenerationCreated
 
 from .agent import Agent, is_overridden
 from .core import Core
 from .events import SpeechCreatedEvent
 from .models import Setting
 from .options import InputModality
-from .prompting import choose_tools
+from .prompting import choose_tools, render
+from .realtime_link import RealtimeLink
+from .realtime_reply import Begin, RealtimePlan, RealtimeReply, given
 from .reply import Reply, ReplyPlan
 from .reply_pass import ReplyPass
 from .saying import Saying
@@ -67,11 +70,19 @@ class Speaker:
     """One agent's speeches, from its entering to its leaving."""
 
     def __init__(
-        self, core: Core, agent: Agent, setting: Callable[[], Setting], owner: TaskOwner
+        self,
+        core: Core,
+        agent: Agent,
+        owner: TaskOwner,
+        *,
+        setting: Callable[[], Setting],
+        link: Callable[[], RealtimeLink | None],
     ) -> None:
+        """`link` gives the realtime model's session, where there is one."""
         self._core = core
         self._agent = agent
         self._setting = setting
+        self._link = link
         self._owner = owner
         self._speeches: dict[str, Speech] = {}
         self._closing = False
@@ -106,7 +117,7 @@ class Speaker:
         output = self._core.bench.output
         has_voice = setting.models.tts is not None or is_overridden(self._agent, "tts_node")
         if output.active_audio is not None and not has_voice and audio is None:
-            raise SessionError("there is nothing to speak with: give a tts=, or audio= with say()")
+            return self._say_by_model(text, allow_interruptions)
         speech = self._make("say", allow_interruptions, InputDetails(modality="text"))
         work = Saying(
             self._core.bench,
@@ -125,8 +136,10 @@ class Speaker:
         self._refuse_if_closing()
         if setting.models.llm is None and not is_overridden(self._agent, "llm_node"):
             raise SessionError("there is no language model: give the session or the agent an llm=")
-        given = request.chat_ctx
-        return self._reply(request, given.copy() if given is not None else None)
+        if self._link() is not None:
+            return self._reply_by_model(request)
+        told = request.chat_ctx
+        return self._reply(request, told.copy() if told is not None else None)
 
     def reply_to_turn(
         self, turn: CommitTurn, chat_ctx: ChatContext, prepared: ReplyPass | None
@@ -139,7 +152,17 @@ class Speaker:
         request = ReplyRequest(
             modality="audio", turn_id=turn.turn_id, timing=turn.timing, user_initiated=False
         )
+        link = self._link()
+        if link is not None:
+            link.session.commit_audio()
+            return self._reply_by_model(request)
         return self._reply(request, chat_ctx, prepared)
+
+    def model_replies(self, generation: GenerationCreated) -> SpeechHandle:
+        """The realtime model has begun to speak by itself; raises SessionError when leaving."""
+        self._refuse_if_closing()
+        request = ReplyRequest(modality="audio", user_initiated=False)
+        return self._reply_by_model(request, given(generation))
 
     def redo(self, calls: Sequence[FunctionCall]) -> SpeechHandle:
         """Make calls that an earlier process had begun, and say what comes of them."""
@@ -179,6 +202,44 @@ class Speaker:
         )
         work = Reply(self._core.bench, plan, speech, prepared=prepared, calls=calls)
         return self._begin(speech, work, work.run(), user_initiated=request.user_initiated)
+
+    def _reply_by_model(self, request: ReplyRequest, begin: Begin | None = None) -> SpeechHandle:
+        link = self._link()
+        assert link is not None
+        instructions: NotGivenOr[str] = NOT_GIVEN
+        if request.instructions is not None:
+            instructions = render(request.instructions, request.modality)
+
+        async def ask() -> GenerationCreated:
+            return await link.session.generate_reply(
+                instructions=instructions, tool_choice=request.tool_choice
+            )
+
+        speech = self._make(
+            request.source,
+            request.allow_interruptions,
+            InputDetails(modality=request.modality),
+            turn_id=request.turn_id,
+        )
+        plan = RealtimePlan(
+            agent=self._agent,
+            setting=self._setting(),
+            link=link,
+            tools=self.tools,
+            begin=begin or ask,
+            user_message=request.user_message,
+        )
+        work = RealtimeReply(self._core.bench, plan, speech)
+        return self._begin(speech, work, work.run(), user_initiated=request.user_initiated)
+
+    def _say_by_model(
+        self, text: str | AsyncIterable[str], allow_interruptions: NotGivenOr[bool]
+    ) -> SpeechHandle:
+        link = self._link()
+        if link is None or not link.model.capabilities.supports_say or not isinstance(text, str):
+            raise SessionError("there is nothing to speak with: give a tts=, or audio= with say()")
+        request = ReplyRequest(source="say", allow_interruptions=allow_interruptions)
+        return self._reply_by_model(request, lambda: link.session.say(text))
 
     def _make(
         self,

@@ -57,8 +57,6 @@ class ToolCallRun:
         """What the model is told first: the result, or an update while the tool goes on."""
         self.ended: asyncio.Future[ToolAnswer] = loop.create_future()
         """The result."""
-        self.detached = False
-        """Whether the reply that made the call does not wait for it any more."""
         self.updates = 0
         self.recorded = False
         """Whether the history knows of what it was answered."""

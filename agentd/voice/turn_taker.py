@@ -98,7 +98,7 @@ class TurnTaker:
             )
             chat_ctx = self._agent.chat_ctx.copy()
             reason = "" if turn.skip_reply else await self._ask_hook(chat_ctx, message, turn)
-            if message.content:
+            if turn.text:
                 self._bench.log.add(message, self._agent)
             if not turn.skip_reply:
                 self._answer(turn, chat_ctx, message, reason)
@@ -154,7 +154,7 @@ class TurnTaker:
                 self._preemption.drop(turn.preemptive)
             self._unanswered(turn.turn_id, reason)
             return
-        if message.content:
+        if turn.text:
             chat_ctx.items.append(message)
         try:
             self._replier.reply_to_turn(turn, chat_ctx, prepared)
