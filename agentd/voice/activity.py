@@ -88,6 +88,16 @@ class Activity:
         """Let an AgentTask have the word, within `async with`."""
         return self._lend(agent, scope)
 
+    def task_completed(self, result: Any) -> None:
+        """See AgentPlace: the run that is under way has an output."""
+        run = self._core.bench.log.run
+        if run is None:
+            return
+        if isinstance(result, Exception):
+            run.fail(result)
+        else:
+            run.output = result
+
     async def instructions_changed(self) -> None:
         """The next reply is told; a realtime model is at once."""
         if self._link is not None:

@@ -65,6 +65,9 @@ class AgentPlace(AgentListener, Protocol):
     def lend(self, agent: AgentBase, scope: Scope) -> AbstractAsyncContextManager[None]:
         """Let another agent have the word, within `async with`, and take it back then."""
 
+    def task_completed(self, result: Any) -> None:
+        """The agent is a task, and has come to its end."""
+
 
 class Agent(AgentBase):
     """Instructions, tools, and optionally models of its own for a part of a conversation.
@@ -265,6 +268,12 @@ def place_of(agent: AgentBase) -> AgentPlace:
     if place is None:
         raise SessionError(f"the agent '{agent.id}' is in no session")
     return cast("AgentPlace", place)
+
+
+def tell_place(agent: AgentBase, result: Any) -> None:
+    """A task has come to its end; where it is in no session nobody is told."""
+    if book_of(agent).listener is not None:
+        place_of(agent).task_completed(result)
 
 
 def set_place(agent: AgentBase, place: AgentPlace | None) -> None:

@@ -12,9 +12,44 @@ from typing import Any, Generic, TypeVar, cast
 from agentd.errors import SessionError
 from agentd.llm.items import ChatItem
 
-from .assertions import RunAssert
-from .run_events import RunEvent, event_of
+from .assertions import (
+    AgentHandoffAssert,
+    ChatMessageAssert,
+    EventAssert,
+    EventRangeAssert,
+    FunctionCallAssert,
+    FunctionCallOutputAssert,
+    RunAssert,
+)
+from .mocking import mock_tools
+from .run_events import (
+    AgentHandoffEvent,
+    ChatMessageEvent,
+    FunctionCallEvent,
+    FunctionCallOutputEvent,
+    RunEvent,
+    event_of,
+)
 from .speech import SpeechHandle
+
+__all__ = [
+    "AgentHandoffAssert",
+    "AgentHandoffEvent",
+    "ChatMessageAssert",
+    "ChatMessageEvent",
+    "EventAssert",
+    "EventRangeAssert",
+    "FunctionCallAssert",
+    "FunctionCallEvent",
+    "FunctionCallOutputAssert",
+    "FunctionCallOutputEvent",
+    "Run",
+    "RunAssert",
+    "RunEvent",
+    "RunResult",
+    "mock_tools",
+]
+# Users of livekit-agents know all of these from here.
 
 OutputT = TypeVar("OutputT")
 

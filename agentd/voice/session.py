@@ -49,6 +49,7 @@ from .run_result import Run, RunResult
 from .snapshot import decode
 from .speaker import ReplyRequest
 from .speech import SpeechHandle
+from .structured import ask_for_output, check_output
 from .turn_actions import AgentState, UserState
 from .turn_deprecated import turn_handling_from_keywords
 from .turn_inputs import ManualClear, ManualCommit, ParticipantPresent, UserActive
@@ -370,8 +371,12 @@ class AgentSession(BaseSession[UserdataT]):
         output_type: type | None = None,
     ) -> RunResult[Any]:
         """See BaseSession."""
-        run = self._begin_run(self._at_work())
-        self.generate_reply(user_input=user_input, input_modality=input_modality)
+        engine = self._at_work()
+        run = self._begin_run(engine)
+        handle = self.generate_reply(user_input=user_input, input_modality=input_modality)
+        if output_type is not None:
+            work = self._settle_output(engine, run, handle, output_type)
+            run.watch(engine.owner.start(work, name="output", report=False))
         return run.result
 
     # -- turns -----------------------------------------------------------------------------
@@ -510,6 +515,25 @@ class AgentSession(BaseSession[UserdataT]):
             await self._host.connect()
         self._room_link = make_room_link(self, room, options if is_given(options) else None)
         await self._room_link.start()
+
+    async def _settle_output(
+        self, engine: Engine, run: Run, handle: SpeechHandle, output_type: type
+    ) -> None:
+        """Give a run an output of a type: a task's result, or what the model says it is."""
+        await handle
+        await engine.floor.bell.until(engine.is_idle)
+        if run.has_output:
+            check_output(run.output, output_type)
+            return
+        llm = engine.activity.setting.models.chat_llm
+        if llm is None:
+            raise SessionError("there is no language model that could give the output")
+        run.output = await ask_for_output(
+            llm,
+            engine.activity.agent.chat_ctx,
+            output_type,
+            self._options.conn_options.llm_conn_options,
+        )
 
     def _begin_run(self, engine: Engine) -> Run:
         if engine.log.run is not None and not engine.log.run.done:

@@ -14,7 +14,7 @@ from agentd.stt.base import STT
 from agentd.tts.base import TTS
 from agentd.vad import VAD
 
-from .agent import Agent, place_of
+from .agent import Agent, place_of, tell_place
 from .agent_base import AnyTool, LanguageModel, book_of
 from .options import DeprecatedKeywords, ToolHandlingOptions
 from .scope import current_scope
@@ -83,8 +83,10 @@ class AgentTask(Agent, Generic[TaskResultT]):
             raise SessionError(f"the task '{self.id}' has ended before")
         if self._outcome is None:
             self._early = (result,)
-            return
-        _resolve(self._outcome, result)
+        else:
+            _resolve(self._outcome, result)
+        if self._outcome is None or not isinstance(result, Exception):
+            tell_place(self, result)
 
     def cancel(self) -> None:
         """End without a result: ToolError is raised where it is awaited. May be repeated."""

@@ -26,6 +26,7 @@ from .events import (
     ToolExecutionUpdate,
     ToolExecutionUpdatedEvent,
 )
+from .mocking import call_mock, mock_of
 from .options import ToolHandling
 from .scope import Scope, current_scope
 from .speech import Speech, owning_speech
@@ -250,6 +251,9 @@ class ToolRunner:
     ) -> Any:
         owning_speech.set(run.speech)
         current_scope.set(Scope("tool", run.agent, speech=run.speech, deadline=run))
+        mock = mock_of(run.agent, call.name)
+        if mock is not None:
+            return await call_mock(mock, tool, call, context(run.call))
         return await call_tool(tool, call.arguments, call_ctx=context(run.call))
 
     def _settle_duplicates(self, run: ToolCallRun) -> FunctionCall:
