@@ -104,7 +104,7 @@ class SessionToolDesk:
 
     def _tell_result(self, run: ToolCallRun, result: ToolAnswer) -> None:
         if result.output is not None:
-            self._news.add(run, result.output)
+            self._news.add(run, result.output, silent=run.cancelled)
 
     def _find(self, call: FunctionCall) -> ToolCallRun:
         run = self._runner.find(call.call_id)

@@ -59,6 +59,8 @@ class ToolCallRun:
         self.ended: asyncio.Future[ToolAnswer] = loop.create_future()
         """The result."""
         self.updates = 0
+        self.cancelled = False
+        """Whether it was ended by request: nobody waits for its result."""
         self.recorded = False
         """Whether the history knows of what it was answered."""
         self._timeout: float | None = None
@@ -179,9 +181,10 @@ class ToolRunner:
 
     def cancel(self, call_id: str) -> bool:
         """End a call; says whether it was at work."""
-        task = self._tasks.get(call_id)
-        if task is None:
+        task, run = self._tasks.get(call_id), self._running.get(call_id)
+        if task is None or run is None:
             return False
+        run.cancelled = True
         task.cancel()
         return True
 

@@ -83,10 +83,9 @@ class Watchdog:
             self._say(self._options.apology)
 
     async def run(self) -> None:
-        """Watch, until cancelled."""
+        """Watch, until cancelled. For options with a timeout."""
         timeout = self._options.timeout
-        if timeout is None:
-            return
+        assert timeout is not None
         while True:
             self._changed.clear()
             waiting = [owed for owed in self._owed.values() if not owed.hopeless]
