@@ -42,6 +42,8 @@ class Voice:
 
     def speak(self, text: str) -> AudioFrame:
         """All of a text; no audio for one without a sound."""
+        # espeak is C: for it a text ends at a zero byte.
+        text = text.replace("\0", " ")
         try:
             chunks = [
                 chunk.audio_float_array for chunk in self._voice.synthesize(text, self._settings)
