@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from agentd.aio.timing import now
 from agentd.audio.pcm import audible_seconds
 from agentd.errors import APIError, ModelError
 from agentd.models import RunnerThreads
@@ -135,3 +137,23 @@ def test_importing_it_loads_no_model_library() -> None:
     )
 
     assert loaded.stdout.strip() == "set()"
+
+
+async def test_what_is_computed_is_stopped_with_its_stream() -> None:
+    """Of a text that takes seconds, without a clause to cut at, the next one sees little."""
+    long = " ".join(f"item number {number}" for number in range(60, 80))
+    tts = Sharing()
+    await spoken(tts, "Yes.")
+    began = now()
+    usual = (await spoken(tts, long), now() - began)[1]
+
+    async with tts.synthesize(long) as stream:
+        waiting = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0.1 * usual)
+        began = now()
+    await spoken(tts, "Yes.")
+    took = now() - began
+    waiting.cancel()
+    await asyncio.wait([waiting])
+
+    assert took < 0.6 * usual
