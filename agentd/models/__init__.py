@@ -6,7 +6,7 @@ Knows files and threads, and no model: what a request and a response mean is the
 from __future__ import annotations
 
 from .files import ModelFile, find, is_intact
-from .runner import ModelRunner
+from .runner import ModelRunner, StoppableRunner
 from .threads import RunnerThreads
 
-__all__ = ["ModelFile", "ModelRunner", "RunnerThreads", "find", "is_intact"]
+__all__ = ["ModelFile", "ModelRunner", "RunnerThreads", "StoppableRunner", "find", "is_intact"]

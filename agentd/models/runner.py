@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class ModelRunner(Protocol):
@@ -23,4 +23,15 @@ class ModelRunner(Protocol):
 
         What the bytes mean is between the plugin and its runner. Raises ModelError for a request
         that the model can't answer.
+        """
+
+
+@runtime_checkable
+class StoppableRunner(Protocol):
+    """A runner that can give up what it computes, when nobody waits for it any more."""
+
+    def stop(self) -> None:
+        """Let the `run` that is under way end soon, by raising ModelError.
+
+        Called from another thread, and only while one is under way; it may come too late.
         """

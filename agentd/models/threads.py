@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from agentd.errors import ModelError
 
-from .runner import ModelRunner
+from .runner import ModelRunner, StoppableRunner
 
 logger = logging.getLogger("agentd.models")
 
@@ -47,10 +47,15 @@ class RunnerThreads:
     async def run(self, request: bytes) -> bytes:
         """Have a request answered; raises what the runner raises.
 
-        Who is cancelled waits no longer, but the model finishes what it has begun.
+        Who is cancelled waits no longer. The model finishes what it has begun, unless it can stop.
         """
         pool = self._started()
-        return await asyncio.get_running_loop().run_in_executor(pool, self._run, request)
+        work = _Work(request)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, self._run, work)
+        except asyncio.CancelledError:
+            work.stop()
+            raise
 
     def close(self) -> None:
         """Let the threads end after what they have begun; drop what waits. May be repeated."""
@@ -75,14 +80,41 @@ class RunnerThreads:
             )
             raise
 
-    def _run(self, request: bytes) -> bytes:
-        return self._runner().run(request)
+    def _run(self, work: _Work) -> bytes:
+        return work.run_by(self._runner())
 
     def _runner(self) -> ModelRunner:
         runner: ModelRunner | None = getattr(self._own, "runner", None)
         if runner is None:
             runner = self._own.runner = self._make()
         return runner
+
+
+class _Work:
+    """One request on its way through a thread."""
+
+    def __init__(self, request: bytes) -> None:
+        self._request = request
+        self._runner: ModelRunner | None = None
+        # So that it is this request that is stopped, not the next one of the same runner.
+        self._lock = threading.Lock()
+
+    def run_by(self, runner: ModelRunner) -> bytes:
+        """Have it answered, in the runner's thread."""
+        with self._lock:
+            self._runner = runner
+        try:
+            return runner.run(self._request)
+        finally:
+            with self._lock:
+                self._runner = None
+
+    def stop(self) -> None:
+        """Nobody wants the answer; called from another thread."""
+        with self._lock:
+            runner: object = self._runner
+            if isinstance(runner, StoppableRunner):
+                runner.stop()
 
 
 def _has_failed(loading: Future[None]) -> bool:

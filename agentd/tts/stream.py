@@ -7,13 +7,13 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from typing import Protocol, Self
+from typing import Self
 from uuid import uuid4
 
 from agentd.aio.channel import Channel
 from agentd.aio.progress import ProgressLimit
 from agentd.aio.tasks import TaskOwner
-from agentd.aio.timing import now, wall_time
+from agentd.aio.timing import wall_time
 from agentd.audio.frame import AudioFrame
 from agentd.errors import (
     APIError,
@@ -23,41 +23,21 @@ from agentd.errors import (
     ModelError,
     WouldBlock,
 )
-from agentd.metrics import TTSMetrics
 from agentd.resilience import APIConnectOptions
 
+from .attempt import Attempt, Spoken, Voice
 from .events import SynthesizedAudio, TTSError
-from .segment import SegmentAudio, is_speakable, joined
+from .segment import is_speakable, joined
 from .text import SegmentText
 
 logger = logging.getLogger("agentd.tts")
 
-Spoken = AudioFrame | SynthesizedAudio
 
 PIECES_WAITING = 600
 """Pieces of audio, a minute, that nobody has taken; the model then has to wait."""
 SEGMENTS_WAITING = 1000
 TEXT_WAITING = 1_000_000
 """Characters that are pushed and not spoken yet."""
-
-
-class Voice(Protocol):
-    """What a stream has to know of its TTS."""
-
-    @property
-    def label(self) -> str: ...
-    @property
-    def model(self) -> str: ...
-    @property
-    def provider(self) -> str: ...
-    @property
-    def sample_rate(self) -> int: ...
-    @property
-    def num_channels(self) -> int: ...
-    def speak(self, text: str) -> AsyncIterator[Spoken]: ...
-    def speak_stream(self, text: AsyncIterator[str]) -> AsyncIterator[Spoken]: ...
-    def note_format(self, frame: AudioFrame) -> None: ...
-    def emit(self, event: str, *args: object) -> None: ...
 
 
 class AudioStream(ABC):
@@ -147,7 +127,7 @@ class AudioStream(ABC):
         self._segment = segment
         retry = 0
         while True:
-            attempt = _Attempt(self._voice, self._request_id, segment_id)
+            attempt = Attempt(self._voice, self._request_id, segment_id)
             try:
                 return await self._attempt(attempt, segment, speak)
             except APIError as error:
@@ -163,7 +143,7 @@ class AudioStream(ABC):
 
     async def _attempt(
         self,
-        attempt: _Attempt,
+        attempt: Attempt,
         segment: SegmentText,
         speak: Callable[[Callable[[], None]], AsyncIterator[Spoken]],
     ) -> None:
@@ -190,14 +170,14 @@ class AudioStream(ABC):
             raise APIError(f"{self._voice.label} failed: {error!r}") from error
         self._measure(attempt, segment, cancelled=False)
 
-    async def _pass_on(self, attempt: _Attempt, spoken: AsyncIterator[Spoken]) -> None:
+    async def _pass_on(self, attempt: Attempt, spoken: AsyncIterator[Spoken]) -> None:
         async with aclosing(_as_generator(spoken)) as pieces:
             async for piece in pieces:
                 self._note_format(piece)
                 await self._hand_out(attempt, attempt.audio.push(piece))
         await self._hand_out(attempt, attempt.audio.finish())
 
-    async def _hand_out(self, attempt: _Attempt, pieces: list[SynthesizedAudio]) -> None:
+    async def _hand_out(self, attempt: Attempt, pieces: list[SynthesizedAudio]) -> None:
         self._limit.pause()  # meanwhile it is the listener who is waited for
         for piece in pieces:
             attempt.note_audio()
@@ -220,7 +200,7 @@ class AudioStream(ABC):
             "though it has the whole text"
         )
 
-    def _measure(self, attempt: _Attempt, segment: SegmentText, *, cancelled: bool) -> None:
+    def _measure(self, attempt: Attempt, segment: SegmentText, *, cancelled: bool) -> None:
         if self._measured and attempt.began_at is not None:
             metrics = attempt.metrics(segment.text, cancelled=cancelled, streamed=self._streamed)
             self._voice.emit("metrics_collected", metrics)
@@ -316,47 +296,6 @@ class SynthesizeStream(AudioStream):
 
             await self._speak(segment, speak, segment_id=f"{self._request_id}_{number}")
             self._waiting -= len(segment.text)
-
-
-class _Attempt:
-    """One try at one segment, and what it costs."""
-
-    def __init__(self, voice: Voice, request_id: str, segment_id: str) -> None:
-        self._voice = voice
-        self._request_id = request_id
-        self._segment_id = segment_id
-        self.audio = SegmentAudio(
-            voice.sample_rate, voice.num_channels, request_id=request_id, segment_id=segment_id
-        )
-        self.began_at: float | None = None
-        """When the model took the first text."""
-        self._first_audio_at: float | None = None
-
-    def begin(self) -> None:
-        if self.began_at is None:
-            self.began_at = now()
-
-    def note_audio(self) -> None:
-        if self._first_audio_at is None:
-            self._first_audio_at = now()
-
-    def metrics(self, text: str, *, cancelled: bool, streamed: bool) -> TTSMetrics:
-        began_at = now() if self.began_at is None else self.began_at
-        first = self._first_audio_at
-        return TTSMetrics(
-            label=self._voice.label,
-            timestamp=wall_time(),
-            model=self._voice.model,
-            provider=self._voice.provider,
-            request_id=self._request_id,
-            segment_id=self._segment_id,
-            ttfb=-1.0 if first is None else first - began_at,
-            duration=now() - began_at,
-            audio_duration=self.audio.duration,
-            characters_count=len(text),
-            cancelled=cancelled,
-            streamed=streamed,
-        )
 
 
 def report_failure(voice: Voice, error: APIError, *, recoverable: bool) -> None:

@@ -29,6 +29,11 @@ class PiperRunner:
         """Speak a text."""
         return encode_said(self._loaded().speak(decode_say(request).text))
 
+    def stop(self) -> None:
+        """See `agentd.models.StoppableRunner`."""
+        if self._voice is not None:
+            self._voice.stop()
+
     def _loaded(self) -> Voice:
         if self._voice is None:
             # The import costs a third of a second and some megabytes, for no process but the one

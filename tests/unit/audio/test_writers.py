@@ -6,6 +6,9 @@ What they write is read by the standard library and by PyAV, not by our own read
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import sys
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -155,3 +158,32 @@ def test_a_full_disk_is_said(tmp_path: Path) -> None:
         pytest.skip("this system has no /dev/full")
     with pytest.raises(AudioError, match="/dev/full' could not be written: No space left"):
         WavWriter("/dev/full", sample_rate=RATE)
+
+
+WRITE_AND_DIE = """
+import os, signal, sys
+from agentd.audio.codecs import OggOpusWriter
+from agentd.audio.wav_writer import WavWriter
+from tests.unit.audio.test_writers import RATE, two_tones
+writers = [WavWriter(sys.argv[1], sample_rate=RATE), OggOpusWriter(sys.argv[2])]
+for _ in range(20):
+    for writer in writers:
+        writer.write(two_tones(0.25))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_process_leaves_what_it_has_written(tmp_path: Path) -> None:
+    """All of the WAV file, and of the OGG file all but the last second."""
+    wav_path, ogg_path = tmp_path / "a.wav", tmp_path / "a.ogg"
+
+    killed = subprocess.run(
+        [sys.executable, "-c", WRITE_AND_DIE, str(wav_path), str(ogg_path)],
+        cwd=Path(__file__).parents[3],
+        check=False,
+        timeout=25,
+    )
+
+    assert killed.returncode == -signal.SIGKILL
+    assert len(wav_samples(wav_path)) == 5 * RATE
+    assert 4.0 < len(ogg_samples(ogg_path)) / RATE < 5.0

@@ -151,3 +151,66 @@ def test_no_threads_are_refused() -> None:
     """Nothing would ever be answered."""
     with pytest.raises(ValueError, match="threads must be 1 or more, but is 0"):
         RunnerThreads(Gated, name="model", threads=0)
+
+
+class Stoppable:
+    """A runner that computes until it is stopped, and notes what it was doing."""
+
+    def __init__(self) -> None:
+        self.began = threading.Event()
+        self.stopped = threading.Event()
+        self.given_up: list[bytes] = []
+
+    def load(self) -> None:
+        """Nothing."""
+
+    def run(self, request: bytes) -> bytes:
+        """Gives a short request back at once."""
+        if request == b"short":
+            return request
+        self.began.set()
+        assert self.stopped.wait(DEADLINE)
+        self.given_up.append(request)
+        raise ModelError("stopped")
+
+    def stop(self) -> None:
+        """As it is asked."""
+        self.stopped.set()
+
+
+async def test_what_nobody_waits_for_is_stopped() -> None:
+    """Where the runner can; the next request is answered at once."""
+    runner = Stoppable()
+    threads = RunnerThreads(lambda: runner, name="model")
+
+    async with asyncio.timeout(DEADLINE):
+        first = asyncio.ensure_future(threads.run(b"long"))
+        await asyncio.to_thread(runner.began.wait, DEADLINE)
+        first.cancel()
+        await asyncio.wait([first])
+        answer = await threads.run(b"short")
+
+    threads.close()
+    assert answer == b"short"
+    assert runner.given_up == [b"long"]
+
+
+async def test_what_has_not_begun_stops_nothing() -> None:
+    """A request that is cancelled in the queue leaves alone the one that runs."""
+    runner = Stoppable()
+    threads = RunnerThreads(lambda: runner, name="model")
+
+    async with asyncio.timeout(DEADLINE):
+        first = asyncio.ensure_future(threads.run(b"long"))
+        await asyncio.to_thread(runner.began.wait, DEADLINE)
+        second = asyncio.ensure_future(threads.run(b"short"))
+        await asyncio.sleep(0)
+        second.cancel()
+        await asyncio.wait([second])
+        still_running = not runner.stopped.is_set()
+        first.cancel()
+        await asyncio.wait([first])
+
+    threads.close()
+    assert still_running
+    assert runner.stopped.is_set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentd.tokenize.emoji import EmojiFilter
@@ -53,6 +53,7 @@ def test_markdown_is_read_as_what_it_says(text: str, said: str) -> None:
     assert through(MarkdownFilter(), text) == said
 
 
+@settings(deadline=None)
 @given(st.text("ab *_`~[]()!#->\n1", max_size=40), st.integers(1, 5))
 def test_markdown_may_be_cut_anywhere(text: str, size: int) -> None:
     """In the middle of a mark too."""
@@ -126,6 +127,7 @@ def test_case_may_matter() -> None:
     )
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.text("ab c", min_size=1, max_size=4), st.text("xyz", max_size=3), max_size=4

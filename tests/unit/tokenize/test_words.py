@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentd.tokenize.basic import (
@@ -42,6 +42,7 @@ def test_a_word_is_given_when_the_next_begins() -> None:
     ]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.text("ab1 ,.你\n'", max_size=50), st.integers(1, 6), st.booleans(), st.booleans())
 def test_places_are_exact(text: str, size: int, ignore: bool, split: bool) -> None:
     """Cut anywhere, a word stands where it says, and the words are those of the whole text."""
@@ -56,6 +57,7 @@ def test_places_are_exact(text: str, size: int, ignore: bool, split: bool) -> No
     assert [token.token for token in tokens] == tokenizer.tokenize(text)
 
 
+@settings(deadline=None)
 @given(st.text("ab ,你\n", max_size=50))
 def test_kept_blanks_give_the_text_again(text: str) -> None:
     """For a transcript that is built word by word."""
@@ -84,6 +86,7 @@ def test_words_are_divided_into_syllables(word: str, syllables: list[str]) -> No
     assert hyphenate_word(word) == syllables
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_syllables_are_the_word(word: str) -> None:
     """Whatever is in it."""
