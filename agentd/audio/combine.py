@@ -21,6 +21,10 @@ def calculate_audio_duration(buffer: AudioBuffer) -> float:
     return sum(frame.duration for frame in _frames(buffer))
 
 
+silence_frame = silent_frame
+"""The name that users of livekit-agents know."""
+
+
 def silence_frame_like(frame: AudioFrame | FrameLike) -> AudioFrame:
     """Silence of the form and length of a frame."""
     like = as_frame(frame)

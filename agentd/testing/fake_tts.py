@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 
-import numpy as np
 from msgspec import Struct
 
-from agentd.audio.frame import AudioFrame, from_samples, with_channels
+from agentd.audio.frame import AudioFrame, with_channels
+from agentd.audio.tone import tone
 from agentd.tokenize.basic import WordTokenizer
 from agentd.tts import TTS, SynthesizedAudio, TimedText, TTSCapabilities
 
 from .faults import Fault, FaultPlan, Misbehaviour
-
-LOUDNESS = 8000
-"""Of the tone: well above what counts as audible."""
 
 
 class Utterance(Struct, kw_only=True):
@@ -127,12 +124,10 @@ class FakeTTS(TTS):
 
     def _chunks(self, text: str, start: float) -> Iterator[SynthesizedAudio]:
         first, count = round(start * self._rate), round(self.duration_of(text) * self._rate)
-        times = np.arange(first, first + count) / self._rate
-        tone = np.rint(LOUDNESS * np.sin(2 * np.pi * self._pitch * times)).astype(np.int16)
         timed = self._timed(text, start)
         size = max(1, round(self._chunk * self._rate))
         for begin in range(0, count, size):
-            part = from_samples(tone[begin : begin + size], self._rate)
+            part = tone(self._pitch, min(size, count - begin), self._rate, start=first + begin)
             yield SynthesizedAudio(
                 frame=with_channels(part, self._channels), timed_text=timed if begin == 0 else []
             )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from agentd.eot import EndOfTurnModel
 from agentd.stt import STT, STTCapabilities
-from agentd.testing import FakeEndOfTurn, FakeSTT, FakeVAD
+from agentd.testing import FakeEndOfTurn, FakeSTT, FakeTTS, FakeVAD
+from agentd.tts import TTS, TTSCapabilities
 from agentd.vad import VAD
 from tests.plugins.eot_contract import EOTContract
 from tests.plugins.stt_contract import STTContract
+from tests.plugins.tts_contract import TTSContract
 from tests.plugins.vad_contract import VADContract
 
 
@@ -53,3 +55,21 @@ class TestFakeEndOfTurnOfSound(EOTContract):
     def make(self) -> EndOfTurnModel:
         """One that is sure."""
         return FakeEndOfTurn([0.9], needs="audio", delay=0.01)
+
+
+class TestFakeTTS(TTSContract):
+    """One that streams."""
+
+    def make(self) -> TTS:
+        """One that hums."""
+        return FakeTTS(latency=0.01, chunk_delay=0.001)
+
+
+class TestFakeTTSOfWholeTexts(TTSContract):
+    """One behind a tokenizer."""
+
+    def make(self) -> TTS:
+        """One that hums."""
+        return FakeTTS(
+            capabilities=TTSCapabilities(streaming=False), latency=0.01, chunk_delay=0.001
+        )

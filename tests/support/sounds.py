@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from agentd.audio.frame import AudioFrame, from_samples
+from agentd.audio.frame import AudioFrame, from_samples, with_channels
 from agentd.audio.pcm import Samples
+from agentd.audio.tone import tone as sine
 
 
 def tone(
     seconds: float, *, pitch: float = 440.0, rate: int = 16000, channels: int = 1, level: int = 8000
 ) -> AudioFrame:
     """A steady sine, the same on all channels."""
-    times = np.arange(round(seconds * rate)) / rate
-    samples = np.rint(level * np.sin(2 * np.pi * pitch * times)).astype(np.int16)
-    return from_samples(samples if channels == 1 else np.stack([samples] * channels, 1), rate)
+    return with_channels(sine(pitch, round(seconds * rate), rate, level=level), channels)
 
 
 def pieces(frame: AudioFrame, size: int) -> list[AudioFrame]:
