@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .turn_actions import CancelTimer, SetTimer, TimerName, TurnAction
 
-
 _NAMES = tuple(TimerName)
 
 
