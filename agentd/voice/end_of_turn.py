@@ -10,8 +10,14 @@ from .turn_facts import TurnFacts
 from .turn_inputs import EndOfTurnFailed, EndOfTurnPredicted, TurnInput
 from .turn_options import DetectorKind
 
-PREDICTION_TIMEOUT: dict[DetectorKind, float] = {"audio": 1.0, "text": 3.0}
-"""How long a decision waits for the end-of-turn model, in seconds."""
+AUDIO_PREDICTION_TIMEOUT = 1.0
+"""How long a decision waits for an end-of-turn model that judges by audio, in seconds."""
+TEXT_PREDICTION_TIMEOUT = 3.0
+"""The same for one that reads."""
+TIMEOUTS: dict[DetectorKind, float] = {
+    "audio": AUDIO_PREDICTION_TIMEOUT,
+    "text": TEXT_PREDICTION_TIMEOUT,
+}
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -84,7 +90,7 @@ class EndOfTurn:
         facts = self._facts
         just_heard = (
             facts.turn.ended_at is not None
-            and facts.now - facts.voice.stopped_at < PREDICTION_TIMEOUT["audio"]
+            and facts.now - facts.voice.stopped_at < AUDIO_PREDICTION_TIMEOUT
         )
         return (
             facts.setup.detector == "audio"
@@ -112,9 +118,9 @@ class EndOfTurn:
                 return Verdict(
                     ask=True,
                     timer=TimerName.PREDICTION,
-                    at=self._facts.now + PREDICTION_TIMEOUT[detector],
+                    at=self._facts.now + TIMEOUTS[detector],
                 )
-            prediction_due = self._asked_at + PREDICTION_TIMEOUT[detector]
+            prediction_due = self._asked_at + TIMEOUTS[detector]
             answered = self._answer is not None or self._failed
             if not answered and not self._passed(prediction_due):
                 return Verdict(timer=TimerName.PREDICTION, at=prediction_due)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from random import Random
+from typing import Any, get_args
 
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
@@ -10,123 +11,27 @@ from msgspec import structs
 
 from agentd.voice import turn_actions as act
 from agentd.voice import turn_inputs as tell
-from agentd.voice.turn_options import (
-    EndpointingRules,
-    InterruptionRules,
-    PreemptiveRules,
-    TurnRules,
-    UserTurnLimit,
-)
+from agentd.voice.turn_options import TurnRules
 from agentd.voice.turn_setup import TurnSetup
 from agentd.voice.turns import TurnMachine
 
-from .turn_world import Answer, Happening, Plan, Prediction, Utterance, World
+from .turn_plans import TEXTS, make_plan, make_rules, make_setup
+from .turn_world import Plan, World
 
-EXAMPLES = 120
-
-
-def tenths(least: int, most: int) -> st.SearchStrategy[float]:
-    """Seconds, to the tenth: so that things often happen at the same instant."""
-    return st.integers(least, most).map(lambda value: value / 10)
+EXAMPLES = 500
 
 
-RULES = st.builds(
-    TurnRules,
-    endpointing=st.builds(
-        EndpointingRules,
-        mode=st.sampled_from(["fixed", "fixed", "dynamic"]),
-        min_delay=tenths(0, 8),
-        max_delay=tenths(8, 30),
-        alpha=st.sampled_from([0.0, 0.5, 0.9]),
-    ),
-    interruption=st.builds(
-        InterruptionRules,
-        enabled=st.sampled_from([True, True, True, False]),
-        discard_audio_if_uninterruptible=st.booleans(),
-        min_duration=tenths(0, 10),
-        min_words=st.integers(0, 2),
-        resume_false_interruption=st.booleans(),
-        false_interruption_timeout=st.sampled_from([None, 0.0, 0.5, 2.0]),
-        end_boundary=st.sampled_from([0.0, 1.0]),
-    ),
-    preemptive_generation=st.builds(
-        PreemptiveRules, enabled=st.booleans(), max_retries=st.integers(0, 3)
-    ),
-    user_turn_limit=st.builds(
-        UserTurnLimit,
-        max_words=st.sampled_from([None, None, 1, 4]),
-        max_duration=st.sampled_from([None, None, 2.0, 5.0]),
-    ),
-    user_away_timeout=st.sampled_from([None, 0.5, 15.0]),
-    aec_warmup_duration=st.sampled_from([None, 3.0]),
-    transcription_timeout=st.sampled_from([None, 0.0, 1.0]),
-    transcript_wait=st.sampled_from([0.0, 0.5, 2.0]),
-)
-
-SETUPS = st.builds(
-    TurnSetup,
-    mode=st.sampled_from(["vad", "vad", "stt", "manual", "realtime_llm"]),
-    has_vad=st.sampled_from([True, True, False]),
-    has_stt=st.sampled_from([True, True, True, False]),
-    interim_results=st.booleans(),
-    detector=st.sampled_from([None, None, "audio", "text"]),
-    can_pause=st.booleans(),
-).filter(lambda setup: setup.has_vad or setup.mode != "vad")
-
-TEXTS = st.sampled_from(
-    ["hello", "book a table", "uh-huh", "okay", "no", "stop it please", "", "."]
-)
-
-UTTERANCES = st.builds(
-    Utterance,
-    gap=tenths(4, 40),
-    length=tenths(2, 30),
-    text=TEXTS,
-    final_after=st.none() | tenths(-5, 25),
-    interim=st.booleans(),
-    seen_by_vad=st.sampled_from([True, True, True, False]),
-    stt_marks=st.sampled_from([True, True, True, False]),
-)
-
-ANSWERS = st.builds(
-    Answer,
-    hook=tenths(0, 10),
-    think=tenths(0, 15),
-    length=tenths(1, 40),
-    interruptible=st.sampled_from([None, None, True, False]),
-    silent=st.sampled_from([False, False, False, True]),
-    leaks=st.booleans(),
-)
-
-PREDICTIONS = st.builds(
-    Prediction,
-    delay=st.none() | tenths(0, 40),
-    probability=st.sampled_from([None, 0.1, 0.9]),
-)
-
-HAPPENINGS = st.builds(
-    Happening,
-    at=tenths(0, 200),
-    what=st.sampled_from(
-        [
-            "mute", "unmute", "leave", "come", "commit", "note", "clear", "active", "tools",
-            "no tools", "handoff", "rules", "interrupt", "protect", "open",
-        ]
-    ),
-)  # fmt: skip
-
+SEEDS = st.integers(0, 2**32)
 PLANS = st.builds(
-    Plan,
-    rules=RULES,
-    setup=SETUPS,
-    later_rules=RULES,
-    later_setup=SETUPS,
-    utterances=st.lists(UTTERANCES, max_size=6),
-    answers=st.lists(ANSWERS, min_size=1, max_size=4),
-    predictions=st.lists(PREDICTIONS, min_size=1, max_size=4),
-    says=st.lists(st.tuples(tenths(0, 150), ANSWERS), max_size=4),
-    happenings=st.lists(HAPPENINGS, max_size=6),
+    make_plan,
+    SEEDS,
+    utterances=st.integers(1, 8),
+    says=st.integers(0, 3),
+    happenings=st.integers(0, 4),
 )
+RULES = SEEDS.map(lambda seed: make_rules(Random(seed)))
+SETUPS = SEEDS.map(lambda seed: make_setup(Random(seed)))
+INSTANTS = st.integers(0, 300).map(lambda tenth: tenth / 10)
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
@@ -170,9 +75,9 @@ def run(world: World) -> None:
 # -- inputs that no sane session would send ---------------------------------------------
 
 VALUES: dict[str, st.SearchStrategy[Any]] = {
-    "started_at": tenths(0, 300),
-    "ended_at": tenths(0, 300),
-    "changed_at": tenths(0, 300),
+    "started_at": INSTANTS,
+    "ended_at": INSTANTS,
+    "changed_at": INSTANTS,
     "voiced": st.booleans(),
     "muted": st.booleans(),
     "running": st.booleans(),
@@ -180,7 +85,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "interrupted": st.booleans(),
     "interruptible": st.sampled_from([None, True, False]),
     "skip_reply": st.booleans(),
-    "text": TEXTS | st.text(max_size=8),
+    "text": st.sampled_from(TEXTS) | st.text(max_size=8),
     "language": st.just("en"),
     "speaker_id": st.none(),
     "confidence": st.floats(0, 1),
@@ -188,15 +93,15 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "probability": st.floats(0, 1),
     "threshold": st.floats(0, 1),
     "name": st.sampled_from(list(act.TimerName)),
-    "due_at": tenths(0, 300),
+    "due_at": INSTANTS,
     "speech_id": st.sampled_from(["a", "b", "c"]),
     "turn_id": st.none() | st.integers(0, 4),
     "reason": st.just("because"),
-    "transcript_timeout": tenths(0, 20),
+    "transcript_timeout": INSTANTS.map(lambda at: at / 15),
     "rules": RULES,
     "setup": SETUPS,
 }
-KINDS = list(tell.TurnInput.__args__)  # type: ignore[attr-defined]
+KINDS = get_args(tell.TurnInput)
 
 
 def inputs_of(kind: type[Any]) -> st.SearchStrategy[Any]:
@@ -209,7 +114,7 @@ ANY_INPUT = st.sampled_from(KINDS).flatmap(inputs_of)
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
-@given(RULES, SETUPS, st.lists(st.tuples(tenths(0, 20), ANY_INPUT), max_size=40))
+@given(RULES, SETUPS, st.lists(st.tuples(INSTANTS.map(lambda at: at / 15), ANY_INPUT), max_size=40))
 def test_no_input_upsets_the_machine(
     rules: TurnRules, setup: TurnSetup, steps: list[tuple[float, tell.TurnInput]]
 ) -> None:
@@ -220,7 +125,7 @@ def test_no_input_upsets_the_machine(
     for wait, event in steps:
         at += wait
         keep(timers, machine.handle(structs.replace(event, at=at)), at)
-    rest = [
+    rest: list[tell.TurnInput] = [
         tell.AudioMuted(at=at, muted=True),
         tell.RulesChanged(at=at, rules=rules, setup=setup),
         *(tell.ReplyEnded(at=at, speech_id=name) for name in "abc"),
