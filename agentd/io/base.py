@@ -163,6 +163,11 @@ class AudioOutput(EventEmitter, ABC):
 class TextOutput(ABC):
     """Where transcripts go to."""
 
+    in_step: bool = True
+    """Whether words are to come while they are spoken; else as soon as they are known."""
+    speed_factor: float = 1.0
+    """Over 1 the words run ahead of the voice."""
+
     def __init__(self, *, label: str, next_in_chain: TextOutput | None = None) -> None:
         self.label = label
         self.next_in_chain = next_in_chain

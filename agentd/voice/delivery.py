@@ -144,7 +144,7 @@ class Delivery:
             self._keep_heard(segment, writer, event)
             return
         # What can't be heard is to be read, at least.
-        await writer.write_all()
+        await writer.finish()
         self._keep(segment.spoken.text)
 
     async def _sound(

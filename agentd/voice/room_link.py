@@ -25,5 +25,5 @@ def make_room_link(session: SessionSide, room: Any, options: Any) -> RoomLink:
 
     Loaded here and not with this module: a session without a room must not load the media library.
     """
-    made: RoomLink = importlib.import_module(ROOM_IO).RoomIO(session, room, options)
+    made: RoomLink = importlib.import_module(ROOM_IO).RoomIO(session, room, options=options)
     return made

@@ -143,6 +143,7 @@ class AgentSession(BaseSession[UserdataT]):
         self._history = ChatContext.empty()
         self._engine: Engine | None = None
         self._host: SessionHost | None = None
+        self._deletes_room = False
         self._primary = False
         """Whether this session is the one that its job remembers."""
         self._remembering = Remembering()
@@ -513,7 +514,9 @@ class AgentSession(BaseSession[UserdataT]):
             return
         if self._host is not None:
             await self._host.connect()
-        self._room_link = make_room_link(self, room, options if is_given(options) else None)
+        given = options if is_given(options) else None
+        self._deletes_room = getattr(given, "delete_room_on_close", False)
+        self._room_link = make_room_link(self, room, given)
         await self._room_link.start()
 
     async def _settle_output(
@@ -613,6 +616,8 @@ class AgentSession(BaseSession[UserdataT]):
         self.emit(CloseEvent.type, CloseEvent(reason=reason, error=error))
         if self._room_link is not None:
             await self._room_link.aclose()
+            if self._deletes_room and self._host is not None:
+                await self._host.delete_room()
         self._engine = self._room_link = None
 
 

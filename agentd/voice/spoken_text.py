@@ -48,10 +48,8 @@ class SpeakingRate:
 class SpokenText:
     """The text of one stretch of speech, and how far its audio has come."""
 
-    def __init__(self, rate: SpeakingRate, *, speed: float = 1.0) -> None:
-        """`speed` over 1 lets the text run ahead of the audio."""
+    def __init__(self, rate: SpeakingRate) -> None:
         self._rate = rate
-        self._speed = speed
         self._words: list[str] = []
         self._sums: list[float] = []
         """For each word the syllables up to its end."""
@@ -153,7 +151,7 @@ class SpokenText:
     def _pace(self) -> float:
         if self._text_complete and self._audio_complete and self._audio > 0 and self._sums:
             return max(self._sums[-1], TOLERANCE) / self._audio
-        return self._rate.syllables_per_second * self._speed
+        return self._rate.syllables_per_second
 
     def _add(self, word: str) -> None:
         self._words.append(word)

@@ -31,6 +31,7 @@ class TranscriptWriter:
         self._spoken = spoken
         self._output = output
         self._clock = clock
+        self._speed = output.speed_factor if output is not None else 1.0
         self._on_sentence = on_sentence
         self._written = 0
         self._changed = asyncio.Event()
@@ -47,10 +48,12 @@ class TranscriptWriter:
 
     async def run(self) -> None:
         """Write in step with the clock, until cancelled or until all of it is written."""
+        if self._output is not None and not self._output.in_step:
+            await self.write_all()
         while not (self._spoken.text_complete and self._next_at() is None):
             self._changed.clear()
             if self._clock.runs:
-                await self._write_until(self._spoken.begun_at(self._clock.position(now())))
+                await self._write_until(self._spoken.begun_at(self._position()))
             await self._wait()
 
     async def write_all(self) -> None:
@@ -61,6 +64,10 @@ class TranscriptWriter:
             # Has an end: whoever makes the text says so, also when it fails.
             await self._changed.wait()
         await self._write_until(self._spoken.word_count)
+
+    async def finish(self) -> None:
+        """It was heard, or is to be read, to its end."""
+        await self.write_all()
         self._flush()
 
     def cut(self) -> None:
@@ -98,8 +105,11 @@ class TranscriptWriter:
             # Ends with the stretch at the latest, which cancels this.
             await self._changed.wait()
         else:
-            pause = begins_at - self._clock.position(now())
+            pause = (begins_at - self._position()) / self._speed
             await wait_event(self._changed, max(0.0, pause))
+
+    def _position(self) -> float:
+        return self._clock.position(now()) * self._speed
 
     def _next_at(self) -> float | None:
         return self._spoken.begins_at(self._written)

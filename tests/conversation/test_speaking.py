@@ -557,3 +557,22 @@ def test_a_call_before_words_leaves_the_transcript_whole() -> None:
 
     assert scene.history()[2:] == ["assistant: Looking now.", "assistant: I see it."]
     assert [s.interrupted for s in scene.loudspeaker.segments] == [False, False]
+
+
+def test_text_may_run_ahead_of_the_voice() -> None:
+    """By a factor, or at once; what counts as heard does not change."""
+
+    async def say(scene: Scene) -> None:
+        scene.session.say("Hello there, friend.")
+        await scene.until(0.5)
+        await scene.session.interrupt()
+
+    async def ahead(scene: Scene) -> None:
+        scene.screen.in_step = False
+        await say(scene)
+
+    in_step, at_once = on(say), on(ahead)
+
+    assert at_once.screen.pieces[-1][0] == 0.0
+    assert at_once.screen.text == "Hello there, friend."
+    assert in_step.history() == at_once.history()
