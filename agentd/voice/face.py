@@ -191,5 +191,8 @@ class BaseSession(EventEmitter, ABC, Generic[UserdataT]):
         """End it at once. May be repeated; returns when all is over."""
 
     @abstractmethod
-    def shutdown(self, *, drain: bool = True) -> None:
-        """End it, after what is being said unless told otherwise. Returns at once."""
+    def shutdown(self, *, drain: bool = True, delete_room: bool = False) -> None:
+        """End it, after what is being said unless told otherwise. Returns at once.
+
+        With `delete_room` the room of its job is deleted then, and everybody disconnected.
+        """

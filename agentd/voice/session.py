@@ -298,8 +298,9 @@ class AgentSession(BaseSession[UserdataT]):
         """See BaseSession."""
         await self._close(CloseReason.USER_INITIATED, drain=False)
 
-    def shutdown(self, *, drain: bool = True) -> None:
+    def shutdown(self, *, drain: bool = True, delete_room: bool = False) -> None:
         """See BaseSession."""
+        self._deletes_room = self._deletes_room or delete_room
         self._begin_close(CloseReason.USER_INITIATED, drain=drain)
 
     async def close_for_job(self) -> None:
@@ -616,8 +617,8 @@ class AgentSession(BaseSession[UserdataT]):
         self.emit(CloseEvent.type, CloseEvent(reason=reason, error=error))
         if self._room_link is not None:
             await self._room_link.aclose()
-            if self._deletes_room and self._host is not None:
-                await self._host.delete_room()
+        if self._deletes_room and self._host is not None:
+            await self._host.delete_room()
         self._engine = self._room_link = None
 
 

@@ -72,12 +72,10 @@ def ask(
     """Run inputs one after the other; the scene, and the results."""
 
     async def scenario() -> tuple[Scene, list[RunResult[Any]]]:
-        results = []
         async with Scene(agent or Clerk(), llm=llm, text_only=True, **session) as scene:
             if before is not None:
                 await before(scene)
-            for text in inputs:
-                results.append(await scene.session.run(user_input=text))
+            results = [await scene.session.run(user_input=text) for text in inputs]
         return scene, results
 
     return run_virtual(scenario())
@@ -142,10 +140,8 @@ def test_a_tool_is_called_and_the_model_asked_again() -> None:
 
 def test_tools_of_one_reply_work_side_by_side() -> None:
     """Two that take a second each take a second; calls come before outputs."""
-    llm = FakeLLM(
-        [FakeReply(calls=(FakeCall("price", {"item": "tea"}), FakeCall("price", {"item": "milk"})))]
-        + ["Both."]
-    )
+    calls = (FakeCall("price", {"item": "tea"}), FakeCall("price", {"item": "milk"}))
+    llm = FakeLLM([FakeReply(calls=calls), "Both."])
 
     scene, _ = ask(llm, "Tea and milk?")
 
