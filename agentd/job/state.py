@@ -165,6 +165,7 @@ class SnapshotWriter:
         if take is not None:
             try:
                 self._session = take()
+            # It asks objects of the user's, and the state is to be kept all the same.
             except Exception as error:
                 logger.error(
                     "the session can't be remembered: its last snapshot stays",

@@ -51,7 +51,10 @@ class Listening:
         """What turns are taken by, with the models there are."""
         chosen = self._choose()
         for warning in chosen.warnings:
-            logger.warning(warning, extra={"action": "turn_detection", "agent": self._agent.id})
+            logger.warning(
+                "what was asked of turn detection is not possible",
+                extra={"action": "turn_detection", "agent": self._agent.id, "what": warning},
+            )
         options = self._setting.options
         rules = resolve_turn_rules(
             self._setting.turn_handling,
