@@ -8,6 +8,8 @@ message; a message names what is wrong and, where there is one, the remedy.
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 
 class AgentdError(Exception):
     """agentd failed."""
@@ -85,6 +87,10 @@ class ChannelClosed(ChannelError):
 
 class ChannelBroken(ChannelError):
     """The other side closed the channel, or died."""
+
+
+class WouldBlock(ChannelError):
+    """The channel is full, or empty, and nobody was to wait."""
 
 
 class ProtocolError(AgentdError):
@@ -213,3 +219,127 @@ class ControlRefused(ControlError):
         super().__init__(message)
         self.code = code
         """A stable word for what is wrong, such as `not_found`."""
+
+
+# -- models and the services they are behind -----------------------------------------
+
+
+class ModelError(AgentdError):
+    """A model could not do what it was asked."""
+
+    code = "model_error"
+    """A stable word for what is wrong."""
+
+    def __init__(self, message: str | None = None, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+        """Whether the same call may go well a moment later."""
+
+
+class ModelFileMissing(ModelError):
+    """A local model's file is not on this machine."""
+
+    code = "model_file_missing"
+
+
+class APIError(ModelError):
+    """The service failed."""
+
+    code = "api_error"
+
+    def __init__(
+        self, message: str | None = None, *, body: object = None, retryable: bool = True
+    ) -> None:
+        super().__init__(message, retryable=retryable)
+        self.message = str(self)
+        self.body = body
+        """What the service answered, if it did."""
+
+
+class APIStatusError(APIError):
+    """The service answered with a status that means failure."""
+
+    code = "api_status"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        status_code: int,
+        request_id: str | None = None,
+        body: object = None,
+        retryable: bool | None = None,
+    ) -> None:
+        if retryable is None:
+            retryable = not 400 <= status_code < 500 or status_code in RETRYABLE_STATUS
+        super().__init__(message, body=body, retryable=retryable)
+        self.status_code = status_code
+        self.request_id = request_id
+
+
+def create_api_error_from_http(
+    message: str = "",
+    *,
+    status: int,
+    request_id: str | None = None,
+    body: object = None,
+) -> APIStatusError:
+    """The error of an HTTP status, with the status' own name beside what the service said."""
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:  # there are more in use than in the standard
+        phrase = "HTTP"
+    text = f"{message} ({status} {phrase})" if message else f"{status} {phrase}"
+    return APIStatusError(text, status_code=status, request_id=request_id, body=body)
+
+
+class ReplyTooLong(APIError):
+    """The model's reply does not end."""
+
+    code = "reply_too_long"
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message, retryable=False)
+
+
+RETRYABLE_STATUS = frozenset({408, 429, 499})
+"""Of the 4xx those that speak of the moment, not of the request."""
+
+
+class APIConnectionError(APIError):
+    """The service can't be reached."""
+
+    code = "api_connection"
+
+
+class APITimeoutError(APIConnectionError, TimeoutError):
+    """The service did not answer in time."""
+
+    code = "api_timeout"
+
+
+class ToolError(AgentdError):
+    """The tool could not do it."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message)
+        self.message = str(self)
+        """What the model is told; it may try again by it."""
+
+
+class StopResponse(AgentdError):
+    """The agent is to say nothing: raised by a tool, or in `on_user_turn_completed`."""
+
+
+class ToolSchemaError(AgentdError, TypeError):
+    """A function can't be offered to a model as a tool."""
+
+
+class SessionError(AgentdError, RuntimeError):
+    """A session can't do that now."""
+
+
+class UnexpectedModelBehavior(ModelError):
+    """A model did not answer as it was asked to, however often."""
+
+    code = "unexpected_behavior"

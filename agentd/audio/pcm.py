@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +64,12 @@ def join(clips: list[Clip]) -> Clip:
         raise ValueError(f"can't join clips of {sorted(rates)} Hz")
     samples = np.concatenate([clip.samples for clip in clips])
     return Clip(samples=samples, sample_rate=rates.pop())
+
+
+def clipped(values: npt.NDArray[Any]) -> Samples:
+    """Samples from computed numbers: rounded, and cut off at full scale rather than wrapped."""
+    samples: Samples = np.clip(np.rint(values), -32768, 32767).astype(np.int16)
+    return samples
 
 
 def rms(samples: Samples) -> float:

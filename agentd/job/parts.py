@@ -20,7 +20,7 @@ from .listener import JobListener
 from .process import JobProcess
 from .servercalls import ServerCalls
 from .shutdown import ShutdownRequest
-from .state import JobState, SnapshotWriter, restore_values
+from .state import JobState, SnapshotWriter, restore
 
 
 class SessionDirectory:
@@ -56,6 +56,8 @@ class JobParts:
     resumes: int
     state: JobState
     snapshots: SnapshotWriter
+    session: bytes = b""
+    """What an earlier process had kept of the job's session."""
     at_end: AtEnd = field(default_factory=AtEnd)
     directory: SessionDirectory = field(default_factory=SessionDirectory)
     participant_tasks: TaskOwner = field(default_factory=lambda: TaskOwner("participants"))
@@ -70,9 +72,10 @@ def make_parts(
     resume: Resume | None = None,
 ) -> JobParts:
     """The pieces of a job that was assigned. Needs a running loop; connects nothing."""
-    values = restore_values(assignment.job_id, resume)
+    kept = restore(assignment.job_id, resume)
+    values = kept.state
     room = _room(assignment)
-    snapshots = SnapshotWriter(assignment.job_id, values, listener.snapshot)
+    snapshots = SnapshotWriter(assignment.job_id, values, listener.snapshot, kept.session)
     return JobParts(
         process=process,
         assignment=assignment,
@@ -84,6 +87,7 @@ def make_parts(
         resumes=resume.resumes if resume is not None else 0,
         state=JobState(values, snapshots),
         snapshots=snapshots,
+        session=kept.session,
     )
 
 

@@ -14,6 +14,7 @@ from agentd.app.usererror import error_fields, one_line
 from agentd.errors import NoEntrypoint
 from agentd.protocol.frames import ChildConfig
 from agentd.protocol.job import JobAssignment, JobOutcome, Resume
+from agentd.voice.host import hosting
 
 from .context import JobContext
 from .current import current_job
@@ -22,6 +23,7 @@ from .listener import JobListener
 from .logfields import fields_from
 from .parts import JobParts, make_parts
 from .process import JobProcess
+from .session_host import JobSessionHost
 from .shutdown import ShutdownRequest
 
 __all__ = ["ShutdownRequest", "run_job"]
@@ -64,7 +66,11 @@ async def run_job(
         raise NoEntrypoint
     parts = make_parts(assignment, process, config, shutdown, listener, resume)
     context = JobContext(parts)
-    with current_job(context), fields_from(lambda: context.log_context_fields):
+    with (
+        current_job(context),
+        hosting(JobSessionHost(context, parts)),
+        fields_from(lambda: context.log_context_fields),
+    ):
         run = _JobRun(parts, context)
         try:
             listener.started()

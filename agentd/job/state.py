@@ -94,10 +94,16 @@ class SnapshotWriter:
     Callable from any thread; `send` is called in the loop's.
     """
 
-    def __init__(self, job_id: str, values: dict[str, Any], send: SendSnapshot) -> None:
+    def __init__(
+        self, job_id: str, values: dict[str, Any], send: SendSnapshot, session: bytes = b""
+    ) -> None:
+        """`session` is what an earlier process had kept of the job's session; it stays until the
+        session of this one says otherwise."""
         self._job_id = job_id
         self._values = values
         self._send = send
+        self._session = session
+        self._take_session: Callable[[], bytes] | None = None
         self._loop = asyncio.get_running_loop()
         self._scheduled = False
         self._closed = False
@@ -124,6 +130,11 @@ class SnapshotWriter:
         else:
             self.write_soon()
 
+    def remember_session(self, take: Callable[[], bytes]) -> None:
+        """The session has changed: ask it for what is to be kept of it, and write, soon."""
+        self._take_session = take
+        self.write_soon()
+
     def close(self) -> None:
         """The job is over: nothing is written any more."""
         self._closed = True
@@ -140,7 +151,7 @@ class SnapshotWriter:
         if problems:
             self._tell_of(problems)
             return
-        data = msgpack.encode(JobSnapshot(state=encoded))
+        data = msgpack.encode(JobSnapshot(state=encoded, session=self._latest_session()))
         if len(data) > MAX_SNAPSHOT_BYTES:
             self._tell_too_large(len(data))
             return
@@ -148,6 +159,20 @@ class SnapshotWriter:
             self._told.clear()
             logger.info("snapshots are taken again", extra=self._fields("snapshots_again"))
         self._send(SNAPSHOT_VERSION, data)
+
+    def _latest_session(self) -> bytes:
+        take, self._take_session = self._take_session, None
+        if take is not None:
+            try:
+                self._session = take()
+            # It asks objects of the user's, and the state is to be kept all the same.
+            except Exception as error:
+                logger.error(
+                    "the session can't be remembered: its last snapshot stays",
+                    exc_info=error,
+                    extra=self._fields("session_snapshot_failed"),
+                )
+        return self._session
 
     def _tell_of(self, problems: Mapping[Any, str]) -> None:
         """One line for each value, until it is another."""
@@ -169,7 +194,8 @@ class SnapshotWriter:
             return
         self._told = {None: "too large"}
         logger.error(
-            "ctx.state is too large for a snapshot: the one before stays until it is smaller",
+            "ctx.state and the session are too large for a snapshot: the one before stays until "
+            "they are smaller",
             extra=self._fields("snapshot_too_large") | {"size": size, "limit": MAX_SNAPSHOT_BYTES},
         )
 
@@ -195,14 +221,19 @@ def encode_values(values: Mapping[Any, Any]) -> tuple[dict[str, Raw], dict[Any, 
 
 def restore_values(job_id: str, resume: Resume | None) -> dict[str, Any]:
     """The values of the last snapshot; empty, with a line in the log, if it can't be read."""
+    return restore(job_id, resume).state
+
+
+def restore(job_id: str, resume: Resume | None) -> JobSnapshot:
+    """The last snapshot; an empty one, with a line in the log, if it can't be read."""
     if resume is None or not resume.snapshot:
-        return {}
+        return JobSnapshot()
     try:
         if resume.snapshot_version != SNAPSHOT_VERSION:
             raise StateError(
                 f"its version is {resume.snapshot_version}, known is {SNAPSHOT_VERSION}"
             )
-        return msgpack.decode(resume.snapshot, type=JobSnapshot).state
+        return msgpack.decode(resume.snapshot, type=JobSnapshot)
     # Bytes from a disk: whatever is wrong with them, the job goes on.
     except Exception as error:  # noqa: BLE001
         logger.error(
@@ -213,7 +244,7 @@ def restore_values(job_id: str, resume: Resume | None) -> dict[str, Any]:
                 "reason": str(error) or type(error).__name__,
             },
         )
-        return {}
+        return JobSnapshot()
 
 
 def _is_running(loop: asyncio.AbstractEventLoop) -> bool:

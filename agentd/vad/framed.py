@@ -10,28 +10,42 @@ from collections import deque
 from collections.abc import Callable
 
 from .base import VADStream
-from .events import SpeechEnded, SpeechStarted, VADEvent
+from .events import Activity, SpeechEnded, SpeechStarted, VADEvent
 from .segmenter import Change, Segmenter, SegmenterSettings
 
 SAMPLE_BYTES = 2
 
 
 class FramedVADStream(VADStream):
-    """Cuts audio into frames, has each judged, and keeps what was said."""
+    """Cuts audio into frames, has each judged, and keeps what was said.
+
+    The judgement is the probability of speech, or yes or no. A frame counts as speech from
+    `activation_threshold`, and within an utterance already from `deactivation_threshold`, so that
+    a voice that gets softer does not flicker.
+    """
 
     def __init__(
         self,
-        judge: Callable[[bytes], bool],
+        judge: Callable[[bytes], float],
         *,
         sample_rate: int,
         frame_seconds: float,
         settings: SegmenterSettings,
+        activation_threshold: float = 0.5,
+        deactivation_threshold: float = 0.5,
     ) -> None:
         self._judge = judge
+        self._activation_threshold = activation_threshold
+        self._deactivation_threshold = deactivation_threshold
+        self._probability = 0.0
         self._sample_rate = sample_rate
         self._frame_seconds = frame_seconds
         self._frame_bytes = SAMPLE_BYTES * round(sample_rate * frame_seconds)
         self._settings = settings
+        self._reach = (
+            settings.min_speech_duration + settings.prefix_padding_duration + frame_seconds
+        )
+        """How far back the next utterance can begin, in seconds."""
         self._segmenter = Segmenter(settings)
         self._rest = bytearray()
         # Bounded: while nobody speaks, by what the next utterance can reach back to; while
@@ -55,14 +69,33 @@ class FramedVADStream(VADStream):
         self._rest.clear()
         return self._act_on(self._segmenter.finish())
 
+    @property
+    def activity(self) -> Activity:
+        """See VADStream."""
+        segmenter = self._segmenter
+        speaking = segmenter.speaking
+        return Activity(
+            heard=segmenter.heard,
+            speaking=speaking,
+            speech_duration=segmenter.heard - segmenter.started_at if speaking else 0.0,
+            silence_duration=0.0 if speaking else segmenter.heard - segmenter.quiet_since,
+            probability=self._probability,
+            voiced=segmenter.voiced,
+            raw_speech_duration=segmenter.voiced_for,
+            raw_silence_duration=segmenter.silent_for,
+        )
+
     def _take(self, frame: bytes) -> list[VADEvent]:
         self._frames.append(frame)
-        change = self._segmenter.process(self._frame_seconds, self._judge(frame))
-        events = self._act_on(change)
-        if not self._segmenter.speaking:
-            settings = self._settings
-            reach = settings.min_speech_duration + settings.prefix_padding_duration
-            self._forget_before(self._segmenter.heard - reach - self._frame_seconds)
+        segmenter = self._segmenter
+        threshold = (
+            self._deactivation_threshold if segmenter.speaking else self._activation_threshold
+        )
+        self._probability = probability = self._judge(frame)
+        change = segmenter.process(self._frame_seconds, probability >= threshold)
+        events = [] if change is None else self._act_on(change)
+        if not segmenter.speaking:
+            self._forget_before(segmenter.heard - self._reach)
         return events
 
     def _act_on(self, change: Change | None) -> list[VADEvent]:

@@ -7,8 +7,20 @@ from typing import Any
 import pytest
 
 from agentd.plugins import webrtcvad
-from agentd.vad import SpeechEnded
+from agentd.vad import VAD, SpeechEnded
+from tests.plugins.vad_contract import VADContract
 from tests.support.recordings import recording
+
+
+class TestWebRTCVAD(VADContract):
+    """The contract of all detectors."""
+
+    most_missed = 0.15
+
+    def make(self) -> VAD:
+        """One with its defaults."""
+        made: VAD = webrtcvad.VAD()
+        return made
 
 
 def test_a_pause_of_the_speaker_divides_utterances() -> None:

@@ -16,7 +16,7 @@ HEAVY = ("livekit.rtc", "numpy", "openai")
 
 HOMES = {
     "livekit.rtc": ("agentd/room/", "agentd/job/", "agentd/caller/"),
-    "numpy": ("agentd/audio/", "agentd/caller/"),
+    "numpy": ("agentd/audio/", "agentd/caller/", "agentd/testing/"),
     "rich": ("agentd/cli/",),
     "click": ("agentd/cli/",),
     "systemd": ("agentd/daemon/systemd.py",),

@@ -447,3 +447,55 @@ def sets(key: str, value: object) -> Callable[[JobContext], Awaitable[None]]:
         ctx.shutdown()
 
     return entrypoint
+
+
+async def test_a_session_is_kept_beside_the_state() -> None:
+    """It is asked once for many changes, and its bytes are another document."""
+    sent = Sent({})
+    asked: list[str] = []
+
+    def take() -> bytes:
+        asked.append("asked")
+        return b"a conversation"
+
+    sent.writer.remember_session(take)
+    sent.writer.remember_session(take)
+    await asyncio.sleep(0)
+
+    (snapshot,) = (msgpack.decode(data, type=JobSnapshot) for _, data in sent.snapshots)
+    assert snapshot.session == b"a conversation"
+    assert asked == ["asked"]
+
+
+async def test_what_was_kept_of_a_session_stays_until_there_is_another() -> None:
+    """A job that goes on may change its state before it has started its session."""
+    kept: list[tuple[int, bytes]] = []
+    values: dict[str, Any] = {}
+    writer = SnapshotWriter("AJ_1", values, lambda *sent: kept.append(sent), b"from before")
+
+    JobState(values, writer)["step"] = 2
+    await asyncio.sleep(0)
+
+    assert msgpack.decode(kept[0][1], type=JobSnapshot) == JobSnapshot(
+        state={"step": 2}, session=b"from before"
+    )
+
+
+async def test_a_session_that_can_not_be_taken_keeps_its_last_snapshot(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It costs the state nothing."""
+    sent = Sent({})
+
+    def fail() -> bytes:
+        raise ValueError("an odd object")
+
+    sent.writer.remember_session(lambda: b"good")
+    await asyncio.sleep(0)
+    sent.writer.remember_session(fail)
+    sent.state["step"] = 2
+    await asyncio.sleep(0)
+
+    last = msgpack.decode(sent.snapshots[-1][1], type=JobSnapshot)
+    assert (last.state, last.session) == ({"step": 2}, b"good")
+    assert [record.action for record in caplog.records] == ["session_snapshot_failed"]  # type: ignore[attr-defined]

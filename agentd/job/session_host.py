@@ -1,0 +1,49 @@
+"""The job as its sessions see it (see agentd.voice.host)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from .context import JobContext
+from .parts import JobParts
+
+
+class JobSessionHost:
+    """A SessionHost; one for each job."""
+
+    def __init__(self, context: JobContext, parts: JobParts) -> None:
+        self._context = context
+        self._parts = parts
+        self._remembered = parts.session
+        self._session: Any = None
+
+    async def connect(self) -> None:
+        """See SessionHost."""
+        await self._context.connect()
+
+    def attach_closer(self, close: Callable[[], Awaitable[object]]) -> None:
+        """See SessionHost."""
+        self._context.attach_session(close)
+
+    def remember(self, take: Callable[[], bytes]) -> None:
+        """See SessionHost."""
+        self._parts.snapshots.remember_session(take)
+
+    def take_remembered(self) -> bytes:
+        """See SessionHost."""
+        remembered, self._remembered = self._remembered, b""
+        return remembered
+
+    def request_shutdown(self, reason: str) -> None:
+        """See SessionHost."""
+        self._context.shutdown(reason)
+
+    async def delete_room(self) -> None:
+        """See SessionHost."""
+        await self._context.delete_room()
+
+    def claim(self, session: Any) -> bool:
+        """See SessionHost."""
+        self._session = self._session or session
+        return self._session is session

@@ -1,0 +1,328 @@
+"""One reply of a language model: attempts, their deadlines and bounds, and what they cost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import warnings
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
+from typing import Any, ClassVar, Literal, Protocol, Self
+
+import msgspec
+from msgspec import Struct
+
+from agentd.aio.timing import now, wall_time
+from agentd.errors import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    APITimeoutError,
+    ReplyTooLong,
+)
+from agentd.ids import shortuuid
+from agentd.metrics import LLMMetrics
+
+from .chat import ChatContext
+from .events import ChatChunk, ChoiceDelta, CompletionUsage, FunctionToolCall
+from .request import ChatRequest
+from .tools import Tool
+
+CLIENT_CLOSED = 499
+"""Status of a request that was given up on purpose: it ends the reply, and is no error."""
+
+MAX_REPLY_CHARS = 100_000
+"""Text and arguments of one reply; two hours of speech."""
+MAX_REPLY_CHUNKS = 100_000
+"""Pieces of one reply, empty ones too."""
+
+CLOSE_TIMEOUT = 2.0
+"""Seconds for a plugin to let go of an attempt that is over."""
+
+
+class LLMError(Struct, frozen=True, kw_only=True):
+    """An attempt at a reply has failed; the argument of the event `error`."""
+
+    type: ClassVar[Literal["llm_error"]] = "llm_error"
+
+    timestamp: float
+    """Wall time."""
+    label: str
+    error: Exception
+    recoverable: bool
+    """Whether another attempt is made."""
+
+
+class CollectedResponse(Struct, kw_only=True):
+    """A whole reply."""
+
+    text: str = ""
+    tool_calls: list[FunctionToolCall] = []
+    usage: CompletionUsage | None = None
+    extra: dict[str, Any] = {}
+
+
+class Generates(Protocol):
+    """What a stream needs of a model; an `LLM` is one."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def provider(self) -> str: ...
+
+    def generate(self, request: ChatRequest) -> AsyncIterator[ChatChunk]: ...
+
+    def emit(self, event: str, *args: Any) -> None: ...
+
+
+class LLMStream:
+    """An async iterator of ChatChunk.
+
+    Nothing is asked before it is read. A failed attempt is made again, under the request's
+    `conn_options`, as long as nothing of it was handed out; what is raised is always an APIError.
+    Close it (`async with`, or `aclose`) where it is not read to its end. One task reads and closes
+    it; a read that is cancelled ends it.
+    """
+
+    def __init__(self, llm: Generates, request: ChatRequest) -> None:
+        self._llm = llm
+        self._request = request
+        self._reply = _Reply(request_id=shortuuid("llm_"))
+        self._chunks: AsyncGenerator[ChatChunk, None] | None = None
+        self._ended = False
+
+    @property
+    def chat_ctx(self) -> ChatContext:
+        """What the model is told."""
+        return self._request.chat_ctx
+
+    @property
+    def tools(self) -> list[Tool]:
+        """What it may use."""
+        return self._request.tools
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ChatChunk:
+        if self._ended:
+            raise StopAsyncIteration
+        if self._chunks is None:
+            self._chunks = self._run()
+        try:
+            return await anext(self._chunks)
+        except BaseException:
+            self._ended = True
+            raise
+
+    async def collect(self) -> CollectedResponse:
+        """Read it to the end and close it."""
+        texts: list[str] = []
+        calls: list[FunctionToolCall] = []
+        extra: dict[str, Any] = {}
+        async with self:
+            async for chunk in self:
+                delta = chunk.delta or ChoiceDelta()
+                texts.append(delta.content or "")
+                calls += delta.tool_calls
+                extra |= delta.extra
+        return CollectedResponse(
+            text="".join(texts).strip(), tool_calls=calls, usage=self._reply.usage, extra=extra
+        )
+
+    async def to_str_iterable(self) -> AsyncGenerator[str, None]:
+        """The pieces of text only; closes it at the end."""
+        async with self:
+            async for chunk in self:
+                if chunk.delta is not None and chunk.delta.content:
+                    yield chunk.delta.content
+
+    async def aclose(self) -> None:
+        """End it at once. May be repeated, and before it was read."""
+        self._ended = True
+        if self._chunks is not None:
+            await self._chunks.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        if not self._ended and self._chunks is not None:
+            warnings.warn(f"{self!r} was neither read to its end nor closed", ResourceWarning, 2)
+
+    def __repr__(self) -> str:
+        return f"LLMStream({self._llm.label}, {self._reply.request_id})"
+
+    async def _run(self) -> AsyncGenerator[ChatChunk, None]:
+        """All attempts, one after the other."""
+        reply = self._reply
+        reply.started_at = now()
+        retry = 0
+        try:
+            while True:
+                try:
+                    async with contextlib.aclosing(self._attempt()) as chunks:
+                        async for chunk in chunks:
+                            yield chunk
+                    reply.ended = True
+                    return
+                except APIError as error:
+                    if isinstance(error, APIStatusError) and error.status_code == CLIENT_CLOSED:
+                        return
+                    again = self._may_retry(error, retry)
+                    self._tell(error, recoverable=again)
+                    if not again:
+                        raise
+                await asyncio.sleep(self._request.conn_options.pause_before(retry))
+                retry += 1
+        finally:
+            self._llm.emit("metrics_collected", self._metrics())
+
+    def _may_retry(self, error: APIError, retry: int) -> bool:
+        # What was handed out may have been spoken already: it can't be taken back.
+        return (
+            error.retryable
+            and not self._reply.was_handed_out
+            and retry < self._request.conn_options.max_retry
+        )
+
+    async def _attempt(self) -> AsyncGenerator[ChatChunk, None]:
+        """One attempt, every fault of which is an APIError."""
+        chunks: AsyncIterator[ChatChunk] | None = None
+        empty = True
+        try:
+            with self._faults():
+                chunks = _as_iterator(self._llm.generate(self._request))
+            while (chunk := await self._next(chunks)) is not None:
+                empty = False
+                yield self._reply.taken(chunk)
+        finally:
+            await _close(chunks)
+        if empty:
+            raise APIConnectionError(f"{self._llm.label} ended the reply before it began")
+
+    async def _next(self, chunks: AsyncIterator[ChatChunk]) -> ChatChunk | None:
+        with self._faults():
+            async with asyncio.timeout(self._request.conn_options.timeout):
+                return await anext(chunks, None)
+
+    @contextlib.contextmanager
+    def _faults(self) -> Iterator[None]:
+        """Turn what a plugin raises into an APIError."""
+        label = self._llm.label
+        try:
+            yield
+        except APIError:
+            raise
+        except TimeoutError as error:
+            timeout = self._request.conn_options.timeout
+            raise APITimeoutError(f"{label} gave nothing for {timeout} s") from error
+        except OSError as error:
+            raise APIConnectionError(f"{label} is out of reach: {error}") from error
+        except UnicodeError as error:
+            raise APIError(f"{label} sent what is not UTF-8: {error}") from error
+        # A plugin is foreign code; its users handle APIError, so whatever it raises becomes one.
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            raise APIError(f"{label} failed: {what}", retryable=False) from error
+
+    def _tell(self, error: APIError, *, recoverable: bool) -> None:
+        self._llm.emit(
+            "error",
+            LLMError(
+                timestamp=wall_time(), label=self._llm.label, error=error, recoverable=recoverable
+            ),
+        )
+
+    def _metrics(self) -> LLMMetrics:
+        reply = self._reply
+        usage = reply.usage or CompletionUsage()
+        duration = now() - reply.started_at
+        return LLMMetrics(
+            label=self._llm.label,
+            model=self._llm.model,
+            provider=self._llm.provider,
+            timestamp=wall_time(),
+            request_id=reply.request_id,
+            duration=duration,
+            ttft=reply.ttft,
+            cancelled=not reply.ended,
+            completion_tokens=usage.completion_tokens,
+            prompt_tokens=usage.prompt_tokens,
+            prompt_cached_tokens=usage.prompt_cached_tokens,
+            total_tokens=usage.total_tokens,
+            tokens_per_second=usage.completion_tokens / duration if duration > 0 else 0.0,
+        )
+
+
+class _Reply:
+    """What is known of a reply so far, and its bounds."""
+
+    def __init__(self, *, request_id: str) -> None:
+        self.request_id = request_id
+        self.started_at = 0.0
+        self.ttft = -1.0
+        self.usage: CompletionUsage | None = None
+        self.was_handed_out = False
+        self.ended = False
+        self._chars = 0
+        self._chunks = 0
+
+    def taken(self, chunk: ChatChunk) -> ChatChunk:
+        """The chunk as it is handed out; raises APIError for what can't be."""
+        _check(chunk)
+        if self._chunks == 0 and chunk.id:
+            self.request_id = chunk.id
+        self._count(chunk)
+        self.usage = chunk.usage or self.usage
+        if chunk.delta is not None and (chunk.delta.content or chunk.delta.tool_calls):
+            self.was_handed_out = True
+            if self.ttft < 0:
+                self.ttft = now() - self.started_at
+        if chunk.id == self.request_id:
+            return chunk
+        return msgspec.structs.replace(chunk, id=self.request_id)
+
+    def _count(self, chunk: ChatChunk) -> None:
+        self._chunks += 1
+        if chunk.delta is not None:
+            self._chars += len(chunk.delta.content or "")
+            self._chars += sum(len(call.arguments) for call in chunk.delta.tool_calls)
+        if self._chars > MAX_REPLY_CHARS or self._chunks > MAX_REPLY_CHUNKS:
+            raise ReplyTooLong(
+                f"the reply is longer than {MAX_REPLY_CHARS} characters "
+                f"or {MAX_REPLY_CHUNKS} pieces: it is given up"
+            )
+
+
+def _check(chunk: object) -> None:
+    """Raise APIError for what a plugin's types promise not to be."""
+    if not isinstance(chunk, ChatChunk):
+        raise APIError(f"the model gave {type(chunk).__name__}, not a ChatChunk", retryable=False)
+    content: object = chunk.delta.content if chunk.delta is not None else None
+    if content is not None and not isinstance(content, str):
+        raise APIError(f"the model gave {type(content).__name__} for text", retryable=False)
+    try:
+        (content or "").encode()
+    except UnicodeEncodeError as error:
+        raise APIError(f"the model gave text that is not Unicode: {error}") from error
+
+
+def _as_iterator(made: object) -> AsyncIterator[ChatChunk]:
+    if isinstance(made, Coroutine):
+        made.close()
+    if not isinstance(made, AsyncIterator):
+        raise TypeError(f"generate() made {type(made).__name__}: it must be an async generator")
+    return made
+
+
+async def _close(chunks: AsyncIterator[ChatChunk] | None) -> None:
+    """Close a plugin's generator; one that does not let go is left to the garbage collector."""
+    if isinstance(chunks, AsyncGenerator):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await chunks.aclose()

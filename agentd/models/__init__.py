@@ -1,0 +1,12 @@
+"""Local models: where their files are, and how they are run.
+
+Knows files and threads, and no model: what a request and a response mean is the plugin's.
+"""
+
+from __future__ import annotations
+
+from .files import ModelFile, find, is_intact
+from .runner import ModelRunner, StoppableRunner
+from .threads import RunnerThreads
+
+__all__ = ["ModelFile", "ModelRunner", "RunnerThreads", "StoppableRunner", "find", "is_intact"]

@@ -1,0 +1,32 @@
+"""Speech-to-speech models: the interface of a plugin, and its events."""
+
+from __future__ import annotations
+
+from .base import RealtimeCapabilities, RealtimeModel, RealtimeModelError, RealtimeSession
+from .events import (
+    GenerationCreated,
+    InputSpeechStarted,
+    InputSpeechStopped,
+    InputTranscriptionCompleted,
+    MessageGeneration,
+    RealtimeError,
+    RealtimeEvent,
+    RemoteItemAdded,
+    SessionReconnected,
+)
+
+__all__ = [
+    "GenerationCreated",
+    "InputSpeechStarted",
+    "InputSpeechStopped",
+    "InputTranscriptionCompleted",
+    "MessageGeneration",
+    "RealtimeCapabilities",
+    "RealtimeError",
+    "RealtimeEvent",
+    "RealtimeModel",
+    "RealtimeModelError",
+    "RealtimeSession",
+    "RemoteItemAdded",
+    "SessionReconnected",
+]

@@ -1,0 +1,113 @@
+"""The agent: a conversation with turns, replies, tools and handoffs.
+
+The rules of turn-taking are pure (`turns`), the session is a supervision tree of tasks around them.
+Rooms and models come in through interfaces; a job is known only as a host (`host`). The names are
+loaded on first use: a job that has no session imports `host` and nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import run_result as run_result
+    from .agent import Agent as Agent
+    from .context import RunContext as RunContext
+    from .default_nodes import FlushSentinel as FlushSentinel
+    from .default_nodes import ModelSettings as ModelSettings
+    from .events import AgentEvent as AgentEvent
+    from .events import AgentFalseInterruptionEvent as AgentFalseInterruptionEvent
+    from .events import AgentStateChangedEvent as AgentStateChangedEvent
+    from .events import CloseEvent as CloseEvent
+    from .events import CloseReason as CloseReason
+    from .events import ConversationItemAddedEvent as ConversationItemAddedEvent
+    from .events import DeadAirEvent as DeadAirEvent
+    from .events import ErrorEvent as ErrorEvent
+    from .events import FunctionToolsExecutedEvent as FunctionToolsExecutedEvent
+    from .events import MetricsCollectedEvent as MetricsCollectedEvent
+    from .events import OutputDegradedEvent as OutputDegradedEvent
+    from .events import OverlappingSpeechEvent as OverlappingSpeechEvent
+    from .events import SessionUsageUpdatedEvent as SessionUsageUpdatedEvent
+    from .events import SpeechCreatedEvent as SpeechCreatedEvent
+    from .events import ToolCallEnded as ToolCallEnded
+    from .events import ToolCallStarted as ToolCallStarted
+    from .events import ToolCallUpdated as ToolCallUpdated
+    from .events import ToolExecutionUpdatedEvent as ToolExecutionUpdatedEvent
+    from .events import ToolReplyUpdated as ToolReplyUpdated
+    from .events import UserInputTranscribedEvent as UserInputTranscribedEvent
+    from .events import UserStateChangedEvent as UserStateChangedEvent
+    from .events import UserTranscriptionTimeoutEvent as UserTranscriptionTimeoutEvent
+    from .events import UserTurnDroppedEvent as UserTurnDroppedEvent
+    from .events import UserTurnExceededEvent as UserTurnExceededEvent
+    from .options import DeadAirOptions as DeadAirOptions
+    from .options import SessionConnectOptions as SessionConnectOptions
+    from .options import ToolHandlingOptions as ToolHandlingOptions
+    from .resume import ResumeContext as ResumeContext
+    from .session import AgentSession as AgentSession
+    from .speech import SpeechHandle as SpeechHandle
+    from .tasks import AgentTask as AgentTask
+    from .turn_options import EndpointingOptions as EndpointingOptions
+    from .turn_options import InterruptionOptions as InterruptionOptions
+    from .turn_options import PreemptiveGenerationOptions as PreemptiveGenerationOptions
+    from .turn_options import TurnHandlingOptions as TurnHandlingOptions
+    from .turn_options import UserTurnLimitOptions as UserTurnLimitOptions
+
+_NAMES = {
+    "Agent": "agent",
+    "RunContext": "context",
+    "FlushSentinel": "default_nodes",
+    "ModelSettings": "default_nodes",
+    "AgentEvent": "events",
+    "AgentFalseInterruptionEvent": "events",
+    "AgentStateChangedEvent": "events",
+    "CloseEvent": "events",
+    "CloseReason": "events",
+    "ConversationItemAddedEvent": "events",
+    "DeadAirEvent": "events",
+    "ErrorEvent": "events",
+    "FunctionToolsExecutedEvent": "events",
+    "MetricsCollectedEvent": "events",
+    "OutputDegradedEvent": "events",
+    "OverlappingSpeechEvent": "events",
+    "SessionUsageUpdatedEvent": "events",
+    "SpeechCreatedEvent": "events",
+    "ToolCallEnded": "events",
+    "ToolCallStarted": "events",
+    "ToolCallUpdated": "events",
+    "ToolExecutionUpdatedEvent": "events",
+    "ToolReplyUpdated": "events",
+    "UserInputTranscribedEvent": "events",
+    "UserStateChangedEvent": "events",
+    "UserTranscriptionTimeoutEvent": "events",
+    "UserTurnDroppedEvent": "events",
+    "UserTurnExceededEvent": "events",
+    "DeadAirOptions": "options",
+    "SessionConnectOptions": "options",
+    "ToolHandlingOptions": "options",
+    "ResumeContext": "resume",
+    "AgentSession": "session",
+    "SpeechHandle": "speech",
+    "AgentTask": "tasks",
+    "EndpointingOptions": "turn_options",
+    "InterruptionOptions": "turn_options",
+    "PreemptiveGenerationOptions": "turn_options",
+    "TurnHandlingOptions": "turn_options",
+    "UserTurnLimitOptions": "turn_options",
+}
+"""The module of each public name."""
+
+_MODULES = {"events", "run_result"}
+"""Modules that users know by name."""
+
+__all__ = [*_NAMES, *_MODULES]  # noqa: PLE0604 - the tables above are the list
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name not in _NAMES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    value = getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,61 @@
+"""What replies are made with: the parts of a session that all of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeAlias
+
+from agentd.io.attached import AgentOutput
+from agentd.llm.items import FunctionCall
+
+from .agent_base import AgentBase
+from .chatlog import ChatLog
+from .context import RunContext
+from .events import FunctionToolsExecutedEvent
+from .mouth import Mouth
+from .speech import Speech
+from .spoken_text import SpeakingRate
+from .stage import Stage
+from .toolrun import ToolRunner
+
+ModelKind: TypeAlias = Literal["stt", "llm", "tts", "vad", "realtime"]
+
+
+class FaultDesk(Protocol):
+    """Who is told that a model has failed."""
+
+    def failed(self, kind: ModelKind, error: BaseException, source: Any) -> None:
+        """It has failed for good: counted, and told to the user's code."""
+
+    def worked(self, kind: ModelKind) -> None:
+        """It works: what was counted is forgotten."""
+
+
+class TurnsDesk(Protocol):
+    """Turn-taking, as far as a reply tells it."""
+
+    def speech_thinking(self, speech: Speech) -> None:
+        """The model or a tool works on it, and nothing of it is being heard."""
+
+    async def cut_ones_ended(self) -> None:
+        """Wait until what was interrupted is in the history."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Bench:
+    """A session's workbench; made with the session, the same for all its agents."""
+
+    log: ChatLog
+    mouth: Mouth
+    stage: Stage
+    runner: ToolRunner
+    output: AgentOutput
+    turns: TurnsDesk
+    faults: FaultDesk
+    emit_tools: Callable[[FunctionToolsExecutedEvent], None]
+    hand_over: Callable[[AgentBase], None]
+    context: Callable[[FunctionCall, Speech], RunContext[Any]]
+    progress: Callable[[], None]
+    """Called when a sentence of what is being said has come to its end."""
+    rate: SpeakingRate = field(default_factory=SpeakingRate)

@@ -1,0 +1,117 @@
+"""What a session is told, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeAlias, TypedDict
+
+from msgspec import Struct
+
+from agentd.given import NotGivenOr
+from agentd.resilience import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
+from agentd.tokenize.transforms import TextTransform, TransformName
+
+from .turn_options import TurnDetectionMode, TurnHandlingOptions
+
+MAX_UNRECOVERABLE_ERRORS = 3
+"""Of one kind of model in a row; one more ends the session."""
+
+Filler: TypeAlias = str | Callable[[], str | None]
+
+
+class SessionConnectOptions(Struct, frozen=True, kw_only=True):
+    """What one call of a model may cost, and how many may fail in a row (rows 114, 115)."""
+
+    stt_conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
+    llm_conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
+    tts_conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
+    max_unrecoverable_errors: int = MAX_UNRECOVERABLE_ERRORS
+
+
+class ToolHandlingOptions(TypedDict, total=False):
+    """How tools are run."""
+
+    timeout: float | None
+    """Seconds that a call may take: 60; None for no end. Not in livekit-agents, where a tool that
+    hangs hangs its reply."""
+    update_template: str
+    """What the model is told of `context.update`: `{message}` in it is the tool's."""
+    reply_template: str
+    """What the model is told to say about updates and results that come later."""
+
+
+class ToolHandling(Struct, frozen=True, kw_only=True):
+    """See ToolHandlingOptions."""
+
+    timeout: float | None = 60.0
+    update_template: str = "{message}"
+    reply_template: str = (
+        "Tools that were still at work have news; it is in the last outputs above. "
+        "Tell the user what matters of it, briefly."
+    )
+
+
+def resolve_tool_handling(*options: ToolHandlingOptions | None) -> ToolHandling:
+    """Fill in the defaults; of several options the later ones win. Raises TypeError for a key that
+    does not exist."""
+    merged: dict[str, Any] = {}
+    for given in options:
+        merged.update(given or {})
+    unknown = merged.keys() - set(ToolHandling.__struct_fields__)
+    if unknown:
+        known = ", ".join(ToolHandling.__struct_fields__)
+        raise TypeError(f"tool_handling has no key '{min(unknown)}', only {known}")
+    return ToolHandling(**merged)
+
+
+class DeprecatedKeywords(TypedDict, total=False):
+    """Keywords of older versions; `turn_handling` has taken their place (row 101)."""
+
+    min_endpointing_delay: NotGivenOr[float]
+    max_endpointing_delay: NotGivenOr[float]
+    turn_detection: NotGivenOr[TurnDetectionMode | None]
+    allow_interruptions: NotGivenOr[bool]
+    min_interruption_duration: NotGivenOr[float]
+    min_interruption_words: NotGivenOr[int]
+    discard_audio_if_uninterruptible: NotGivenOr[bool]
+    resume_false_interruption: NotGivenOr[bool]
+    false_interruption_timeout: NotGivenOr[float | None]
+    agent_false_interruption_timeout: NotGivenOr[float | None]
+    preemptive_generation: NotGivenOr[bool]
+
+
+class DeadAirOptions(Struct, frozen=True, kw_only=True):
+    """What is done where the agent owes speech and none is heard. Not in livekit-agents."""
+
+    timeout: float | None = 8.0
+    """Seconds of silence until something is done; None never does."""
+    retries: int = 1
+    """How often the model or the voice is asked again, before there is an apology."""
+    filler: str | None = "One moment, please."
+    """Said while a tool is at work; None says nothing."""
+    apology: str | None = "I'm sorry, something went wrong. Could you say that again?"
+    """Said, or written where there is no voice, when nothing else has helped."""
+
+
+class SessionOptions(Struct, frozen=True, kw_only=True):
+    """Everything but the models."""
+
+    turn_handling: TurnHandlingOptions = {}
+    tool_handling: ToolHandlingOptions = {}
+    max_tool_steps: int = 3
+    """Rounds of tool calls in one reply; then the model has to answer without."""
+    use_tts_aligned_transcript: bool = False
+    tts_text_transforms: Sequence[TransformName | TextTransform] | None = None
+    """None for the default: `filter_markdown` and `filter_emoji`."""
+    min_consecutive_speech_delay: float = 0.0
+    user_away_timeout: float | None = 15.0
+    aec_warmup_duration: float | None = 3.0
+    transcription_timeout: float | None = None
+    session_close_transcript_timeout: float = 2.0
+    """Seconds that a last turn has for its transcript when the session closes."""
+    conn_options: SessionConnectOptions = SessionConnectOptions()
+    dead_air: DeadAirOptions = DeadAirOptions()
+    ivr_detection: bool = False
+
+
+InputModality: TypeAlias = Literal["text", "audio"]

@@ -1,0 +1,628 @@
+"""AgentSession: one conversation, from its start to its close."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterable, Sequence
+from typing import Any, Self, Unpack, cast
+
+import msgspec
+
+from agentd.aio.tasks import TaskOwner
+from agentd.aio.timing import now
+from agentd.audio.frame import AudioFrame
+from agentd.errors import SessionError, StateError
+from agentd.given import NOT_GIVEN, NotGiven, NotGivenOr, is_given, only_given
+from agentd.io.attached import AgentInput, AgentOutput
+from agentd.llm.chat import ChatContext, ReadOnlyChatContext
+from agentd.llm.events import ToolChoice
+from agentd.llm.instructions import Instructions
+from agentd.llm.items import ChatMessage
+from agentd.llm.toolset import ToolContext
+from agentd.metrics.usage import AgentSessionUsage
+from agentd.stt.base import STT
+from agentd.tokenize.transforms import TextTransform, TransformName
+from agentd.tts.base import TTS
+from agentd.vad import VAD
+
+from .agent import Agent
+from .agent_base import AgentBase, AnyTool, LanguageModel
+from .closing import close
+from .engine import Engine, EngineConfig
+from .events import CloseEvent, CloseReason, OutputDegradedEvent
+from .face import BaseSession, UserdataT
+from .host import SessionHost, current_host
+from .models import Models, refuse_model_string
+from .options import (
+    DeadAirOptions,
+    DeprecatedKeywords,
+    InputModality,
+    SessionConnectOptions,
+    SessionOptions,
+    ToolHandlingOptions,
+)
+from .remembering import Remembering
+from .restoring import restore
+from .room_link import RoomLink, make_room_link
+from .run_result import Run, RunResult
+from .snapshot import decode
+from .speaker import ReplyRequest
+from .speech import SpeechHandle
+from .structured import ask_for_output, check_output
+from .turn_actions import AgentState, UserState
+from .turn_deprecated import turn_handling_from_keywords
+from .turn_inputs import ManualClear, ManualCommit, ParticipantPresent, UserActive
+from .turn_options import EndpointingOptions, TurnDetectionMode, TurnHandlingOptions
+
+logger = logging.getLogger("agentd.voice")
+
+
+class AgentSession(BaseSession[UserdataT]):
+    """A conversation between a user and agents, one of which has the word at a time.
+
+    Without a room it works as well: fill `input` and `output`, or use `run` and texts alone.
+
+    Args:
+        stt, vad, llm, tts: Models of all agents that have none of their own.
+        turn_handling: When the user's turn is over, when he interrupts.
+        tools: What every agent may do, beside its own tools.
+        tool_handling: How tools are run.
+        max_tool_steps: Rounds of tool calls in one reply.
+        use_tts_aligned_transcript: Make the transcript of the words whose times the TTS tells.
+        tts_text_transforms: What is done to text before it is spoken.
+        min_consecutive_speech_delay: Seconds between two speeches.
+        userdata: What the user's code keeps with the session.
+        aec_warmup_duration: Seconds from the first speech on in which what is heard is its echo.
+        user_away_timeout: Seconds of silence until the user counts as away; None never.
+        transcription_timeout: Seconds until speech without a transcript is told; None never.
+        session_close_transcript_timeout: Seconds that a last turn has for its transcript.
+        conn_options: What a model's call may cost, and how many may fail in a row.
+        dead_air: What is done when the agent owes speech and none is heard; ours.
+        video_sampler, expressive, stt_context_options, ivr_detection, loop: Accepted, and without
+            effect.
+        deprecated: Keywords of older versions that `turn_handling` has taken the place of.
+    """
+
+    def __init__(  # noqa: PLR0913 - the keywords are livekit-agents'
+        self,
+        *,
+        stt: NotGivenOr[STT | str | None] = NOT_GIVEN,
+        vad: NotGivenOr[VAD | None] = NOT_GIVEN,
+        llm: NotGivenOr[LanguageModel | str | None] = NOT_GIVEN,
+        tts: NotGivenOr[TTS | str | None] = NOT_GIVEN,
+        turn_handling: NotGivenOr[TurnHandlingOptions] = NOT_GIVEN,
+        stt_context_options: Any = None,
+        tools: Sequence[AnyTool] | None = None,
+        tool_handling: ToolHandlingOptions | None = None,
+        max_tool_steps: int = 3,
+        use_tts_aligned_transcript: NotGivenOr[bool] = NOT_GIVEN,
+        tts_text_transforms: Sequence[TransformName | TextTransform] | None = None,
+        min_consecutive_speech_delay: float = 0.0,
+        expressive: Any = False,
+        userdata: NotGivenOr[UserdataT] = NOT_GIVEN,
+        video_sampler: Any = None,
+        aec_warmup_duration: float | None = 3.0,
+        ivr_detection: bool = False,
+        user_away_timeout: float | None = 15.0,
+        transcription_timeout: float | None = None,
+        session_close_transcript_timeout: float = 2.0,
+        conn_options: SessionConnectOptions | None = None,
+        dead_air: DeadAirOptions | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
+        **deprecated: Unpack[DeprecatedKeywords],
+    ) -> None:
+        super().__init__()
+        for kind, model in (("stt", stt), ("llm", llm), ("tts", tts)):
+            refuse_model_string(kind, model)
+        self._models = Models(
+            stt=cast("STT | None", stt or None),
+            vad=None if isinstance(vad, NotGiven) else vad,
+            llm=cast("LanguageModel | None", llm or None),
+            tts=cast("TTS | None", tts or None),
+        )
+        self._options = SessionOptions(
+            turn_handling=turn_handling_from_keywords(deprecated, turn_handling),
+            tool_handling=tool_handling or {},
+            max_tool_steps=max_tool_steps,
+            use_tts_aligned_transcript=bool(use_tts_aligned_transcript),
+            tts_text_transforms=tts_text_transforms,
+            min_consecutive_speech_delay=min_consecutive_speech_delay,
+            user_away_timeout=user_away_timeout,
+            aec_warmup_duration=aec_warmup_duration,
+            transcription_timeout=transcription_timeout,
+            session_close_transcript_timeout=session_close_transcript_timeout,
+            conn_options=conn_options or SessionConnectOptions(),
+            dead_air=dead_air or DeadAirOptions(),
+            ivr_detection=ivr_detection,
+        )
+        ToolContext(tools or ())  # raises ValueError for two tools of one name
+        self._tools: list[AnyTool] = list(tools or ())
+        self._userdata: NotGivenOr[UserdataT] = userdata
+        self._input, self._output = AgentInput(), AgentOutput()
+        self._history = ChatContext.empty()
+        self._engine: Engine | None = None
+        self._host: SessionHost | None = None
+        self._deletes_room = False
+        self._primary = False
+        """Whether this session is the one that its job remembers."""
+        self._remembering = Remembering()
+        self._room_link: RoomLink | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._closer = TaskOwner("session close")
+
+    # -- what it is ------------------------------------------------------------------------
+
+    @property
+    def userdata(self) -> UserdataT:
+        """See BaseSession."""
+        if not is_given(self._userdata):
+            raise SessionError("the session has no userdata: give it AgentSession(userdata=...)")
+        return self._userdata
+
+    @userdata.setter
+    def userdata(self, value: UserdataT) -> None:
+        self._userdata = value
+        self._changed()
+
+    @property
+    def history(self) -> ChatContext:
+        """See BaseSession."""
+        return ReadOnlyChatContext(self._history)
+
+    @property
+    def usage(self) -> AgentSessionUsage:
+        """What the models have used so far."""
+        return self._engine.metering.usage if self._engine is not None else AgentSessionUsage()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not been closed."""
+        return self._engine is not None
+
+    @property
+    def current_agent(self) -> Agent:
+        """See BaseSession."""
+        return self._at_work().activity.agent
+
+    @property
+    def current_speech(self) -> SpeechHandle | None:
+        """See BaseSession."""
+        current = self._engine.mouth.current if self._engine is not None else None
+        return current.handle if current is not None else None
+
+    @property
+    def user_state(self) -> UserState:
+        """See BaseSession."""
+        return self._engine.states.user if self._engine is not None else "listening"
+
+    @property
+    def agent_state(self) -> AgentState:
+        """See BaseSession."""
+        return self._engine.states.agent if self._engine is not None else "initializing"
+
+    @property
+    def input(self) -> AgentInput:
+        """See BaseSession."""
+        return self._input
+
+    @property
+    def output(self) -> AgentOutput:
+        """See BaseSession."""
+        return self._output
+
+    @property
+    def options(self) -> SessionOptions:
+        """See BaseSession."""
+        return self._options
+
+    @property
+    def conn_options(self) -> SessionConnectOptions:
+        """What a model's call may cost."""
+        return self._options.conn_options
+
+    @property
+    def tools(self) -> list[AnyTool]:
+        """See BaseSession."""
+        return list(self._tools)
+
+    @property
+    def stt(self) -> STT | None:
+        """Of the agents that have none of their own; the next three likewise."""
+        return self._models.stt
+
+    @property
+    def vad(self) -> VAD | None:
+        return self._models.vad
+
+    @property
+    def llm(self) -> LanguageModel | None:
+        return self._models.llm
+
+    @property
+    def tts(self) -> TTS | None:
+        return self._models.tts
+
+    @property
+    def room_io(self) -> RoomLink:
+        """The room's side; raises SessionError where there is none."""
+        if self._room_link is None:
+            raise SessionError("the session has no room")
+        return self._room_link
+
+    # -- start and end ---------------------------------------------------------------------
+
+    async def start(  # noqa: PLR0913 - the keywords are livekit-agents'
+        self,
+        agent: Agent,
+        *,
+        room: Any = NOT_GIVEN,
+        room_options: Any = NOT_GIVEN,
+        room_input_options: Any = NOT_GIVEN,
+        room_output_options: Any = NOT_GIVEN,
+        capture_run: bool = False,
+        session_host: Any = NOT_GIVEN,
+        record: Any = NOT_GIVEN,
+    ) -> RunResult[Any] | None:
+        """Begin with an agent; returns when it listens.
+
+        With a room the job joins it, and inputs and outputs that are empty are filled. With
+        `capture_run` the result of what the agent does first is returned. A second call while it
+        runs does nothing. Raises what a toolset's `setup` raises, and `rtc.ConnectError`; then the
+        session is closed. `session_host` and `record` are accepted, and without effect.
+        """
+        if self._engine is not None:
+            return None
+        self._closing = None
+        engine = self._engine = self._make_engine()
+        run = self._begin_run(engine) if capture_run else None
+        try:
+            await self._join(room, room_options or room_input_options)
+            await engine.tree.start()
+            engine.states.set_agent("listening")
+            if self._room_link is None:
+                engine.feed(ParticipantPresent(at=now(), present=True))
+            await self._enter(engine, agent)
+        except BaseException as error:
+            await self._close_now(CloseReason.ERROR, error, drain=False)
+            raise
+        self._closer = TaskOwner("session close")
+        self._closer.start(self._watch_tree(engine), name="tree")
+        return run.result if run is not None else None
+
+    async def drain(self) -> None:
+        """See BaseSession."""
+        await self._at_work().switchboard.drain()
+
+    async def aclose(self) -> None:
+        """See BaseSession."""
+        await self._close(CloseReason.USER_INITIATED, drain=False)
+
+    def shutdown(self, *, drain: bool = True, delete_room: bool = False) -> None:
+        """See BaseSession."""
+        self._deletes_room = self._deletes_room or delete_room
+        self._begin_close(CloseReason.USER_INITIATED, drain=drain)
+
+    async def close_for_job(self) -> None:
+        """The job ends: close, after what is being said."""
+        await self._close(CloseReason.JOB_SHUTDOWN, drain=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+    # -- what it says ----------------------------------------------------------------------
+
+    def say(
+        self,
+        text: str | AsyncIterable[str],
+        *,
+        audio: NotGivenOr[AsyncIterable[AudioFrame]] = NOT_GIVEN,
+        allow_interruptions: NotGivenOr[bool] = NOT_GIVEN,
+        add_to_chat_ctx: bool = True,
+    ) -> SpeechHandle:
+        """See BaseSession."""
+        return self._at_work().activity.speaker.say(
+            text,
+            audio=None if isinstance(audio, NotGiven) else audio,
+            allow_interruptions=allow_interruptions,
+            add_to_chat_ctx=add_to_chat_ctx,
+        )
+
+    def generate_reply(
+        self,
+        *,
+        user_input: NotGivenOr[str | ChatMessage] = NOT_GIVEN,
+        instructions: NotGivenOr[str | Instructions] = NOT_GIVEN,
+        tool_choice: NotGivenOr[ToolChoice] = NOT_GIVEN,
+        tools: NotGivenOr[list[str]] = NOT_GIVEN,
+        allow_interruptions: NotGivenOr[bool] = NOT_GIVEN,
+        chat_ctx: NotGivenOr[ChatContext] = NOT_GIVEN,
+        input_modality: InputModality = "text",
+    ) -> SpeechHandle:
+        """See BaseSession."""
+        request = ReplyRequest(
+            user_message=None if isinstance(user_input, NotGiven) else _as_message(user_input),
+            instructions=None if isinstance(instructions, NotGiven) else instructions,
+            tool_choice=tool_choice,
+            tools=tools if is_given(tools) else None,
+            allow_interruptions=allow_interruptions,
+            chat_ctx=chat_ctx if is_given(chat_ctx) else None,
+            modality=input_modality,
+        )
+        return self._at_work().activity.speaker.generate_reply(request)
+
+    def interrupt(self, *, force: bool = False) -> asyncio.Future[None]:
+        """See BaseSession."""
+        engine = self._at_work()
+        cut = engine.interrupt(force=force)
+
+        async def wait() -> None:
+            for speech in cut:
+                await speech.wait()
+
+        return engine.owner.start(wait(), name="interrupt")
+
+    def run(
+        self,
+        *,
+        user_input: str,
+        input_modality: InputModality = "text",
+        output_type: type | None = None,
+    ) -> RunResult[Any]:
+        """See BaseSession."""
+        engine = self._at_work()
+        run = self._begin_run(engine)
+        handle = self.generate_reply(user_input=user_input, input_modality=input_modality)
+        if output_type is not None:
+            work = self._settle_output(engine, run, handle, output_type)
+            run.watch(engine.owner.start(work, name="output", report=False))
+        return run.result
+
+    # -- turns -----------------------------------------------------------------------------
+
+    def commit_user_turn(
+        self,
+        *,
+        transcript_timeout: float = 2.0,
+        stt_flush_duration: float = 2.0,
+        skip_reply: bool = False,
+    ) -> asyncio.Future[str]:
+        """See BaseSession."""
+        engine = self._at_work()
+        engine.orders.flush_duration = stt_flush_duration
+        answered = engine.manual.ask()
+        engine.feed(
+            ManualCommit(at=now(), transcript_timeout=transcript_timeout, skip_reply=skip_reply)
+        )
+        return answered
+
+    def clear_user_turn(self) -> None:
+        """See BaseSession."""
+        self._at_work().feed(ManualClear(at=now()))
+
+    def reset_away_timer(self) -> None:
+        """See BaseSession."""
+        self._at_work().feed(UserActive(at=now()))
+
+    # -- changes ---------------------------------------------------------------------------
+
+    def update_agent(self, agent: AgentBase) -> None:
+        """See BaseSession."""
+        self._at_work().switchboard.hand_over(agent)
+
+    async def update_tools(self, tools: Sequence[AnyTool]) -> None:
+        """See BaseSession."""
+        ToolContext(tools)
+        self._tools[:] = tools
+
+    def update_options(
+        self,
+        *,
+        endpointing_opts: NotGivenOr[EndpointingOptions] = NOT_GIVEN,
+        turn_detection: NotGivenOr[TurnDetectionMode | None] = NOT_GIVEN,
+        keyterms: Any = NOT_GIVEN,
+        expressive: Any = NOT_GIVEN,
+    ) -> None:
+        """Change how turns are taken, at once. Keyterms and expressive are without effect."""
+        wanted = only_given(endpointing=endpointing_opts, turn_detection=turn_detection)
+        turn_handling = cast("TurnHandlingOptions", {**self._options.turn_handling, **wanted})
+        self._options = msgspec.structs.replace(self._options, turn_handling=turn_handling)
+        if self._engine is not None:
+            self._engine.update_options(self._options)
+
+    async def wait_for_idle(self) -> None:
+        """See BaseSession."""
+        engine = self._at_work()
+        closing = self._closing
+        await engine.floor.bell.until(lambda: engine.is_idle() or self._closing is not closing)
+        if self._closing is not closing:
+            raise SessionError("the session is closing")
+
+    # -- for the room (see agentd.io.session_side) -------------------------------------------
+
+    async def take_text(self, text: str) -> None:
+        """The user has written: answer, instead of what is being said."""
+        engine = self._engine
+        if engine is None or self._closing is not None:
+            return
+        engine.feed(UserActive(at=now()))
+        try:
+            self.interrupt()
+            await self.generate_reply(user_input=text)
+        except SessionError as error:
+            logger.warning(
+                "what the user wrote is not answered",
+                extra={"action": "text_unanswered", "reason": str(error)},
+            )
+
+    def audience_present(self, present: bool) -> None:
+        """Whether somebody can hear the agent."""
+        if self._engine is not None:
+            self._engine.feed(ParticipantPresent(at=now(), present=present))
+
+    def user_was_active(self) -> None:
+        """The user did something that is neither speech nor text."""
+        if self._engine is not None:
+            self._engine.feed(UserActive(at=now()))
+
+    def participant_left(self, identity: str, reason: str) -> None:
+        """The linked participant has left for good."""
+        logger.info(
+            "the participant has left: the session closes",
+            extra={"action": "participant_left", "participant": identity, "reason": reason},
+        )
+        self._begin_close(CloseReason.PARTICIPANT_DISCONNECTED, drain=False)
+
+    def audio_lost(self, reason: str) -> None:
+        """The room's audio can't be used any more: go on with text."""
+        lost = "audio_output" if self._output.audio is None else "audio_input"
+        self.emit(
+            OutputDegradedEvent.type,
+            OutputDegradedEvent(lost=lost, reason=reason),  # type: ignore[arg-type]  # one of two
+        )
+
+    # -- inside ----------------------------------------------------------------------------
+
+    def _at_work(self) -> Engine:
+        if self._engine is None:
+            raise SessionError("the session does not run: await session.start(agent) first")
+        return self._engine
+
+    def _make_engine(self) -> Engine:
+        return Engine(
+            EngineConfig(
+                session=self,
+                models=self._models,
+                options=self._options,
+                tools=self._tools,
+                input=self._input,
+                output=self._output,
+                history=self._history,
+                changed=self._changed,
+                give_up=self._give_up,
+            )
+        )
+
+    async def _join(self, room: Any, options: Any) -> None:
+        self._host = current_host.get()
+        if self._host is not None:
+            self._primary = self._host.claim(self)
+            self._host.attach_closer(self.close_for_job)
+        if not is_given(room) or room is None:
+            return
+        if self._host is not None:
+            await self._host.connect()
+        given = options if is_given(options) else None
+        self._deletes_room = getattr(given, "delete_room_on_close", False)
+        self._room_link = make_room_link(self, room, given)
+        await self._room_link.start()
+
+    async def _settle_output(
+        self, engine: Engine, run: Run, handle: SpeechHandle, output_type: type
+    ) -> None:
+        """Give a run an output of a type: a task's result, or what the model says it is."""
+        await handle
+        await engine.floor.bell.until(engine.is_idle)
+        if run.has_output:
+            check_output(run.output, output_type)
+            return
+        llm = engine.activity.setting.models.chat_llm
+        if llm is None:
+            raise SessionError("there is no language model that could give the output")
+        run.output = await ask_for_output(
+            llm,
+            engine.activity.agent.chat_ctx,
+            output_type,
+            self._options.conn_options.llm_conn_options,
+        )
+
+    def _begin_run(self, engine: Engine) -> Run:
+        if engine.log.run is not None and not engine.log.run.done:
+            raise SessionError("another run is under way: await its result first")
+        engine.log.run = Run()
+        return engine.log.run
+
+    async def _enter(self, engine: Engine, agent: Agent) -> None:
+        """Begin with the agent, or where an earlier process of the job was."""
+        data = self._host.take_remembered() if self._host is not None and self._primary else b""
+        if not data:
+            await engine.switchboard.start(agent)
+            return
+        try:
+            snapshot = decode(data)
+        except StateError as error:
+            logger.error(
+                "the conversation's snapshot can't be used: it begins anew",
+                extra={"action": "conversation_lost", "reason": str(error)},
+            )
+            await engine.switchboard.start(agent)
+            return
+        restored, self._userdata = restore(snapshot, agent, self._history, self._userdata)
+        logger.info(
+            "the conversation goes on",
+            extra={
+                "action": "conversation_resumed",
+                "agent": restored.agent.id,
+                "items": len(self._history.items),
+                "away_for": round(restored.context.away_for, 3),
+                "unfinished_calls": [call.name for call in restored.context.unfinished_calls],
+            },
+        )
+        await engine.switchboard.start(restored.agent, resume=restored)
+
+    def _changed(self) -> None:
+        """The conversation is to be remembered anew."""
+        if self._primary and self._host is not None and self._closing is None:
+            self._host.remember(self._take_snapshot)
+
+    def _take_snapshot(self) -> bytes:
+        if self._engine is None:
+            return b""
+        return self._remembering.take(self._engine, self._userdata)
+
+    def _give_up(self, error: Any) -> None:
+        self._begin_close(CloseReason.ERROR, error, drain=False)
+
+    async def _watch_tree(self, engine: Engine) -> None:
+        exit = await engine.tree.wait()
+        if self._closing is None:
+            self._give_up(exit.error)
+
+    def _begin_close(
+        self, reason: CloseReason, error: Any = None, *, drain: bool
+    ) -> asyncio.Task[None] | None:
+        if self._engine is not None and self._closing is None:
+            self._closing = self._closer.start(
+                self._close_now(reason, error, drain=drain), name="close"
+            )
+            self._engine.floor.bell.ring()
+        return self._closing
+
+    async def _close(self, reason: CloseReason, *, drain: bool) -> None:
+        closing = self._begin_close(reason, drain=drain)
+        if closing is not None:
+            # Cancelling who waits does not stop the closing.
+            await asyncio.wait({closing})
+
+    async def _close_now(self, reason: CloseReason, error: Any, *, drain: bool) -> None:
+        engine = self._engine
+        if engine is None:
+            return
+        await close(engine, drain=drain)
+        if self._host is not None and self._primary and reason is not CloseReason.JOB_SHUTDOWN:
+            self._host.remember(bytes)  # what is over is not gone on with
+        self.emit(CloseEvent.type, CloseEvent(reason=reason, error=error))
+        if self._room_link is not None:
+            await self._room_link.aclose()
+        if self._deletes_room and self._host is not None:
+            await self._host.delete_room()
+        self._engine = self._room_link = None
+
+
+def _as_message(user_input: str | ChatMessage) -> ChatMessage:
+    if isinstance(user_input, ChatMessage):
+        return user_input
+    return ChatMessage(role="user", content=[user_input])

@@ -1,0 +1,133 @@
+"""Plays one stretch of audio after the other, and knows how far it is."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterable, Callable
+
+from agentd.aio.timing import now, wall_time
+from agentd.audio.conform import Conformer
+from agentd.audio.frame import AudioFrame
+from agentd.io.base import AudioOutput, PlaybackFinishedEvent, PlaybackStartedEvent
+
+from .playback import PlaybackClock
+
+logger = logging.getLogger("agentd.voice")
+
+STOP_TIMEOUT = 1.0
+"""Seconds that an output has to say how far it was when it is cut off."""
+
+
+class Stage:
+    """What is being heard of the session. One stretch at a time."""
+
+    def __init__(self, on_audible: Callable[[], None]) -> None:
+        """`on_audible` is called when the first sound of a stretch is on its way."""
+        self._on_audible = on_audible
+        self._output: AudioOutput | None = None
+        self._clock: PlaybackClock | None = None
+        self._paused = False
+        self._begun = False
+        """Whether a stretch was given to the output and its end has not been told."""
+        self.last_audible_at: float | None = None
+        """When something was last heard."""
+
+    @property
+    def playing(self) -> bool:
+        """Whether something can be heard now."""
+        return self._clock is not None and self._clock.runs
+
+    async def play(
+        self, output: AudioOutput, frames: AsyncIterable[AudioFrame], clock: PlaybackClock
+    ) -> PlaybackFinishedEvent | None:
+        """Play a stretch to its end; None where it had no sound in it.
+
+        When this is cancelled the stretch goes on: `stop` ends it.
+        """
+        self._output, self._clock, self._begun = output, clock, False
+        if self._paused:
+            self._hold_new(output, clock)
+        output.on("playback_started", self._started)
+        try:
+            await self._capture(output, frames, clock)
+            if not self._begun:
+                return None
+            output.flush()
+            event = await output.wait_for_playout()
+            self._over()
+            return event
+        finally:
+            output.off("playback_started", self._started)
+
+    async def stop(self) -> PlaybackFinishedEvent | None:
+        """Cut the stretch off at once; None where nothing of it was given to the output."""
+        output, clock = self._output, self._clock
+        if output is None or clock is None or not self._begun:
+            return None
+        output.clear_buffer()
+        reached = clock.position(now())
+        clock.pause(now())
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT):
+                event = await output.wait_for_playout()
+        except TimeoutError:
+            logger.warning(
+                "an audio output did not say how far it was when it was cut off",
+                extra={"action": "playout_unknown", "output": output.label, "position": reached},
+            )
+            event = PlaybackFinishedEvent(playback_position=reached, interrupted=True)
+        self._over()
+        return event
+
+    def pause(self) -> None:
+        """Hold it where it is, if the output can; also what comes next. May be repeated."""
+        if self._output is not None and not self._output.can_pause:
+            return
+        self._paused = True
+        if self._output is not None:
+            self._output.pause()
+        if self._clock is not None:
+            self._clock.pause(now())
+
+    def resume(self) -> None:
+        """Go on where it was held. May be repeated."""
+        if not self._paused:
+            return
+        self._paused = False
+        if self._output is not None:
+            self._output.resume()
+        if self._clock is not None:
+            self._clock.resume(now())
+
+    def _hold_new(self, output: AudioOutput, clock: PlaybackClock) -> None:
+        """It was to be held before it began."""
+        self._paused = output.can_pause
+        if self._paused:
+            output.pause()
+            clock.pause(now())
+
+    async def _capture(
+        self, output: AudioOutput, frames: AsyncIterable[AudioFrame], clock: PlaybackClock
+    ) -> None:
+        fit = Conformer(output.sample_rate) if output.sample_rate is not None else None
+        async for frame in frames:
+            for fitting in [frame] if fit is None else fit.push(frame):
+                if not self._begun:
+                    self._begun, clock.fed_at = True, now()
+                await output.capture_frame(fitting)
+        for rest in [] if fit is None else fit.flush():
+            await output.capture_frame(rest)
+
+    def _started(self, event: PlaybackStartedEvent) -> None:
+        if self._clock is not None:
+            # The output tells in wall time, and perhaps a little late.
+            late = min(max(0.0, wall_time() - event.created_at), 0.5)
+            self._clock.start(now() - late)
+            self.last_audible_at = now()
+            self._on_audible()
+
+    def _over(self) -> None:
+        self.last_audible_at = now()
+        self._begun = False
+        self._clock = None
