@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .job.context import get_job_context as get_job_context
     from .job.process import JobProcess as JobProcess
     from .job.request import JobRequest as JobRequest
+    from .language import LanguageCode as LanguageCode
     from .room.connect import AutoSubscribe as AutoSubscribe
 
 __version__ = "0.1.0"
@@ -49,6 +50,7 @@ _NAMES = {
     "JobProcess": "job.process",
     "JobRequest": "job.request",
     "AutoSubscribe": "room.connect",
+    "LanguageCode": "language",
 }
 """The module of each public name."""
 

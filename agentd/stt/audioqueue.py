@@ -98,8 +98,6 @@ class AudioQueue:
         if isinstance(item, AudioFrame):
             self.waiting -= item.duration
             self.taken += item.duration
-        if not self._items:
-            self.waiting = 0.0  # floats do not add up to exactly nothing
         self._on_taken()
         return item
 

