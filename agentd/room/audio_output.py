@@ -86,6 +86,7 @@ class RoomAudioOutput(AudioOutput):
         """Segments that are not over, the captured one included."""
         self._last = PlaybackFinishedEvent(playback_position=0.0, interrupted=False)
         self._paused = False
+        self._closed = False
         self._cleared = 0
         """How often everything was dropped: who waited meanwhile starts over."""
         self._work = asyncio.Event()
@@ -100,6 +101,8 @@ class RoomAudioOutput(AudioOutput):
 
     async def start(self) -> None:
         """Publish the track; raises AudioError where the room does not take it."""
+        if not self._room.isconnected():
+            raise AudioError("the agent's audio can't be published: the room is not connected")
         track = rtc.LocalAudioTrack.create_audio_track(self._track_name, self._source)
         try:
             self._publication = await self._room.local_participant.publish_track(
@@ -178,6 +181,9 @@ class RoomAudioOutput(AudioOutput):
 
     async def aclose(self) -> None:
         """Take the track out of the room. May be repeated."""
+        if self._closed:
+            return
+        self._closed = True
         self.clear_buffer()
         await self._tasks.aclose()
         publication, self._publication = self._publication, None
