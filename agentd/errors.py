@@ -281,6 +281,18 @@ class APITimeoutError(APIConnectionError, TimeoutError):
     code = "api_timeout"
 
 
+class ModelFileMissing(ModelError, FileNotFoundError):
+    """A model file is not on this machine."""
+
+    code = "model_file_missing"
+
+
+class ModelFetchError(ModelError):
+    """A model file could not be fetched."""
+
+    code = "model_fetch"
+
+
 class ToolSchemaError(AgentdError, TypeError):
     """A function can't be offered to a model as a tool."""
 
