@@ -230,6 +230,12 @@ class ModelError(AgentdError):
         """Whether the same call may go well a moment later."""
 
 
+class ModelFileMissing(ModelError):
+    """A local model's file is not on this machine."""
+
+    code = "model_file_missing"
+
+
 class APIError(ModelError):
     """The service failed."""
 

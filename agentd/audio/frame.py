@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 
 from agentd.errors import AudioError
 
-from .pcm import SAMPLE_BYTES, Samples
+from .pcm import FULL_SCALE, SAMPLE_BYTES, Samples
 
 
 class FrameLike(Protocol):
@@ -70,10 +72,53 @@ def as_frame(frame: AudioFrame | FrameLike) -> AudioFrame:
 
 
 def from_samples(samples: Samples, sample_rate: int) -> AudioFrame:
-    """A frame of samples, shape (samples,) or (samples, channels)."""
+    """A frame of samples, shape (samples,) or (samples, channels); see `from_floats` for others."""
+    if samples.dtype.kind not in "iu":
+        raise AudioError(f"PCM16 samples are integers, but these are {samples.dtype}")
     channels = 1 if samples.ndim == 1 else samples.shape[1]
     data = np.ascontiguousarray(samples, dtype="<i2").tobytes()
     return AudioFrame(data=data, sample_rate=sample_rate, num_channels=channels)
+
+
+def from_floats(values: npt.NDArray[np.floating], sample_rate: int) -> AudioFrame:
+    """A frame of numbers from -1 to 1, as models give them; what lies beyond is clipped.
+
+    Raises AudioError for NaN and infinity, which no loudspeaker can play.
+    """
+    if not np.isfinite(values).all():
+        raise AudioError(f"audio of {len(values)} samples has NaN or infinity in it")
+    scaled = np.clip(np.rint(values * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1)
+    return from_samples(scaled.astype(np.int16), sample_rate)
+
+
+def to_mono(frame: AudioFrame) -> AudioFrame:
+    """The average of all channels; a mono frame is returned as it is."""
+    if frame.num_channels == 1:
+        return frame
+    mixed = np.rint(frame.samples.mean(axis=1)).astype(np.int16)
+    return from_samples(mixed, frame.sample_rate)
+
+
+def join_frames(frames: Sequence[AudioFrame]) -> AudioFrame:
+    """One frame after the other; raises AudioError for none, or for different formats."""
+    formats = {(frame.sample_rate, frame.num_channels) for frame in frames}
+    if len(formats) != 1:
+        raise AudioError(f"can't join {len(frames)} frames of {len(formats)} formats into one")
+    rate, channels = formats.pop()
+    data = b"".join(frame.data for frame in frames)
+    return AudioFrame(data=data, sample_rate=rate, num_channels=channels)
+
+
+def last_seconds(frame: AudioFrame, seconds: float) -> AudioFrame:
+    """The end of a frame; all of it where it is not longer."""
+    if frame.duration <= seconds:
+        return frame
+    size = round(seconds * frame.sample_rate) * SAMPLE_BYTES * frame.num_channels
+    return AudioFrame(
+        data=frame.data[len(frame.data) - size :],
+        sample_rate=frame.sample_rate,
+        num_channels=frame.num_channels,
+    )
 
 
 def silent_frame(seconds: float, sample_rate: int, num_channels: int = 1) -> AudioFrame:

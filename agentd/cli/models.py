@@ -12,6 +12,7 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
@@ -19,12 +20,14 @@ from rich.progress import (
 from rich.table import Table
 
 from agentd.daemon.exits import ExitCode
-from agentd.models.cache import FileState, models_directory, path_of, verify
+from agentd.models.cache import FileState, verify
 from agentd.models.fetch import Fetcher, fetch_from_folder
 from agentd.models.fetch import Progress as Told
+from agentd.models.files import cached_path
 from agentd.models.index import index_url
 from agentd.models.needs import Need, needed_files
 from agentd.settings.load import environment
+from agentd.settings.paths import models_directory
 
 from .console import error_console, output_console
 from .options import SettingsCommand, verbose_option
@@ -78,7 +81,7 @@ def verify_files(plugins: tuple[str, ...], verbose: bool) -> int:
 @verbose_option
 def fetch_files(plugins: tuple[str, ...], folder: Path | None, verbose: bool) -> None:
     """Bring what is missing or damaged into the cache; may be repeated, and goes on."""
-    directory = models_directory()
+    directory = models_directory(environment())
     wanted = [need for need in needed_files(plugins) if _state(need) is not FileState.READY]
     if folder is not None:
         for need in wanted:
@@ -101,7 +104,7 @@ def _say_done(need: Need, path: Path) -> None:
 
 
 def _state(need: Need) -> FileState:
-    return verify(need.file, path_of(need.file, models_directory()))
+    return verify(need.file, cached_path(need.file))
 
 
 def _show(needs: list[Need]) -> int:
@@ -130,7 +133,7 @@ def _progress() -> Iterator[Told]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    tasks = {}
+    tasks: dict[str, TaskID] = {}
     with Progress(*columns, console=error_console()) as bars:
 
         def told(name: str, have: int, total: int) -> None:

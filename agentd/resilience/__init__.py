@@ -1,4 +1,5 @@
-"""How calls to the outside are made: how long they may take, and how often they are tried.
+"""How calls to the outside are made: how long they may take, how often they are tried, and which
+of several services is asked.
 
 Knows no provider and no model; the rooms of the models use it, and so may plugins.
 """
@@ -6,5 +7,6 @@ Knows no provider and no model; the rooms of the models use it, and so may plugi
 from __future__ import annotations
 
 from .options import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
+from .recovery import Standby
 
-__all__ = ["DEFAULT_API_CONNECT_OPTIONS", "APIConnectOptions"]
+__all__ = ["DEFAULT_API_CONNECT_OPTIONS", "APIConnectOptions", "Standby"]

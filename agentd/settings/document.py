@@ -51,6 +51,7 @@ _FOOT = """\
 | variable | meaning |
 |---|---|
 | `AGENTD_CONFIG` | The configuration file, as with `--config`. |
+| `AGENTD_MODELS_DIR` | Where files of local models are; else `agentd/models` in the cache folder. |
 | `STATE_DIRECTORY` | Set by systemd; used when `state_dir` is not set. |
 | `XDG_STATE_HOME` | Used when systemd set none; without it `~/.local/state/agentd`. |
 | `RUNTIME_DIRECTORY` | Set by systemd; used when `runtime_dir` is not set. |

@@ -24,6 +24,9 @@ from agentd.errors import SettingsError
 from .fields import FIELDS, PREFIX, SECTIONS, Field, Value, closest, nearest
 from .model import DEV_DEFAULTS, Settings
 
+NO_SETTINGS = frozenset({"config", "models_dir"})
+"""What our variables are called that are read elsewhere: they say where to look for things."""
+
 
 class Rank(IntEnum):
     """Where a layer lies; the lower number wins."""
@@ -148,7 +151,9 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """A note on each AGENTD_ variable that sets nothing; no error, other tools may own it."""
     given = sorted(name for name in environ if name.startswith(PREFIX))
     names = [name.removeprefix(PREFIX).lower() for name in given]
-    return [_unknown_note(name) for name in names if name not in FIELDS and name != "config"]
+    return [
+        _unknown_note(name) for name in names if name not in FIELDS and name not in NO_SETTINGS
+    ]
 
 
 def _unknown_note(name: str) -> str:

@@ -27,6 +27,8 @@ MAX_SOCKET_PATH = 104
 SOCKET_NAME = "agentd.sock"
 CONTROL_NAME = "control.sock"
 
+MODELS_VARIABLE = "AGENTD_MODELS_DIR"
+
 
 class Directory(Struct, frozen=True, kw_only=True):
     """A chosen directory, and why it is this one."""
@@ -128,6 +130,17 @@ def _default_runtime(environ: Mapping[str, str], me: Me, *, dev: bool) -> Direct
         shared_parent=shared,
         temporary=dev,
     )
+
+
+def models_directory(environ: Mapping[str, str]) -> Path:
+    """Where the files of local models are kept. Pure; it need not exist."""
+    named = environ.get(MODELS_VARIABLE, "").strip()
+    if named:
+        return Path(os.path.abspath(Path(named).expanduser()))
+    base = environ.get("XDG_CACHE_HOME", "")
+    # The XDG specification says to ignore a relative one.
+    cache = Path(base) if os.path.isabs(base) else Path.home() / ".cache"
+    return cache / "agentd" / "models"
 
 
 def prepare_directories(directories: Directories) -> None:

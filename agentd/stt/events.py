@@ -46,6 +46,19 @@ class SpeechData(Struct, frozen=True, kw_only=True):
     words: list[TimedWord] = []
 
 
+class STTError(Struct, frozen=True, kw_only=True, eq=False):
+    """A try has failed; what the event "error" of an STT carries."""
+
+    timestamp: float
+    """Wall time, seconds since the epoch."""
+    label: str
+    error: Exception
+    recoverable: bool
+    """Whether another try follows."""
+
+    type: ClassVar[str] = "stt_error"
+
+
 class _Event(Struct, frozen=True, kw_only=True):
     type: ClassVar[SpeechEventType]
     request_id: str = ""

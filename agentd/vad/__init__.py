@@ -8,7 +8,16 @@ audio: nothing here reads a clock, waits, or knows rtc.
 from __future__ import annotations
 
 from .base import VAD, VADStream
-from .events import SpeechEnded, SpeechStarted, VADEvent
+from .events import Activity, SpeechEnded, SpeechStarted, VADEvent, VADEventType
 from .segmenter import SegmenterSettings
 
-__all__ = ["VAD", "SegmenterSettings", "SpeechEnded", "SpeechStarted", "VADEvent", "VADStream"]
+__all__ = [
+    "VAD",
+    "VADStream",
+    "Activity",
+    "SegmenterSettings",
+    "SpeechStarted",
+    "SpeechEnded",
+    "VADEvent",
+    "VADEventType",
+]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from .events import VADEvent
+from .events import Activity, VADEvent
 
 
 class VAD(ABC):
-    """A voice activity detector. Made once a process, usually in `prewarm`; holds no audio."""
+    """A voice activity detector. Made once a process, usually in `prewarm`; holds no audio.
+
+    Each one knows 16 kHz.
+    """
 
     @abstractmethod
     def stream(self, *, sample_rate: int = 16000) -> VADStream:
@@ -33,3 +36,8 @@ class VADStream(ABC):
     @abstractmethod
     def flush(self) -> list[VADEvent]:
         """End the speech that is going on, if any. May be repeated; more may be pushed after."""
+
+    @property
+    @abstractmethod
+    def activity(self) -> Activity:
+        """What is known now, after the last `push`. Costs nothing while nobody asks."""

@@ -10,24 +10,34 @@ from collections import deque
 from collections.abc import Callable
 
 from .base import VADStream
-from .events import SpeechEnded, SpeechStarted, VADEvent
+from .events import Activity, SpeechEnded, SpeechStarted, VADEvent
 from .segmenter import Change, Segmenter, SegmenterSettings
 
 SAMPLE_BYTES = 2
 
 
 class FramedVADStream(VADStream):
-    """Cuts audio into frames, has each judged, and keeps what was said."""
+    """Cuts audio into frames, has each judged, and keeps what was said.
+
+    The judgement is the probability of speech, or yes or no. A frame counts as speech from
+    `activation_threshold`, and within an utterance already from `deactivation_threshold`, so that
+    a voice that gets softer does not flicker.
+    """
 
     def __init__(
         self,
-        judge: Callable[[bytes], bool],
+        judge: Callable[[bytes], float],
         *,
         sample_rate: int,
         frame_seconds: float,
         settings: SegmenterSettings,
+        activation_threshold: float = 0.5,
+        deactivation_threshold: float = 0.5,
     ) -> None:
         self._judge = judge
+        self._activation_threshold = activation_threshold
+        self._deactivation_threshold = deactivation_threshold
+        self._probability = 0.0
         self._sample_rate = sample_rate
         self._frame_seconds = frame_seconds
         self._frame_bytes = SAMPLE_BYTES * round(sample_rate * frame_seconds)
@@ -55,9 +65,28 @@ class FramedVADStream(VADStream):
         self._rest.clear()
         return self._act_on(self._segmenter.finish())
 
+    @property
+    def activity(self) -> Activity:
+        """See VADStream."""
+        segmenter = self._segmenter
+        speaking = segmenter.speaking
+        return Activity(
+            heard=segmenter.heard,
+            speaking=speaking,
+            speech_duration=segmenter.heard - segmenter.started_at if speaking else 0.0,
+            silence_duration=0.0 if speaking else segmenter.heard - segmenter.quiet_since,
+            probability=self._probability,
+            voiced=segmenter.voiced,
+            raw_speech_duration=segmenter.voiced_for,
+            raw_silence_duration=segmenter.silent_for,
+        )
+
     def _take(self, frame: bytes) -> list[VADEvent]:
         self._frames.append(frame)
-        change = self._segmenter.process(self._frame_seconds, self._judge(frame))
+        self._probability = probability = self._judge(frame)
+        speaking = self._segmenter.speaking
+        threshold = self._deactivation_threshold if speaking else self._activation_threshold
+        change = self._segmenter.process(self._frame_seconds, probability >= threshold)
         events = self._act_on(change)
         if not self._segmenter.speaking:
             settings = self._settings

@@ -55,7 +55,25 @@ class Segmenter:
         """Where the current or last speech began."""
         self.ended_at = 0.0
         """Where the last chunk judged as speech ended."""
+        self.quiet_since = 0.0
+        """Where the last speech ended that counted; the start, if there was none."""
         self._run_started_at: float | None = None
+        """Where the sounds began that have not ceased yet."""
+
+    @property
+    def voiced(self) -> bool:
+        """Whether the last chunk was judged as speech."""
+        return self._run_started_at is not None
+
+    @property
+    def voiced_for(self) -> float:
+        """How long every chunk was judged as speech."""
+        return 0.0 if self._run_started_at is None else self.heard - self._run_started_at
+
+    @property
+    def silent_for(self) -> float:
+        """How long no chunk was judged as speech."""
+        return self.heard - self.ended_at
 
     def process(self, chunk_seconds: float, is_speech: bool) -> Change | None:
         """Take the judgement on the next chunk and say what it changed."""
@@ -72,6 +90,8 @@ class Segmenter:
     def finish(self) -> Change | None:
         """End the speech that is going on, if any, as when the audio ends."""
         was_speaking = self.speaking
+        if was_speaking:
+            self.quiet_since = self.ended_at
         self.speaking = False
         self._run_started_at = None
         return Change.ENDED if was_speaking else None
@@ -87,7 +107,7 @@ class Segmenter:
         return Change.STARTED
 
     def _judge_end(self) -> Change | None:
-        silent_for = self.heard - self.ended_at
+        silent_for = self.silent_for
         spoken_for = self.heard - self.started_at
         if silent_for > 0 and silent_for + TOLERANCE >= self._settings.min_silence_duration:
             return self.finish()

@@ -1,74 +1,87 @@
-"""What a plugin may say about a file, and where files are kept."""
+"""Tests of agentd.models.files."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
-from msgspec import structs
 
-from agentd.models.cache import models_directory, path_of
-from agentd.models.files import ModelFile
-from agentd.models.index import index_url, project_url
-from agentd.models.needs import needed_files
-from tests.support.package_index import toy_file
+from agentd.errors import ModelFileMissing
+from agentd.models import ModelFile, find, is_intact
+from agentd.models.files import cached_path
+from agentd.settings.layers import unknown_variables
+from agentd.settings.paths import models_directory
 
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"sha256": "ABC"}, "'ABC' is no SHA-256"),
-        ({"name": "../x"}, "'../x' is no name of a file"),
-        ({"size": 0}, "must be positive, but is 0"),
-    ],
+WEIGHTS = b"weights"
+FILE = ModelFile(
+    name="tiny.onnx",
+    package="some-models",
+    version="1.2.3",
+    path_in_wheel="some/data/tiny.onnx",
+    sha256=hashlib.sha256(WEIGHTS).hexdigest(),
+    size=len(WEIGHTS),
 )
-def test_a_file_that_can_not_be_is_refused(change: dict[str, object], message: str) -> None:
-    """The value is named, so that the plugin's author finds it."""
-    good = structs.asdict(toy_file())
 
-    with pytest.raises(ValueError, match=message):
-        ModelFile(**{**good, **change})
+
+def put(directory: Path, content: bytes) -> Path:
+    """Place something where the file belongs."""
+    path = cached_path(FILE, directory)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    return path
+
+
+def test_a_file_that_is_there_is_found(tmp_path: Path) -> None:
+    """Under its package and version, so that two versions do not meet."""
+    path = put(tmp_path, WEIGHTS)
+
+    assert find(FILE, tmp_path) == path
+    assert path.relative_to(tmp_path) == Path("some-models-1.2.3/tiny.onnx")
+
+
+def test_a_file_that_is_not_there_has_a_remedy(tmp_path: Path) -> None:
+    """The error names file, package and command."""
+    with pytest.raises(
+        ModelFileMissing, match=r"some-models 1.2.3, is not there: run `agentd models fetch`"
+    ):
+        find(FILE, tmp_path)
+
+
+def test_a_file_that_was_cut_short_is_as_good_as_none(tmp_path: Path) -> None:
+    """A model that is loaded from half a file may crash the process."""
+    put(tmp_path, WEIGHTS[:3])
+
+    with pytest.raises(ModelFileMissing, match="has 3 bytes instead of 7"):
+        find(FILE, tmp_path)
+
+
+def test_what_is_in_a_file_can_be_proved(tmp_path: Path) -> None:
+    """By its hash."""
+    path = put(tmp_path, WEIGHTS)
+    assert is_intact(FILE, path)
+
+    path.write_bytes(b"weight$")
+    assert not is_intact(FILE, path)
 
 
 @pytest.mark.parametrize(
     ("environ", "expected"),
     [
-        ({"AGENTD_MODELS_DIR": "/m"}, Path("/m")),
-        ({"XDG_CACHE_HOME": "/c"}, Path("/c/agentd/models")),
+        ({"AGENTD_MODELS_DIR": "/data/models"}, Path("/data/models")),
+        ({"AGENTD_MODELS_DIR": "/a", "XDG_CACHE_HOME": "/b"}, Path("/a")),
+        ({"XDG_CACHE_HOME": "/var/cache"}, Path("/var/cache/agentd/models")),
         ({"XDG_CACHE_HOME": "relative"}, Path.home() / ".cache/agentd/models"),
-        ({}, Path.home() / ".cache/agentd/models"),
+        ({"AGENTD_MODELS_DIR": " "}, Path.home() / ".cache/agentd/models"),
     ],
 )
-def test_where_files_are_kept(environ: dict[str, str], expected: Path) -> None:
-    """A variable of ours, else the user's cache."""
+def test_the_directory_is_the_user_s_or_the_cache_s(
+    environ: dict[str, str], expected: Path
+) -> None:
+    """Our own variable first, then XDG's."""
     assert models_directory(environ) == expected
 
 
-def test_two_versions_of_a_name_have_two_places() -> None:
-    """An update does not spoil what another process has open."""
-    other = structs.replace(toy_file(), sha256="0" * 64)
-
-    assert path_of(toy_file(), Path("/m")) != path_of(other, Path("/m"))
-
-
-@pytest.mark.parametrize(
-    ("environ", "expected"),
-    [
-        ({}, "https://pypi.org/simple"),
-        ({"PIP_INDEX_URL": "http://mirror/simple/"}, "http://mirror/simple"),
-        ({"PIP_INDEX_URL": "http://a", "UV_INDEX_URL": "http://b"}, "http://b"),
-    ],
-)
-def test_the_index_is_the_one_that_pip_and_uv_use(environ: dict[str, str], expected: str) -> None:
-    """A machine that has a mirror needs no second setting."""
-    assert index_url(environ) == expected
-
-
-def test_a_projects_page_has_its_normal_name() -> None:
-    """PEP 503: dots and underscores are dashes there."""
-    assert project_url("http://i", "Pipecat_AI.x") == "http://i/pipecat-ai-x/"
-
-
-def test_a_plugin_without_files_needs_none() -> None:
-    """webrtcvad has no model to load."""
-    assert needed_files(("webrtcvad",)) == []
+def test_its_variable_is_not_taken_for_a_misspelt_setting() -> None:
+    """Nobody is warned who sets it."""
+    assert unknown_variables({"AGENTD_MODELS_DIR": "/x"}) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agentd.vad import SegmenterSettings, SpeechEnded, SpeechStarted
 from agentd.vad.events import VADEvent
 from agentd.vad.framed import FramedVADStream
@@ -84,3 +86,81 @@ def test_samples_may_come_as_a_view_of_numbers() -> None:
     events = make_stream().push(memoryview(audio).cast("h"))
 
     assert make_stream().push(audio) == events
+
+
+def test_activity_in_silence() -> None:
+    """Nobody has spoken: all of it was silence."""
+    stream = make_stream()
+    stream.push(frames("....."))
+
+    found = stream.activity
+
+    assert (found.heard, found.silence_duration, found.raw_silence_duration) == pytest.approx(
+        (0.05,) * 3
+    )
+    assert (found.speaking, found.voiced, found.probability) == (False, False, 0.0)
+    assert (found.speech_duration, found.raw_speech_duration) == (0.0, 0.0)
+
+
+def test_activity_in_speech() -> None:
+    """Speech is counted from its first sound, before it was certain."""
+    stream = make_stream()
+    stream.push(frames("..abc"))
+
+    found = stream.activity
+
+    assert (found.speaking, found.voiced, found.probability) == (True, True, 1.0)
+    assert (found.speech_duration, found.raw_speech_duration) == pytest.approx((0.03,) * 2)
+    assert (found.silence_duration, found.raw_silence_duration) == (0.0, 0.0)
+
+
+def test_activity_in_a_pause_within_speech() -> None:
+    """The utterance goes on, the voice does not."""
+    stream = make_stream()
+    stream.push(frames("..abc.."))
+
+    found = stream.activity
+
+    assert (found.speaking, found.voiced) == (True, False)
+    assert found.speech_duration == pytest.approx(0.05)
+    assert found.raw_silence_duration == pytest.approx(0.02)
+    assert (found.raw_speech_duration, found.silence_duration) == (0.0, 0.0)
+
+
+def test_activity_after_a_click() -> None:
+    """A sound too short to count is no end of the silence that counts."""
+    stream = make_stream()
+    stream.push(frames("..abc....x."))
+
+    found = stream.activity
+
+    assert found.silence_duration == pytest.approx(0.06)
+    assert found.raw_silence_duration == pytest.approx(0.01)
+
+
+def test_speech_goes_on_below_the_threshold_that_started_it() -> None:
+    """Within an utterance the lower threshold counts, outside of it the higher one."""
+    stream = FramedVADStream(
+        lambda frame: frame[0] / 10,
+        sample_rate=16000,
+        frame_seconds=0.01,
+        settings=SegmenterSettings(min_speech_duration=0.02, min_silence_duration=0.02),
+        activation_threshold=0.5,
+        deactivation_threshold=0.3,
+    )
+    probabilities = [4, 4, 4, 5, 5, 4, 3, 2, 3, 2, 2, 4, 4]
+
+    events = stream.push(b"".join(bytes([level]) * FRAME for level in probabilities))
+
+    assert [round(event.started_at, 6) for event in events] == [0.03, 0.03]
+    assert isinstance(events[1], SpeechEnded)
+    assert round(events[1].ended_at, 6) == 0.09
+
+
+def test_events_have_the_names_that_livekit_agents_gives_them() -> None:
+    """Code that was written for it finds type and frames."""
+    events = make_stream().push(frames("..abc..."))
+
+    assert [event.type for event in events] == ["start_of_speech", "end_of_speech"]
+    assert isinstance(events[1], SpeechEnded)
+    assert [frame.data for frame in events[1].frames] == [events[1].pcm]

@@ -1,0 +1,145 @@
+"""From one sample rate to another, while the audio is still coming in.
+
+A polyphase windowed-sinc filter of our own. The C library that does this best, soxr, holds
+back 20 ms to 40 ms of audio in its blocks, and 175 ms from 8 to 48 kHz (measured with 1.1.0 on
+10 ms frames, qualities LQ to HQ): on the way from a microphone to a model, and from a voice to
+a listener, each call would wait for it. This one holds back 16 samples of the lower rate, 2 ms
+at 8 kHz, and a 20 ms frame costs it some 50 µs.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import gcd
+
+import numpy as np
+import numpy.typing as npt
+
+from agentd.errors import AudioError
+
+from .frame import AudioFrame, from_samples
+from .pcm import Samples
+
+Floats = npt.NDArray[np.float32]
+
+ZERO_CROSSINGS = 16
+"""Of the sinc, on either side of its middle, which is how far the filter looks ahead."""
+ROLL_OFF = 0.9
+"""Where the filter begins to cut, of what the lower rate can hold: 7.2 kHz of 16 kHz audio."""
+KAISER_BETA = 8.0
+"""80 dB between what is kept and what would come back as an alias."""
+BLOCK = 4096
+"""Samples that are computed at once: bounds the memory that an hour of audio takes."""
+
+
+class Resampler:
+    """Turns frames of one rate into frames of another; with equal rates it hands them through.
+
+    Belongs to one stream of audio. Output is aligned with input: what was at second 1.0 stays
+    there. Raises AudioError for a frame of another rate or number of channels.
+    """
+
+    def __init__(self, input_rate: int, output_rate: int, channels: int = 1) -> None:
+        if min(input_rate, output_rate, channels) <= 0:
+            raise AudioError(
+                f"can't resample {channels} channels from {input_rate} Hz to {output_rate} Hz"
+            )
+        self.input_rate = input_rate
+        self.output_rate = output_rate
+        self.channels = channels
+        common = gcd(input_rate, output_rate)
+        self._up, self._down = output_rate // common, input_rate // common
+        self._filter = _filter(self._up, self._down)
+        self._reach = self._filter.shape[1] // 2
+        self._restart()
+
+    def push(self, frame: AudioFrame) -> list[AudioFrame]:
+        """Take the next audio, of any length; what is ready, as one frame or none."""
+        if (frame.sample_rate, frame.num_channels) != (self.input_rate, self.channels):
+            raise AudioError(
+                f"a resampler of {self.channels} channels at {self.input_rate} Hz was given "
+                f"{frame.num_channels} at {frame.sample_rate} Hz"
+            )
+        if self._up == self._down:
+            return [frame] if frame.data else []
+        self._taken += frame.samples_per_channel
+        # Up to the last output whose filter ends within what was taken.
+        until = (self._taken - self._reach) * self._up // self._down
+        return self._output(frame.samples.reshape(-1, self.channels).T, until)
+
+    def flush(self) -> list[AudioFrame]:
+        """The audio has ended: what was held back. The next push begins anew."""
+        if self._up == self._down:
+            return []
+        total = round(self._taken * self._up / self._down)
+        silence = np.zeros((self.channels, self._reach + 1), dtype=np.int16)
+        frames = self._output(silence, total)
+        self._restart()
+        return frames
+
+    def _restart(self) -> None:
+        # As if silence came before: the first output's filter reaches back into it.
+        self._kept: Floats = np.zeros((self.channels, self._reach), dtype=np.float32)
+        self._kept_from = -self._reach
+        """Which sample of the input `_kept` begins with."""
+        self._taken = 0
+        self._given = 0
+
+    def _output(self, samples: Samples, until: int) -> list[AudioFrame]:
+        """The outputs up to a number, from what was kept and more samples, a row a channel."""
+        self._kept = np.concatenate([self._kept, samples], axis=1, dtype=np.float32)
+        first, self._given = self._given, max(self._given, until)
+        parts = [
+            self._block(start, min(start + BLOCK, self._given))
+            for start in range(first, self._given, BLOCK)
+        ]
+        self._forget()
+        if not parts:
+            return []
+        rounded = np.rint(np.concatenate(parts, axis=1))
+        samples = np.clip(rounded, -32768, 32767).astype(np.int16)
+        return [from_samples(samples[0] if self.channels == 1 else samples.T, self.output_rate)]
+
+    def _block(self, first: int, last: int) -> Floats:
+        places = np.arange(first, last) * self._down
+        starts = places // self._up - self._reach + 1 - self._kept_from
+        taps = self._filter[places % self._up][:, :, None]
+        block = [_windows(row, taps.shape[1])[starts, None, :] @ taps for row in self._kept]
+        return np.concatenate(block, axis=1)[:, :, 0].T
+
+    def _forget(self) -> None:
+        """Drop what no later output reaches back to."""
+        needed = self._given * self._down // self._up - self._reach + 1
+        if needed > self._kept_from:
+            self._kept = self._kept[:, needed - self._kept_from :]
+            self._kept_from = needed
+
+
+def resample(frame: AudioFrame, output_rate: int) -> AudioFrame:
+    """A whole clip at another rate."""
+    resampler = Resampler(frame.sample_rate, output_rate, frame.num_channels)
+    parts = [*resampler.push(frame), *resampler.flush()]
+    data = b"".join(part.data for part in parts)
+    return AudioFrame(data=data, sample_rate=output_rate, num_channels=frame.num_channels)
+
+
+def _windows(row: Floats, size: int) -> Floats:
+    """All stretches of a size, as a view: what numpy's own function does, at a tenth of its cost."""
+    shape = (len(row) - size + 1, size)
+    return np.lib.stride_tricks.as_strided(row, shape, (row.itemsize, row.itemsize))
+
+
+@lru_cache(maxsize=16)
+def _filter(up: int, down: int) -> Floats:
+    """Weights of the inputs around an output, a row for each place between two inputs."""
+    # Below the lower rate's limit, or its aliases would be heard.
+    cutoff = ROLL_OFF * min(1.0, up / down)
+    reach = int(np.ceil(ZERO_CROSSINGS * max(1.0, down / up)))
+    # Row p is for an output p/up after an input; the taps go from reach - 1 before that input
+    # to reach after it.
+    offsets = np.arange(-reach + 1, reach + 1) - np.arange(up)[:, None] / up
+    window = np.i0(KAISER_BETA * np.sqrt(np.clip(1 - (offsets / reach) ** 2, 0, None)))
+    weights = np.sinc(cutoff * offsets) * window
+    # Each row sums to one, so that a steady level stays steady.
+    scaled: Floats = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return scaled

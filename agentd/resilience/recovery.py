@@ -1,0 +1,98 @@
+"""Which of several services can be used, and finding out when a failed one can be again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from agentd.aio.tasks import TaskOwner
+from agentd.errors import ModelError
+from agentd.supervision.backoff import Backoff
+
+logger = logging.getLogger("agentd.resilience")
+
+LONGEST_PAUSE = 60.0
+"""Seconds between two probes of a service that stays away, at most."""
+
+
+class Standby:
+    """Services in the order of preference. Those that failed are probed in the background.
+
+    A probe is a call that costs little; it raises ModelError while the service is not well. Pauses
+    between probes grow up to LONGEST_PAUSE, and go on growing for a service that passes its probe
+    and fails again at the next real call. Needs to be closed, or probes go on.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        *,
+        probe: Callable[[int], Awaitable[None]],
+        on_change: Callable[[int, bool], None],
+        interval: float,
+    ) -> None:
+        self._names = tuple(names)
+        self._probe = probe
+        self._on_change = on_change
+        self._backoffs = [Backoff(base=interval, cap=LONGEST_PAUSE) for _ in names]
+        self._available = [True] * len(self._names)
+        self._owner = TaskOwner("standby")
+
+    @property
+    def available(self) -> tuple[bool, ...]:
+        """Of each service whether it can be used, as far as is known."""
+        return tuple(self._available)
+
+    def choose(self, tried: set[int]) -> int | None:
+        """The next to try: the first that is available, else the first that is not.
+
+        None when all were tried.
+        """
+        left = [number for number in range(len(self._names)) if number not in tried]
+        return min(left, key=lambda number: (not self._available[number], number), default=None)
+
+    def worked(self, number: int) -> None:
+        """A real call went well."""
+        self._backoffs[number].reset()
+        self._set(number, available=True)
+
+    def failed(self, number: int, error: Exception) -> None:
+        """A real call failed: others are preferred until a probe goes well."""
+        if not self._available[number]:
+            return
+        logger.warning(
+            "a model is left out until it answers again",
+            extra={
+                "action": "model_unavailable",
+                "model": self._names[number],
+                "error": str(error),
+            },
+        )
+        self._set(number, available=False)
+        self._owner.start(self._recover(number), name=f"probe-{self._names[number]}")
+
+    async def aclose(self) -> None:
+        """End the probes. May be repeated."""
+        await self._owner.aclose()
+
+    async def _recover(self, number: int) -> None:
+        while not self._available[number]:
+            await asyncio.sleep(self._backoffs[number].next_delay())
+            try:
+                await self._probe(number)
+            except ModelError as error:
+                logger.debug("a model still does not answer", extra={"error": str(error)})
+            else:
+                self._set(number, available=True)
+
+    def _set(self, number: int, *, available: bool) -> None:
+        if self._available[number] is available:
+            return
+        self._available[number] = available
+        if available:
+            logger.info(
+                "a model answers again",
+                extra={"action": "model_available", "model": self._names[number]},
+            )
+        self._on_change(number, available)
