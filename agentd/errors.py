@@ -331,6 +331,12 @@ class StopResponse(AgentdError):
     """The agent is to say nothing: raised by a tool, or in `on_user_turn_completed`."""
 
 
+class ModelFetchError(ModelError):
+    """A model file could not be fetched."""
+
+    code = "model_fetch"
+
+
 class ToolSchemaError(AgentdError, TypeError):
     """A function can't be offered to a model as a tool."""
 
