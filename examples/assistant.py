@@ -47,7 +47,7 @@ class Assistant(Agent):
         self.session.generate_reply()
 
     @function_tool
-    async def price_of(self, context: RunContext, item: str) -> int:
+    async def price_of(self, context: RunContext[None], item: str) -> int:
         """What something costs.
 
         Args:
@@ -70,7 +70,7 @@ server.setup_fnc = prewarm
 @server.rtc_session(agent_name="assistant")
 async def entrypoint(ctx: JobContext) -> None:
     """One call."""
-    session: AgentSession = AgentSession(
+    session = AgentSession[None](
         vad=silero.VAD.load(min_silence_duration=0.3), stt=SPEECH, llm=LLM, tts=VOICE
     )
     await session.start(agent=Assistant(), room=ctx.room)

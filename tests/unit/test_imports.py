@@ -27,6 +27,7 @@ HOMES = {
         "agentd/dispatch/roomapi.py",
         "agentd/job/servercalls.py",
         "agentd/caller/",
+        "agentd/models/fetch.py",
     ),
     # daemon/describe.py asks a template one question and waits for it, with no loop running.
     "subprocess": ("agentd/supervisor/spawn.py", "agentd/daemon/describe.py", "agentd/testing/"),
