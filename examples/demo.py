@@ -1,7 +1,10 @@
-"""`make demo`: a real LiveKit server, the daemon with the parrot, and a caller with a recording.
+"""`make demo`: a spoken conversation with a real LiveKit server, the daemon, and an assistant whose
+models all run on this machine: no account, no key, no internet.
 
-Everything runs on this machine and is ended again, whatever happens. The exit code is 0 only
-when the caller heard its own speech.
+A recording of a person and two questions in a computed voice go in through a room; they are
+recognised, answered and spoken by local models in a supervised child. What was said and how long
+each answer took is shown, and both sides are kept. The exit code is 0 only when the assistant
+understood and answered right.
 """
 
 from __future__ import annotations
@@ -16,13 +19,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from agentd.audio.similarity import SAME_SPEECH, similarity
+from caller import RATE, Caller, CallFailed
+
+from agentd.audio.frame import from_samples
+from agentd.audio.pcm import Clip, from_bytes
+from agentd.audio.resample import resample
 from agentd.audio.wav import read_wav
 from agentd.errors import AgentdError
+from agentd.plugins import piper
 from agentd.testing.livekit_server import LiveKitServer
 
 HERE = Path(__file__).resolve().parent
 SPEECH = HERE / "speech" / "jfk.wav"
+QUESTIONS = ("How much is a pizza?", "Thank you, good bye.")
 RECORDING = HERE.parent / "build" / "demo-call.wav"
 
 READY_TIMEOUT = 60.0
@@ -99,11 +108,11 @@ def shortened(line: str) -> str:
 
 @asynccontextmanager
 async def running_daemon(environment: dict[str, str]) -> AsyncIterator[Daemon]:
-    """The daemon with the parrot, for as long as the block lasts."""
+    """The daemon with the assistant, for as long as the block lasts."""
     process = await asyncio.create_subprocess_exec(
         *AGENTD,
         "start",
-        str(HERE / "parrot.py"),
+        str(HERE / "assistant.py"),
         env=environment,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -153,35 +162,44 @@ async def end(process: asyncio.subprocess.Process, number: signal.Signals) -> No
         say(f"process {process.pid} did not end within {STOP_TIMEOUT:.0f} s of {number.name}")
 
 
-async def call(environment: dict[str, str]) -> None:
-    """Run `agentd call` with its output shown; raises DemoFailed."""
-    RECORDING.parent.mkdir(exist_ok=True)
-    arguments = ("--agent", "parrot", "--say", str(SPEECH), "--record", str(RECORDING))
-    process = await asyncio.create_subprocess_exec(
-        *AGENTD, "call", *arguments, env=environment, start_new_session=True
-    )
+async def clips() -> list[Clip]:
+    """What the caller says: a person's recording, then questions in a computed voice."""
+    person = read_wav(SPEECH)
+    frames = [from_samples(person.samples, person.sample_rate)]
+    voice = piper.TTS()
+    frames += [await voice.synthesize(question).collect() for question in QUESTIONS]
+    await voice.aclose()
+    return [from_bytes(resample(frame, RATE).data, RATE) for frame in frames]
+
+
+async def converse(livekit: LiveKitServer) -> None:
+    """Hold the conversation; raises DemoFailed."""
+    said = await clips()
+    caller = Caller(livekit.url, livekit.api_key, livekit.api_secret, say=say)
     try:
         async with asyncio.timeout(CALL_TIMEOUT):
-            code = await process.wait()
+            await caller.call("assistant")
+            for clip in said:
+                await caller.speak(clip)
     except TimeoutError:
         raise DemoFailed(f"the call did not end within {CALL_TIMEOUT:.0f} s") from None
+    except CallFailed as error:
+        raise DemoFailed(str(error)) from error
     finally:
-        # As Ctrl-C in its own terminal: it leaves the room, and with it the parrot's job ends.
-        await end(process, signal.SIGINT)
-        await end(process, signal.SIGKILL)
-    if code != 0:
-        raise DemoFailed(f"the call failed with exit code {code}; its error is above")
+        await caller.leave(RECORDING)
+    check(caller)
 
 
-def check_recording() -> None:
-    """Raise DemoFailed unless the agent's answer is the caller's own speech."""
-    likeness = similarity(read_wav(RECORDING), read_wav(SPEECH))
-    say(
-        f"the answer is {likeness.score:.0%} like what was said, {likeness.lag:.1f} s later "
-        f"(needed: {SAME_SPEECH:.0%}; other speech reaches 30%)"
-    )
-    if not likeness.is_same_speech:
-        raise DemoFailed(f"the answer is not the caller's speech: listen to {RECORDING}")
+def check(caller: Caller) -> None:
+    """Raise DemoFailed unless the assistant understood the person, and knew the price."""
+    heard = " ".join(caller.words["caller"]).lower()
+    answered = " ".join(caller.words["agent"]).lower()
+    if "your country" not in heard:
+        raise DemoFailed(f"the recording was not understood; what was: {heard or 'nothing'}")
+    if "14 dollars" not in answered:
+        raise DemoFailed(f"the price was not told; what was: {answered or 'nothing'}")
+    waits = ", ".join(f"{wait:.2f} s" for wait in caller.waits)
+    say(f"from the caller's last sound to the agent's first: {waits}")
 
 
 async def demo() -> None:
@@ -197,13 +215,12 @@ async def demo() -> None:
             "AGENTD_PORT": "0",
             "AGENTD_LOG_FORMAT": "json",
         }
-        say(f"LiveKit runs at {livekit.url}; starting the daemon with examples/parrot.py")
+        say(f"LiveKit runs at {livekit.url}; starting the daemon with examples/assistant.py")
         async with running_daemon(environment) as daemon:
             await daemon.wait_until_ready()
-            say(f"the daemon is ready; calling the parrot with {SPEECH.name}")
-            await call(environment)
-    check_recording()
-    say(f"the parrot spoke; hear it: {RECORDING}")
+            say(f"the daemon is ready; calling the assistant with {SPEECH.name}")
+            await converse(livekit)
+    say(f"hear both sides, the caller left and the agent right: {RECORDING}")
 
 
 async def main() -> int:
