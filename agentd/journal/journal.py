@@ -212,7 +212,9 @@ class Journal:
 
     async def unfinished_jobs(self) -> list[JobRecord]:
         """All jobs that have not ended, oldest first."""
-        return await self._ask(lambda store: store.unfinished_jobs())
+        told = await self._ask_writer(lambda store: store.unfinished_jobs())
+        # A writer that hangs with one record has not seen those after it; we have.
+        return list(self._unfinished.values()) if told is None else told
 
     async def job(self, job_id: JobId) -> JobRecord | None:
         """One job."""
@@ -253,17 +255,23 @@ class Journal:
         )
 
     async def _ask(self, read: Callable[[Store], T]) -> T:
+        told = await self._ask_writer(lambda store: (read(store),))
+        return read(self._store.memory) if told is None else told[0]
+
+    async def _ask_writer(self, read: Callable[[Store], T]) -> T | None:
+        """What the writer reads; None when it can't, or not in time."""
         answer = self._writer.ask(read)
-        if answer is not None and await self._wait(answer, READ_TIMEOUT, "read"):
-            error = answer.exception()
-            if error is None:
-                return answer.result()
-            logger.error(
-                "the journal could not answer, so memory does",
-                exc_info=error,
-                extra={"action": "journal_bug"},
-            )
-        return read(self._store.memory)
+        if answer is None or not await self._wait(answer, READ_TIMEOUT, "read"):
+            return None
+        error = answer.exception()
+        if error is None:
+            return answer.result()
+        logger.error(
+            "the journal could not answer, so memory does",
+            exc_info=error,
+            extra={"action": "journal_bug"},
+        )
+        return None
 
     async def _wait(self, future: Future[T], timeout: float, done_word: str) -> bool:
         """Wait for the writer; says whether it came, and logs when it did not."""

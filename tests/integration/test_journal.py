@@ -278,6 +278,22 @@ async def test_reads_are_answered_from_memory_while_the_disk_hangs(
     assert await journal.flush()
 
 
+async def test_a_job_that_the_writer_has_not_seen_is_known(
+    journal: Journal, held: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The writer hangs with an earlier record; the job after it is not forgotten meanwhile."""
+    monkeypatch.setattr("agentd.journal.journal.READ_TIMEOUT", 0.2)
+    journal.record_event("tick")
+    assert not await journal.flush(1.0)  # by now the writer hangs with it
+
+    journal.record_job(AJ_1, "running", room="lobby")
+    found = await journal.unfinished_jobs()
+
+    held.execute("ROLLBACK")
+    assert [(job.id, job.room) for job in found] == [(AJ_1, "lobby")]
+    assert await journal.flush()
+
+
 async def test_closing_does_not_wait_for_ever(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
