@@ -82,6 +82,8 @@ def reply_metrics(
 def _add_thought(metrics: MetricsReport, thought: Thought) -> None:
     if thought.ttft is not None:
         metrics["llm_node_ttft"] = thought.ttft
+    if thought.first_sentence_at is not None:
+        metrics["llm_node_ttfs"] = thought.first_sentence_at - thought.began_at
     if thought.request_ids:
         metrics["provider_request_ids"] = list(thought.request_ids)
     if thought.usage is not None and thought.first_at is not None and thought.ended_at is not None:

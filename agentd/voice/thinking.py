@@ -16,6 +16,7 @@ from agentd.llm.tools import Tool
 from .agent import Agent
 from .default_nodes import FlushSentinel, ModelSettings
 from .node_stream import stream_of
+from .spoken_text import ends_sentence
 
 MAX_PIECES = 4096
 """Pieces of text that wait to be spoken; a model that is further ahead is made to wait."""
@@ -36,6 +37,8 @@ class Thought:
         self.began_at = now()
         self.first_at: float | None = None
         """When its first piece or call came."""
+        self.first_sentence_at: float | None = None
+        """When its first sentence was whole."""
         self.ended_at: float | None = None
         self.usage: CompletionUsage | None = None
         self.request_ids: list[str] = []
@@ -95,6 +98,8 @@ class Thought:
         if text:
             self._note_first()
             self.text += text
+            if self.first_sentence_at is None and ends_sentence(text):
+                self.first_sentence_at = now()
             await self.pieces.send(text)
 
     def _call(self, call: FunctionToolCall) -> FunctionCall:
