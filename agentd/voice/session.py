@@ -414,12 +414,17 @@ class AgentSession(BaseSession[UserdataT]):
 
     # -- for the room (see agentd.io.session_side) -------------------------------------------
 
-    async def take_text(self, text: str) -> None:
+    def take_text(self, text: str) -> asyncio.Future[None]:
         """The user has written: answer, instead of what is being said."""
         engine = self._engine
         if engine is None or self._life.closing is not None:
-            return
+            ignored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            ignored.set_result(None)
+            return ignored
         engine.feed(UserActive(at=now()))
+        return engine.owner.start(self._answer_text(text), name="written text")
+
+    async def _answer_text(self, text: str) -> None:
         try:
             self.interrupt()
             await self.generate_reply(user_input=text)
