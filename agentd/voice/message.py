@@ -7,6 +7,7 @@ from agentd.llm.items import ChatMessage, MetricsMetadata, MetricsReport
 from agentd.stt.base import STT
 from agentd.tts.base import TTS
 
+from .clean_text import clean
 from .delivery import Delivery
 from .models import Models
 from .thinking import Thought
@@ -25,7 +26,7 @@ def user_message(
         metrics["stt_metadata"] = _metadata(models.stt)
     return ChatMessage(
         role="user",
-        content=[text],
+        content=[clean(text)],
         transcript_confidence=confidence or None,
         metrics=metrics,
     )

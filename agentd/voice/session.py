@@ -27,6 +27,7 @@ from agentd.vad import VAD
 
 from .agent import Agent
 from .agent_base import AgentBase, AnyTool, LanguageModel
+from .clean_text import clean
 from .engine import Engine, EngineConfig
 from .events import CloseEvent, CloseReason, OutputDegradedEvent
 from .face import BaseSession, UserdataT
@@ -536,4 +537,4 @@ class _Kept:
 def _as_message(user_input: str | ChatMessage) -> ChatMessage:
     if isinstance(user_input, ChatMessage):
         return user_input
-    return ChatMessage(role="user", content=[user_input])
+    return ChatMessage(role="user", content=[clean(user_input)])

@@ -14,6 +14,7 @@ from agentd.llm.items import FunctionCall
 from agentd.llm.tools import Tool
 
 from .agent import Agent
+from .clean_text import CleanPieces
 from .default_nodes import FlushSentinel, ModelSettings
 from .node_stream import stream_of
 from .spoken_text import ends_sentence
@@ -44,6 +45,7 @@ class Thought:
         self.request_ids: list[str] = []
         self.extra: dict[str, Any] = {}
         self._group = shortuuid("group_")
+        self._clean = CleanPieces()
 
     @property
     def ttft(self) -> float | None:
@@ -57,6 +59,7 @@ class Thought:
         try:
             async for piece in stream_of(agent.llm_node(chat_ctx, tools, settings), "llm_node"):
                 await self._take(piece)
+            await self._add(self._clean.finish())
         except Exception as error:  # noqa: BLE001 - the user's node, or a model: told by the reply
             self.error = error
         finally:
@@ -95,6 +98,9 @@ class Thought:
             await self.calls.send(self._call(call))
 
     async def _say(self, text: str) -> None:
+        await self._add(self._clean.push(text))
+
+    async def _add(self, text: str) -> None:
         if text:
             self._note_first()
             self.text += text
