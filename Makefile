@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## this list
 	@echo 'agentd: supervised voice agents for LiveKit'
 	@echo
-	@echo '  make demo     see it work: a caller speaks, an agent in a warm child answers (no accounts needed)'
+	@echo '  make demo     see it work: a spoken conversation, by models on this machine (no accounts needed)'
 	@echo '  make test     prove it: lint, then every test, against a real livekit-server'
 	@echo
 	@echo 'Both prepare what they need on the first run: .venv from uv.lock, and a livekit-server'
@@ -38,7 +38,7 @@ setup: ## make .venv from uv.lock (done by every other target)
 server: setup ## find livekit-server, or build it once
 	@$(PY) -m agentd.testing.livekit_server >/dev/null
 
-demo: server ## a caller's speech, answered by an agent
+demo: server ## a spoken conversation with an assistant on local models
 	@$(PY) examples/demo.py
 
 test: lint server ## lint, then all tests, with coverage of child processes

@@ -86,7 +86,10 @@ class Caller:
         self._say(f"answered {self.waits[-1]:.2f} s after the caller's last sound")
 
     async def leave(self, recording: Path) -> None:
-        """Leave, and write both sides down: the caller left, the agent right."""
+        """Hang up for both, and write both sides down: the caller left, the agent right."""
+        async with api.LiveKitAPI(self._url, self._key, self._secret) as server:
+            # The room would stay for 20 s after the last caller, and the agent with it.
+            await server.room.delete_room(api.DeleteRoomRequest(room=self._name))
         await self._room.disconnect()
         await self._tasks.aclose()
         end = self._both.finish()

@@ -33,7 +33,7 @@ from .preemption import Preemption
 from .realtime_link import REALTIME_CHILD, RealtimeLink
 from .reply_pass import ReplyPass
 from .restoring import Restored
-from .scope import Scope, ScopeKind, current_scope
+from .scope import Scope, ScopeKind, enter_scope
 from .speaker import Speaker
 from .speech import SpeechHandle
 from .turn_actions import CommitTurn, DropPreemptive, StartPreemptive, UserTurnExceeded
@@ -309,7 +309,7 @@ class Activity:
         self._core.feed(RulesChanged(at=now(), rules=rules, setup=setup))
 
     async def _hook(self, kind: ScopeKind, hook: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        current_scope.set(Scope(kind, self.agent))
+        enter_scope(Scope(kind, self.agent))
         try:
             await hook()
         except Exception as error:  # noqa: BLE001 - the user's hook; the session goes on

@@ -29,7 +29,8 @@ async def close(engine: Engine, *, drain: bool) -> None:
     """
     engine.switchboard.recall()
     if not drain:
-        engine.interrupt(force=True)
+        for speech in engine.speeches.alive:
+            speech.interrupt()
     await _step("agent", engine.switchboard.drain(), DRAIN_TIMEOUT)
     engine.ears.deafen()
     await _take_last_turn(engine)

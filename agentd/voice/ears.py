@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -26,6 +27,9 @@ logger = logging.getLogger("agentd.voice")
 SILENCE_FRAME = 0.2
 """Seconds of one frame of the silence that brings an STT to an end."""
 SILENCE_RATE = 16000
+
+WAITING_SECONDS = 5.0
+"""Of audio that are kept while one agent has left and the next does not listen yet."""
 
 
 class Hearer(Protocol):
@@ -88,6 +92,7 @@ class Ears:
         self._deaf = False
         self._muted = False
         self._last_frame: AudioFrame | None = None
+        self._waiting: deque[AudioFrame] = deque()
         self._changed = asyncio.Event()
         input.subscribe(self._changed.set)
 
@@ -97,8 +102,10 @@ class Ears:
         return self._agent
 
     def attend(self, ears: AgentEars | None) -> None:
-        """Another agent listens from now on, or nobody."""
+        """Another agent listens from now on, to what has come meanwhile too; or nobody."""
         self._agent = ears
+        while ears is not None and self._waiting:
+            self._hear(self._waiting.popleft())
 
     def deafen(self) -> None:
         """The session closes: hear nothing more. What was heard may still be understood."""
@@ -169,7 +176,10 @@ class Ears:
     def _hear(self, frame: AudioFrame) -> None:
         agent = self._agent
         self._last_frame = frame
-        if agent is None or self._deaf or not frame.data:
+        if self._deaf or not frame.data:
+            return
+        if agent is None:
+            self._keep(frame)
             return
         masked = frame
         if self._silent:
@@ -183,6 +193,11 @@ class Ears:
             return
         for event in inputs:
             self._feed(event)
+
+    def _keep(self, frame: AudioFrame) -> None:
+        self._waiting.append(frame)
+        while sum(kept.duration for kept in self._waiting) > WAITING_SECONDS:
+            self._waiting.popleft()
 
     def _hear_pause(self) -> None:
         if self._agent is not None:

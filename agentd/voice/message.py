@@ -7,6 +7,7 @@ from agentd.llm.items import ChatMessage, MetricsMetadata, MetricsReport
 from agentd.stt.base import STT
 from agentd.tts.base import TTS
 
+from .clean_text import clean
 from .delivery import Delivery
 from .models import Models
 from .thinking import Thought
@@ -25,7 +26,7 @@ def user_message(
         metrics["stt_metadata"] = _metadata(models.stt)
     return ChatMessage(
         role="user",
-        content=[text],
+        content=[clean(text)],
         transcript_confidence=confidence or None,
         metrics=metrics,
     )
@@ -82,6 +83,8 @@ def reply_metrics(
 def _add_thought(metrics: MetricsReport, thought: Thought) -> None:
     if thought.ttft is not None:
         metrics["llm_node_ttft"] = thought.ttft
+    if thought.first_sentence_at is not None:
+        metrics["llm_node_ttfs"] = thought.first_sentence_at - thought.began_at
     if thought.request_ids:
         metrics["provider_request_ids"] = list(thought.request_ids)
     if thought.usage is not None and thought.first_at is not None and thought.ended_at is not None:

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import Literal, Protocol, TypeAlias
 
 from .agent_base import AgentBase
-from .speech import Speech
+from .speech import Speech, owning_speech
 
 ScopeKind: TypeAlias = Literal["tool", "on_enter", "on_exit"]
 
@@ -44,3 +44,16 @@ class Scope:
 
 
 current_scope: ContextVar[Scope | None] = ContextVar("agentd_voice_scope", default=None)
+
+
+def enter_scope(scope: Scope) -> None:
+    """What follows in this task runs in this course."""
+    current_scope.set(scope)
+    owning_speech.set(scope.speech)
+
+
+def leave_scope() -> None:
+    """What follows in this task runs in no such course, wherever the task was started: a turn is
+    taken, or a speech made, in the midst of whatever was going on."""
+    current_scope.set(None)
+    owning_speech.set(None)

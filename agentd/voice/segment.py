@@ -92,7 +92,7 @@ class Segment:
         self.spoken.push_audio(frame.duration)
         if self._aligned and isinstance(frame, SpokenFrame):
             self.spoken.push_timed(list(frame.timed_text))
-        self.on_text()
+            self.on_text()
         await self.frames.send(frame)
 
 

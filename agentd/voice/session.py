@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Callable, Sequence
 from typing import Any, Self, Unpack, cast
 
 import msgspec
 
-from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now
 from agentd.audio.frame import AudioFrame
-from agentd.errors import SessionError, StateError
+from agentd.errors import SessionError
 from agentd.given import NOT_GIVEN, NotGiven, NotGivenOr, is_given, only_given
 from agentd.io.attached import AgentInput, AgentOutput
 from agentd.llm.chat import ChatContext, ReadOnlyChatContext
@@ -28,11 +27,11 @@ from agentd.vad import VAD
 
 from .agent import Agent
 from .agent_base import AgentBase, AnyTool, LanguageModel
-from .closing import close
+from .clean_text import clean
 from .engine import Engine, EngineConfig
 from .events import CloseEvent, CloseReason, OutputDegradedEvent
 from .face import BaseSession, UserdataT
-from .host import SessionHost, current_host
+from .lifetime import Lifetime
 from .models import Models, refuse_model_string
 from .options import (
     DeadAirOptions,
@@ -42,11 +41,8 @@ from .options import (
     SessionOptions,
     ToolHandlingOptions,
 )
-from .remembering import Remembering
-from .restoring import restore
-from .room_link import RoomLink, make_room_link
+from .room_link import RoomLink
 from .run_result import Run, RunResult
-from .snapshot import decode
 from .speaker import ReplyRequest
 from .speech import SpeechHandle
 from .structured import ask_for_output, check_output
@@ -138,37 +134,28 @@ class AgentSession(BaseSession[UserdataT]):
         )
         ToolContext(tools or ())  # raises ValueError for two tools of one name
         self._tools: list[AnyTool] = list(tools or ())
-        self._userdata: NotGivenOr[UserdataT] = userdata
         self._input, self._output = AgentInput(), AgentOutput()
-        self._history = ChatContext.empty()
-        self._engine: Engine | None = None
-        self._host: SessionHost | None = None
-        self._deletes_room = False
-        self._primary = False
-        """Whether this session is the one that its job remembers."""
-        self._remembering = Remembering()
-        self._room_link: RoomLink | None = None
-        self._closing: asyncio.Task[None] | None = None
-        self._closer = TaskOwner("session close")
+        self._kept = _Kept(self, self._make_engine, userdata)
+        self._life = Lifetime(self._kept, self)
 
     # -- what it is ------------------------------------------------------------------------
 
     @property
     def userdata(self) -> UserdataT:
         """See BaseSession."""
-        if not is_given(self._userdata):
+        if isinstance(self._kept.userdata, NotGiven):
             raise SessionError("the session has no userdata: give it AgentSession(userdata=...)")
-        return self._userdata
+        return cast("UserdataT", self._kept.userdata)
 
     @userdata.setter
     def userdata(self, value: UserdataT) -> None:
-        self._userdata = value
-        self._changed()
+        self._kept.userdata = value
+        self._life.changed()
 
     @property
     def history(self) -> ChatContext:
         """See BaseSession."""
-        return ReadOnlyChatContext(self._history)
+        return ReadOnlyChatContext(self._kept.history)
 
     @property
     def usage(self) -> AgentSessionUsage:
@@ -246,9 +233,9 @@ class AgentSession(BaseSession[UserdataT]):
     @property
     def room_io(self) -> RoomLink:
         """The room's side; raises SessionError where there is none."""
-        if self._room_link is None:
+        if self._life.room_link is None:
             raise SessionError("the session has no room")
-        return self._room_link
+        return self._life.room_link
 
     # -- start and end ---------------------------------------------------------------------
 
@@ -273,21 +260,11 @@ class AgentSession(BaseSession[UserdataT]):
         """
         if self._engine is not None:
             return None
-        self._closing = None
-        engine = self._engine = self._make_engine()
-        run = self._begin_run(engine) if capture_run else None
-        try:
-            await self._join(room, room_options or room_input_options)
-            await engine.tree.start()
-            engine.states.set_agent("listening")
-            if self._room_link is None:
-                engine.feed(ParticipantPresent(at=now(), present=True))
-            await self._enter(engine, agent)
-        except BaseException as error:
-            await self._close_now(CloseReason.ERROR, error, drain=False)
-            raise
-        self._closer = TaskOwner("session close")
-        self._closer.start(self._watch_tree(engine), name="tree")
+        run = Run() if capture_run else None
+        given = room_options or room_input_options
+        await self._life.start(
+            agent, room if is_given(room) else None, given if is_given(given) else None, run
+        )
         return run.result if run is not None else None
 
     async def drain(self) -> None:
@@ -296,16 +273,12 @@ class AgentSession(BaseSession[UserdataT]):
 
     async def aclose(self) -> None:
         """See BaseSession."""
-        await self._close(CloseReason.USER_INITIATED, drain=False)
+        await self._life.close(CloseReason.USER_INITIATED, drain=False)
 
     def shutdown(self, *, drain: bool = True, delete_room: bool = False) -> None:
         """See BaseSession."""
-        self._deletes_room = self._deletes_room or delete_room
-        self._begin_close(CloseReason.USER_INITIATED, drain=drain)
-
-    async def close_for_job(self) -> None:
-        """The job ends: close, after what is being said."""
-        await self._close(CloseReason.JOB_SHUTDOWN, drain=False)
+        self._life.deletes_room = self._life.deletes_room or delete_room
+        self._life.begin_close(CloseReason.USER_INITIATED, drain=drain)
 
     async def __aenter__(self) -> Self:
         return self
@@ -436,19 +409,23 @@ class AgentSession(BaseSession[UserdataT]):
     async def wait_for_idle(self) -> None:
         """See BaseSession."""
         engine = self._at_work()
-        closing = self._closing
-        await engine.floor.bell.until(lambda: engine.is_idle() or self._closing is not closing)
-        if self._closing is not closing:
+        await engine.floor.bell.until(lambda: self._life.closing is not None or engine.is_idle())
+        if self._life.closing is not None:
             raise SessionError("the session is closing")
 
     # -- for the room (see agentd.io.session_side) -------------------------------------------
 
-    async def take_text(self, text: str) -> None:
+    def take_text(self, text: str) -> asyncio.Future[None]:
         """The user has written: answer, instead of what is being said."""
         engine = self._engine
-        if engine is None or self._closing is not None:
-            return
+        if engine is None or self._life.closing is not None:
+            ignored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            ignored.set_result(None)
+            return ignored
         engine.feed(UserActive(at=now()))
+        return engine.owner.start(self._answer_text(text), name="written text")
+
+    async def _answer_text(self, text: str) -> None:
         try:
             self.interrupt()
             await self.generate_reply(user_input=text)
@@ -474,7 +451,7 @@ class AgentSession(BaseSession[UserdataT]):
             "the participant has left: the session closes",
             extra={"action": "participant_left", "participant": identity, "reason": reason},
         )
-        self._begin_close(CloseReason.PARTICIPANT_DISCONNECTED, drain=False)
+        self._life.begin_close(CloseReason.PARTICIPANT_DISCONNECTED, drain=False)
 
     def audio_lost(self, reason: str) -> None:
         """The room's audio can't be used any more: go on with text."""
@@ -485,6 +462,10 @@ class AgentSession(BaseSession[UserdataT]):
         )
 
     # -- inside ----------------------------------------------------------------------------
+
+    @property
+    def _engine(self) -> Engine | None:
+        return self._life.engine
 
     def _at_work(self) -> Engine:
         if self._engine is None:
@@ -500,25 +481,11 @@ class AgentSession(BaseSession[UserdataT]):
                 tools=self._tools,
                 input=self._input,
                 output=self._output,
-                history=self._history,
-                changed=self._changed,
-                give_up=self._give_up,
+                history=self._kept.history,
+                changed=self._life.changed,
+                give_up=self._life.give_up,
             )
         )
-
-    async def _join(self, room: Any, options: Any) -> None:
-        self._host = current_host.get()
-        if self._host is not None:
-            self._primary = self._host.claim(self)
-            self._host.attach_closer(self.close_for_job)
-        if not is_given(room) or room is None:
-            return
-        if self._host is not None:
-            await self._host.connect()
-        given = options if is_given(options) else None
-        self._deletes_room = getattr(given, "delete_room_on_close", False)
-        self._room_link = make_room_link(self, room, given)
-        await self._room_link.start()
 
     async def _settle_output(
         self, engine: Engine, run: Run, handle: SpeechHandle, output_type: type
@@ -545,84 +512,29 @@ class AgentSession(BaseSession[UserdataT]):
         engine.log.run = Run()
         return engine.log.run
 
-    async def _enter(self, engine: Engine, agent: Agent) -> None:
-        """Begin with the agent, or where an earlier process of the job was."""
-        data = self._host.take_remembered() if self._host is not None and self._primary else b""
-        if not data:
-            await engine.switchboard.start(agent)
-            return
-        try:
-            snapshot = decode(data)
-        except StateError as error:
-            logger.error(
-                "the conversation's snapshot can't be used: it begins anew",
-                extra={"action": "conversation_lost", "reason": str(error)},
-            )
-            await engine.switchboard.start(agent)
-            return
-        restored, self._userdata = restore(snapshot, agent, self._history, self._userdata)
-        logger.info(
-            "the conversation goes on",
-            extra={
-                "action": "conversation_resumed",
-                "agent": restored.agent.id,
-                "items": len(self._history.items),
-                "away_for": round(restored.context.away_for, 3),
-                "unfinished_calls": [call.name for call in restored.context.unfinished_calls],
-            },
-        )
-        await engine.switchboard.start(restored.agent, resume=restored)
 
-    def _changed(self) -> None:
-        """The conversation is to be remembered anew."""
-        if self._primary and self._host is not None and self._closing is None:
-            self._host.remember(self._take_snapshot)
+class _Kept:
+    """What outlives a start and a close; see `lifetime.Kept`."""
 
-    def _take_snapshot(self) -> bytes:
-        if self._engine is None:
-            return b""
-        return self._remembering.take(self._engine, self._userdata)
+    def __init__(
+        self,
+        session: BaseSession[Any],
+        make_engine: Callable[[], Engine],
+        userdata: NotGivenOr[Any],
+    ) -> None:
+        self._session = session
+        self._make_engine = make_engine
+        self.userdata = userdata
+        self.history = ChatContext.empty()
 
-    def _give_up(self, error: Any) -> None:
-        self._begin_close(CloseReason.ERROR, error, drain=False)
+    def make_engine(self) -> Engine:
+        return self._make_engine()
 
-    async def _watch_tree(self, engine: Engine) -> None:
-        exit = await engine.tree.wait()
-        if self._closing is None:
-            self._give_up(exit.error)
-
-    def _begin_close(
-        self, reason: CloseReason, error: Any = None, *, drain: bool
-    ) -> asyncio.Task[None] | None:
-        if self._engine is not None and self._closing is None:
-            self._closing = self._closer.start(
-                self._close_now(reason, error, drain=drain), name="close"
-            )
-            self._engine.floor.bell.ring()
-        return self._closing
-
-    async def _close(self, reason: CloseReason, *, drain: bool) -> None:
-        closing = self._begin_close(reason, drain=drain)
-        if closing is not None:
-            # Cancelling who waits does not stop the closing.
-            await asyncio.wait({closing})
-
-    async def _close_now(self, reason: CloseReason, error: Any, *, drain: bool) -> None:
-        engine = self._engine
-        if engine is None:
-            return
-        await close(engine, drain=drain)
-        if self._host is not None and self._primary and reason is not CloseReason.JOB_SHUTDOWN:
-            self._host.remember(bytes)  # what is over is not gone on with
-        self.emit(CloseEvent.type, CloseEvent(reason=reason, error=error))
-        if self._room_link is not None:
-            await self._room_link.aclose()
-        if self._deletes_room and self._host is not None:
-            await self._host.delete_room()
-        self._engine = self._room_link = None
+    def emit(self, event: CloseEvent) -> None:
+        self._session.emit(event.type, event)
 
 
 def _as_message(user_input: str | ChatMessage) -> ChatMessage:
     if isinstance(user_input, ChatMessage):
         return user_input
-    return ChatMessage(role="user", content=[user_input])
+    return ChatMessage(role="user", content=[clean(user_input)])

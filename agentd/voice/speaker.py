@@ -27,7 +27,7 @@ from .realtime_reply import Begin, RealtimePlan, RealtimeReply, given
 from .reply import Reply, ReplyPlan
 from .reply_pass import ReplyPass
 from .saying import Saying
-from .scope import current_scope
+from .scope import current_scope, leave_scope
 from .speech import InputDetails, Speech, SpeechHandle, SpeechSource
 from .tool_builtin import with_builtin
 from .turn_actions import CommitTurn, TurnTiming
@@ -282,7 +282,12 @@ class Speaker:
                 user_initiated=user_initiated, source=speech.source, speech_handle=speech.handle
             )
         )
-        speech.start(self._owner, run)
+        try:
+            speech.start(self._owner, _unscoped(run))
+        except RuntimeError as error:  # its tasks are being ended
+            run.close()
+            speech.finish()
+            raise SessionError(f"the agent '{self._agent.id}' has left") from error
         return speech.handle
 
     def _after(self, handle: SpeechHandle) -> None:
@@ -296,3 +301,8 @@ class Speaker:
         own = scope is not None and scope.agent is self._agent
         if self._closing and not own:
             raise SessionError(f"the agent '{self._agent.id}' is leaving: it says nothing new")
+
+
+async def _unscoped(work: Coroutine[Any, Any, None]) -> None:
+    leave_scope()
+    await work

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterable, Callable
 
-from agentd.aio.timing import now, wall_time
+from agentd.aio.timing import now
 from agentd.audio.conform import Conformer
 from agentd.audio.frame import AudioFrame
 from agentd.io.base import AudioOutput, PlaybackFinishedEvent, PlaybackStartedEvent
@@ -121,9 +121,7 @@ class Stage:
 
     def _started(self, event: PlaybackStartedEvent) -> None:
         if self._clock is not None:
-            # The output tells in wall time, and perhaps a little late.
-            late = min(max(0.0, wall_time() - event.created_at), 0.5)
-            self._clock.start(now() - late)
+            self._clock.start(now())
             self.last_audible_at = now()
             self._on_audible()
 

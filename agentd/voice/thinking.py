@@ -14,8 +14,10 @@ from agentd.llm.items import FunctionCall
 from agentd.llm.tools import Tool
 
 from .agent import Agent
+from .clean_text import CleanPieces
 from .default_nodes import FlushSentinel, ModelSettings
 from .node_stream import stream_of
+from .spoken_text import ends_sentence
 
 MAX_PIECES = 4096
 """Pieces of text that wait to be spoken; a model that is further ahead is made to wait."""
@@ -36,11 +38,14 @@ class Thought:
         self.began_at = now()
         self.first_at: float | None = None
         """When its first piece or call came."""
+        self.first_sentence_at: float | None = None
+        """When its first sentence was whole."""
         self.ended_at: float | None = None
         self.usage: CompletionUsage | None = None
         self.request_ids: list[str] = []
         self.extra: dict[str, Any] = {}
         self._group = shortuuid("group_")
+        self._clean = CleanPieces()
 
     @property
     def ttft(self) -> float | None:
@@ -54,6 +59,7 @@ class Thought:
         try:
             async for piece in stream_of(agent.llm_node(chat_ctx, tools, settings), "llm_node"):
                 await self._take(piece)
+            await self._add(self._clean.finish())
         except Exception as error:  # noqa: BLE001 - the user's node, or a model: told by the reply
             self.error = error
         finally:
@@ -92,9 +98,14 @@ class Thought:
             await self.calls.send(self._call(call))
 
     async def _say(self, text: str) -> None:
+        await self._add(self._clean.push(text))
+
+    async def _add(self, text: str) -> None:
         if text:
             self._note_first()
             self.text += text
+            if self.first_sentence_at is None and ends_sentence(text):
+                self.first_sentence_at = now()
             await self.pieces.send(text)
 
     def _call(self, call: FunctionToolCall) -> FunctionCall:

@@ -28,8 +28,8 @@ from .events import (
 )
 from .mocking import call_mock, mock_of
 from .options import ToolHandling
-from .scope import Scope, current_scope
-from .speech import Speech, owning_speech
+from .scope import Scope, enter_scope
+from .speech import Speech
 from .tool_duplicates import Peers, confirmed_call, decide_duplicate
 from .tool_result import ToolAnswer, answer, failure
 
@@ -252,8 +252,7 @@ class ToolRunner:
         call: FunctionCall,
         context: Callable[[FunctionCall], CallContext],
     ) -> Any:
-        owning_speech.set(run.speech)
-        current_scope.set(Scope("tool", run.agent, speech=run.speech, deadline=run))
+        enter_scope(Scope("tool", run.agent, speech=run.speech, deadline=run))
         mock = mock_of(run.agent, call.name)
         if mock is not None:
             return await call_mock(mock, tool, call, context(run.call))

@@ -21,6 +21,7 @@ from .message import user_message
 from .models import Setting
 from .preemption import Preemption
 from .reply_pass import ReplyPass
+from .scope import leave_scope
 from .speech import SpeechHandle
 from .turn_actions import CommitTurn, TurnTiming, UserTurnExceeded
 from .turn_inputs import TurnInput, TurnUnanswered
@@ -88,6 +89,7 @@ class TurnTaker:
 
     async def take(self, turn: CommitTurn) -> None:
         """Take a turn into the history, and answer it unless it is not to be."""
+        leave_scope()
         async with self._in_order:
             await self._replier.cut_ones_ended()
             message = user_message(
@@ -105,6 +107,7 @@ class TurnTaker:
 
     async def exceed(self, turn: UserTurnExceeded) -> None:
         """The user has spoken too long: ask the agent what it says to that."""
+        leave_scope()
         async with self._in_order:
             await self._replier.cut_ones_ended()
             message = user_message(turn.text, timing=turn.timing, models=self._setting.models)

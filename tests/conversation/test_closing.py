@@ -152,6 +152,24 @@ def test_closing_while_a_tool_works() -> None:
     assert seen == ["cancelled"]
 
 
+def test_closing_while_another_speaks_over_a_reply_whose_tool_works() -> None:
+    """Neither is waited for."""
+
+    @function_tool
+    async def work(ctx: RunContext[Any]) -> str:
+        """Work, and talk meanwhile."""
+        await ctx.session.say(SAYING)
+        await asyncio.sleep(60.0)
+        return "done"
+
+    async def scenario(scene: Scene) -> None:
+        scene.session.generate_reply(user_input="Work!")
+        await scene.until(1.0)
+        await closed(scene, within=0.1)
+
+    on(scenario, Agent(instructions="x", tools=[work]), llm=FakeLLM([FakeCall("work")]))
+
+
 def test_the_agent_may_say_goodbye() -> None:
     """`on_exit` speaks, also where the session is closed at once."""
 

@@ -9,7 +9,7 @@ import pytest
 
 from agentd.errors import SessionError, ToolError
 from agentd.llm import ChatContext, Toolset, function_tool
-from agentd.testing import FakeCall, FakeLLM, FakeReply, Scene
+from agentd.testing import FakeCall, FakeLLM, FakeReply, FakeSTT, FakeTTS, FakeVAD, Scene
 from agentd.testing.virtual_time import run_virtual
 from agentd.voice.agent import Agent
 from agentd.voice.context import RunContext
@@ -196,6 +196,40 @@ def test_an_agent_that_can_not_enter_leaves_the_word_to_the_one_before() -> None
     scene = talk(desk, llm, "Sales, please.", "Hello?")
 
     assert scene.history()[-1] == "assistant: I am still here."
+
+
+def test_what_is_said_while_the_next_agent_gets_ready_is_heard() -> None:
+    """Its toolset takes a second, and the user does not wait for it."""
+
+    class Slow(Toolset):
+        async def setup(self) -> Slow:
+            await asyncio.sleep(1.0)
+            return self
+
+    class Ready(Agent):
+        """Says nothing of itself."""
+
+    async def scenario() -> list[str]:
+        scene = Scene(
+            Desk(),
+            llm=FakeLLM(default="Yes."),
+            stt=FakeSTT(["hello there"]),
+            vad=FakeVAD(),
+            tts=FakeTTS(),
+            user_away_timeout=None,
+        )
+        async with scene:
+            await scene.until(0.5)
+            scene.session.update_agent(Ready(instructions="x", tools=[Slow(id="slow")]))
+            scene.mic.speak(0.8, start_in=0.1)
+            await scene.until(6.0)
+        return scene.history()
+
+    assert run_virtual(scenario())[1:] == [
+        "handoff: desk -> ready",
+        "user: hello there",
+        "assistant: Yes.",
+    ]
 
 
 def test_toolsets_are_set_up_and_closed_with_their_agent() -> None:

@@ -576,3 +576,31 @@ def test_text_may_run_ahead_of_the_voice() -> None:
     assert at_once.screen.pieces[-1][0] == 0.0
     assert at_once.screen.text == "Hello there, friend."
     assert in_step.history() == at_once.history()
+
+
+def test_a_turn_that_was_timed_within_a_tool_is_a_turn_like_any_other() -> None:
+    """Its reply may call tools, though the timer that ended it was set in a tool's course."""
+
+    @function_tool
+    async def work() -> str:
+        """Takes a moment."""
+        await asyncio.sleep(1.2)
+        return "done"
+
+    llm = FakeLLM([FakeCall("work"), "Done.", "Yes."])
+
+    async def talk(scene: Scene) -> None:
+        scene.session.generate_reply(user_input="Work!")
+        scene.mic.speak(1.0, start_in=3.0)
+        await scene.until(8.0)
+
+    agent = Agent(instructions="x", tools=[work])
+    on(
+        talk,
+        agent,
+        llm=llm,
+        stt=FakeSTT(["and now"]),
+        turn_handling={"preemptive_generation": {"enabled": False}},
+    )
+
+    assert llm.requests[-1].tool_choice != "none"

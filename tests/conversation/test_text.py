@@ -10,7 +10,7 @@ import pytest
 
 from agentd.errors import APIConnectionError, SessionError
 from agentd.llm import ChatContext, StopResponse, Tool, ToolError, ToolFlag, function_tool
-from agentd.testing import FakeCall, FakeLLM, FakeReply, Fault, Misbehaviour, Scene
+from agentd.testing import FakeCall, FakeHost, FakeLLM, FakeReply, Fault, Misbehaviour, Scene
 from agentd.testing.virtual_time import run_virtual
 from agentd.voice.agent import Agent
 from agentd.voice.context import RunContext
@@ -481,4 +481,31 @@ def test_what_the_user_writes_interrupts_and_is_answered() -> None:
         "assistant: A very long /",
         "user: Stop.",
         "assistant: Short.",
+    ]
+
+
+class Halves(Agent):
+    """A node of the user's that cuts characters into halves."""
+
+    async def llm_node(
+        self, chat_ctx: ChatContext, tools: list[Tool], model_settings: ModelSettings
+    ) -> AsyncIterator[str]:
+        for piece in ("Well \ud83d", "\ude00, and \ud83d"):
+            yield piece
+
+
+def test_text_that_can_not_be_encoded_is_mended() -> None:
+    """Half characters of a node's, or of what the user wrote, break no history and no snapshot."""
+    host = FakeHost()
+
+    async def scenario() -> list[str]:
+        async with Scene(Halves(instructions="x"), text_only=True, host=host) as scene:
+            await scene.session.run(user_input="Hello \ude00!")
+            await asyncio.sleep(0)
+            assert b"Well" in host.kept
+            return scene.history()
+
+    assert run_virtual(scenario())[1:] == [
+        "user: Hello \ufffd!",
+        "assistant: Well \U0001f600, and \ufffd",
     ]

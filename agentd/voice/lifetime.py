@@ -1,0 +1,177 @@
+"""The life of a session: started, remembered meanwhile, and closed once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, Protocol
+
+from agentd.aio.tasks import TaskOwner
+from agentd.aio.timing import now
+from agentd.errors import StateError
+from agentd.given import NotGivenOr
+from agentd.io.session_side import SessionSide
+from agentd.llm.chat import ChatContext
+
+from .agent import Agent
+from .closing import close
+from .engine import Engine
+from .events import CloseEvent, CloseReason
+from .host import SessionHost, current_host
+from .remembering import Remembering
+from .restoring import restore
+from .room_link import RoomLink, make_room_link
+from .run_result import Run
+from .snapshot import decode
+from .turn_inputs import ParticipantPresent
+
+logger = logging.getLogger("agentd.voice")
+
+
+class Kept(Protocol):
+    """What outlives a start and a close: the session's, seen from here."""
+
+    userdata: NotGivenOr[Any]
+    history: ChatContext
+
+    def make_engine(self) -> Engine: ...
+
+    def emit(self, event: CloseEvent) -> None: ...
+
+
+class Lifetime:
+    """One session's, which may be started again after its close."""
+
+    def __init__(self, kept: Kept, session: SessionSide) -> None:
+        self._kept = kept
+        self._session = session
+        self.engine: Engine | None = None
+        self.room_link: RoomLink | None = None
+        self.deletes_room = False
+        """Whether the room goes with the session."""
+        self._host: SessionHost | None = None
+        self._primary = False
+        """Whether this session is the one that its job remembers."""
+        self._remembering = Remembering()
+        self._closing: asyncio.Task[None] | None = None
+        self._tasks = TaskOwner("session close")
+
+    @property
+    def closing(self) -> asyncio.Task[None] | None:
+        """The work on its close, once that has begun."""
+        return self._closing
+
+    async def start(self, agent: Agent, room: Any, options: Any, run: Run | None) -> None:
+        """Begin with an agent, or where an earlier process of the job was.
+
+        Raises what that raises; then it is closed again.
+        """
+        self._closing = None
+        engine = self.engine = self._kept.make_engine()
+        engine.log.run = run
+        try:
+            await self._join(room, options)
+            await engine.tree.start()
+            engine.states.set_agent("listening")
+            if self.room_link is None:
+                engine.feed(ParticipantPresent(at=now(), present=True))
+            await self._enter(engine, agent)
+        except BaseException as error:
+            await self._close_now(CloseReason.ERROR, error, drain=False)
+            raise
+        self._tasks.start(self._watch_tree(engine), name="tree")
+
+    def changed(self) -> None:
+        """The conversation is to be remembered anew."""
+        if self._primary and self._host is not None and self._closing is None:
+            self._host.remember(self._take_snapshot)
+
+    def give_up(self, error: Any) -> None:
+        """It can't go on."""
+        self.begin_close(CloseReason.ERROR, error, drain=False)
+
+    def begin_close(
+        self, reason: CloseReason, error: Any = None, *, drain: bool
+    ) -> asyncio.Task[None] | None:
+        """Close it, in the background; the first reason stays. None where it does not run."""
+        if self.engine is not None and self._closing is None:
+            work = self._close_now(reason, error, drain=drain)
+            self._closing = self._tasks.start(work, name="close")
+            self.engine.floor.bell.ring()
+        return self._closing
+
+    async def close(self, reason: CloseReason, *, drain: bool) -> None:
+        """Close it, and wait. Cancelling who waits does not stop the closing."""
+        closing = self.begin_close(reason, drain=drain)
+        if closing is not None:
+            await asyncio.wait({closing})
+
+    # -- inside ------------------------------------------------------------------------------
+
+    async def _join(self, room: Any, options: Any) -> None:
+        self._host = current_host.get()
+        if self._host is not None:
+            self._primary = self._host.claim(self._session)
+            self._host.attach_closer(self._close_for_job)
+        if room is None:
+            return
+        if self._host is not None:
+            await self._host.connect()
+        self.deletes_room = getattr(options, "delete_room_on_close", False)
+        self.room_link = make_room_link(self._session, room, options)
+        await self.room_link.start()
+
+    async def _enter(self, engine: Engine, agent: Agent) -> None:
+        data = self._host.take_remembered() if self._host is not None and self._primary else b""
+        if not data:
+            await engine.switchboard.start(agent)
+            return
+        try:
+            snapshot = decode(data)
+        except StateError as error:
+            logger.error(
+                "the conversation's snapshot can't be used: it begins anew",
+                extra={"action": "conversation_lost", "reason": str(error)},
+            )
+            await engine.switchboard.start(agent)
+            return
+        kept = self._kept
+        restored, kept.userdata = restore(snapshot, agent, kept.history, kept.userdata)
+        logger.info(
+            "the conversation goes on",
+            extra={
+                "action": "conversation_resumed",
+                "agent": restored.agent.id,
+                "items": len(kept.history.items),
+                "away_for": round(restored.context.away_for, 3),
+                "unfinished_calls": [call.name for call in restored.context.unfinished_calls],
+            },
+        )
+        await engine.switchboard.start(restored.agent, resume=restored)
+
+    def _take_snapshot(self) -> bytes:
+        if self.engine is None:
+            return b""
+        return self._remembering.take(self.engine, self._kept.userdata)
+
+    async def _watch_tree(self, engine: Engine) -> None:
+        exit = await engine.tree.wait()
+        if self._closing is None:
+            self.give_up(exit.error)
+
+    async def _close_for_job(self) -> None:
+        await self.close(CloseReason.JOB_SHUTDOWN, drain=False)
+
+    async def _close_now(self, reason: CloseReason, error: Any, *, drain: bool) -> None:
+        engine = self.engine
+        if engine is None:
+            return
+        await close(engine, drain=drain)
+        if self._host is not None and self._primary and reason is not CloseReason.JOB_SHUTDOWN:
+            self._host.remember(bytes)  # what is over is not gone on with
+        self._kept.emit(CloseEvent(reason=reason, error=error))
+        if self.room_link is not None:
+            await self.room_link.aclose()
+        if self.deletes_room and self._host is not None:
+            await self._host.delete_room()
+        self.engine = self.room_link = None
