@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -9,11 +10,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from livekit import rtc
 
 from agentd.testing.livekit_server import LiveKitServer
 from tests.support.chat import Chat
 from tests.support.daemon import Daemon, callers_of, running_daemon
+from tests.support.recordings import recording
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -31,20 +32,13 @@ async def called(
         callers_of(server) as callers,
     ):
         await daemon.wait_ready()
-        room = await callers.join(example)
-        await publish_silence(room)
-        chat = Chat(room)
+        chat = Chat(await callers.join(example))
+        await chat.has_microphone()  # so that the caller is announced at once
         await callers.dispatch(daemon, "", room=example)
         await daemon.wait_for(action="participant_linked")
         yield daemon, chat
         await callers.delete_room(example)
         assert await daemon.stop() == 0
-
-
-async def publish_silence(room: rtc.Room) -> None:
-    """A microphone, so that the caller is announced at once."""
-    track = rtc.LocalAudioTrack.create_audio_track("microphone", rtc.AudioSource(24000, 1))
-    await room.local_participant.publish_track(track)
 
 
 async def test_two_agents_hand_over(livekit_server: LiveKitServer, workdir: Path) -> None:
@@ -89,3 +83,40 @@ async def test_a_conversation_goes_on_counting_when_it_is_killed(
 
         await chat.reads("That is 2.")
         assert resumed["pid"] != job["pid"]
+
+
+async def test_a_button_is_held_to_talk(livekit_server: LiveKitServer, workdir: Path) -> None:
+    """What is said before it is pressed is not heard; what is said while it is held is answered."""
+    async with called(livekit_server, workdir, "push_to_talk") as (_, chat):
+        speech = recording("jfk")
+        await chat.speaks(speech)
+        assert await chat.rpc("start_turn") == "listening"
+        await chat.speaks(speech)
+        assert await chat.rpc("end_turn") == "answering"
+
+        await chat.reads("You spoke of your country.")
+        assert len(chat.said) == 1
+
+
+async def test_minutes_are_taken_of_everybody(livekit_server: LiveKitServer, workdir: Path) -> None:
+    """Each line has the name of who said it."""
+    app = EXAMPLES / "transcriber.py"
+    async with (
+        running_daemon(workdir, "start", str(app), server=livekit_server) as daemon,
+        callers_of(livekit_server) as callers,
+    ):
+        await daemon.wait_ready()
+        chats = [Chat(await callers.join("minutes"), topic="minutes") for _ in range(2)]
+        for chat in chats:
+            await chat.has_microphone()
+        job = await callers.dispatch(daemon, "", room="minutes")
+        await daemon.wait_for(action="job_assigned", room=job.room)
+
+        await asyncio.gather(*(chat.speaks(recording("jfk")) for chat in chats))
+
+        for one in chats:
+            for other in chats:
+                await one.reads(f"{other.identity}: ")
+        assert any("country" in line for line in chats[0].said)
+        await callers.delete_room("minutes")
+        assert await daemon.stop() == 0
