@@ -28,6 +28,10 @@ class Counter(Agent):
     def __init__(self) -> None:
         super().__init__(instructions="You count.")
 
+    async def on_enter(self) -> None:
+        """Greet; not called when the conversation goes on in another process."""
+        self.session.generate_reply()
+
     @function_tool
     async def more(self, context: RunContext[Tally]) -> int:
         """Count one more."""
