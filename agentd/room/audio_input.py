@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 
@@ -18,6 +19,9 @@ logger = logging.getLogger("agentd.room")
 BUFFER = 3.0
 """Seconds that wait for the session at most; a session that is later than this has worse
 trouble, and old audio would only make it later."""
+
+CLOSE_TIMEOUT = 2.0
+"""Seconds for the SDK to let go of a track; cut short, it leaves a subscription behind."""
 
 END_SILENCE = 0.5
 """Seconds of silence after a track has ended, so that what was said last is taken for ended."""
@@ -43,6 +47,7 @@ class RoomAudioInput(AudioInput):
         self._identity: str | None = None
         self._frames: Channel[AudioFrame] = Channel(max(1, round(BUFFER * 1000 / frame_ms)))
         self._tasks = TaskOwner("room audio input")
+        self._closings = TaskOwner("room audio input's tracks")
         self._stream: rtc.AudioStream | None = None
         self._track_sid = ""
         self._attached = True
@@ -89,6 +94,7 @@ class RoomAudioInput(AudioInput):
         self._stop_listening()
         self._frames.close()
         await self._tasks.aclose()
+        await end_in_time(self._closings)
 
     def _on_subscribed(
         self,
@@ -124,7 +130,7 @@ class RoomAudioInput(AudioInput):
         self._track_sid = ""
         if stream is None:
             return
-        self._tasks.start(stream.aclose(), name="close track")
+        self._closings.start(stream.aclose(), name="close track")
         self._put(silent_frame(END_SILENCE, self._sample_rate))
 
     async def _pump(self, stream: rtc.AudioStream) -> None:
@@ -150,3 +156,12 @@ class RoomAudioInput(AudioInput):
                 "the session is behind with what it hears; the oldest audio is dropped",
                 extra={"action": "audio_dropped", "frames": self.dropped},
             )
+
+
+async def end_in_time(closings: TaskOwner) -> None:
+    """Let tracks be closed, within a moment."""
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            await closings.wait()
+    except TimeoutError:
+        await closings.aclose()

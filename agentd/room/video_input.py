@@ -12,6 +12,8 @@ from agentd.aio.timing import now
 from agentd.errors import WouldBlock
 from agentd.io import VideoFrame, VideoInput
 
+from .audio_input import end_in_time
+
 SOURCES = (rtc.TrackSource.SOURCE_CAMERA, rtc.TrackSource.SOURCE_SCREENSHARE)
 
 
@@ -25,6 +27,7 @@ class RoomVideoInput(VideoInput):
         self._identity: str | None = None
         self._pictures: Channel[VideoFrame] = Channel(1)
         self._tasks = TaskOwner("room video input")
+        self._closings = TaskOwner("room video input's tracks")
         self._stream: rtc.VideoStream | None = None
         self._track_sid = ""
         self._attached = True
@@ -63,6 +66,7 @@ class RoomVideoInput(VideoInput):
         self._stop_looking()
         self._pictures.close()
         await self._tasks.aclose()
+        await end_in_time(self._closings)
 
     def _on_subscribed(
         self,
@@ -93,7 +97,7 @@ class RoomVideoInput(VideoInput):
         stream, self._stream = self._stream, None
         self._track_sid = ""
         if stream is not None:
-            self._tasks.start(stream.aclose(), name="close track")
+            self._closings.start(stream.aclose(), name="close track")
 
     async def _pump(self, stream: rtc.VideoStream) -> None:
         async for event in stream:
