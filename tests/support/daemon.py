@@ -286,6 +286,9 @@ async def running_daemon(
     try:
         yield daemon
         left = await daemon.left() if daemon.exit_code is not None else []
+    except Exception as error:
+        error.add_note(f"what the daemon {daemon.pid} said:\n{daemon.output()}")
+        raise
     finally:
         await daemon.aclose()
     assert left == [], f"outlived the daemon: {left}\n{daemon.output()}"

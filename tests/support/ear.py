@@ -51,7 +51,14 @@ class Ear:
             async with asyncio.timeout(DEADLINE), self._changed:
                 await self._changed.wait_for(come)
         except TimeoutError:
-            raise AssertionError(f"{what}: not within {DEADLINE:g} s") from None
+            raise AssertionError(f"{what}: not within {DEADLINE:g} s; {self._seen()}") from None
+
+    def _seen(self) -> str:
+        """What there was, for whoever reads why a test has failed."""
+        return (
+            f"room {self.room.name}: {self.agents} agents, {len(self.subscribed_at)} tracks, "
+            f"{len(self.heard_at)} audible frames"
+        )
 
     async def has_track_since(self, instant: float) -> None:
         """Wait until a track was subscribed to after that."""
