@@ -18,6 +18,7 @@ from agentd.given import NotGivenOr, is_given
 from agentd.ids import shortuuid
 from agentd.llm.chat import ChatContext
 from agentd.llm.items import ChatItem, ChatMessage, FunctionCall, FunctionCallOutput
+from agentd.protocol.job import ResumeReason
 
 from .agent import Agent
 from .agent_base import AgentBase, Overrides, book_of
@@ -44,10 +45,16 @@ class Restored(Struct, frozen=True, kw_only=True, eq=False):
 
 
 def restore(
-    snapshot: SessionSnapshot, agent: Agent, history: ChatContext, userdata: NotGivenOr[Any]
+    snapshot: SessionSnapshot,
+    agent: Agent,
+    history: ChatContext,
+    userdata: NotGivenOr[Any],
+    *,
+    reason: ResumeReason = "crash",
 ) -> tuple[Restored, NotGivenOr[Any]]:
     """Fill history, agent and userdata; `agent` is the one that a fresh start would begin with.
 
+    After a swap the agent is told what its new code says, unless the conversation had changed that.
     Gives what to begin with, and the userdata, which may be another object.
     """
     said, again = _split(snapshot.speaking)
@@ -61,9 +68,10 @@ def restore(
     ]
     history.items[:] = items
     current = _agent(snapshot.agent, agent)
-    _fill(current, snapshot, items)
+    _fill(current, snapshot, items, reason)
     redo = [entry.call for entry in lost if entry.idempotent]
     context = ResumeContext(
+        reason=reason,
         interrupted_text=again,
         # Calls that are made again end in a reply anyway.
         unanswered="" if redo else _unanswered(items),
@@ -185,7 +193,9 @@ def _needs_nothing(kind: type[Agent]) -> bool:
     )
 
 
-def _fill(agent: Agent, snapshot: SessionSnapshot, items: list[ChatItem]) -> None:
+def _fill(
+    agent: Agent, snapshot: SessionSnapshot, items: list[ChatItem], reason: ResumeReason
+) -> None:
     told = snapshot.agent
     if told is None:
         return
@@ -195,7 +205,9 @@ def _fill(agent: Agent, snapshot: SessionSnapshot, items: list[ChatItem]) -> Non
     mine = [item for item in items if item.id in known or item.id not in before]
     book.chat_ctx = ChatContext([*told.own, *mine])
     book.id = told.id
-    if told.instructions and isinstance(book.instructions, str):
+    book.instructions_changed = told.instructions_changed
+    keeps = reason == "crash" or told.instructions_changed
+    if keeps and told.instructions and isinstance(book.instructions, str):
         book.instructions = told.instructions
     for name, value in told.state.items():
         setattr(agent, name, _like(getattr(agent, name, None), value))

@@ -102,6 +102,9 @@ class Watcher:
         self.outcomes: list[JobOutcome] = []
         self.snapshots: list[tuple[int, bytes]] = []
         self.losses: list[str] = []
+        self.back = 0
+        self.refusals: list[str] = []
+        self.handed_over = 0
         self._changes = changes
 
     def job_started(self) -> None:
@@ -122,6 +125,21 @@ class Watcher:
     def job_snapshot(self, version: int, data: bytes) -> None:
         """The job wants something remembered."""
         self.snapshots.append((version, data))
+        self._changes.note()
+
+    def job_back(self) -> None:
+        """A job that goes on is in its room again."""
+        self.back += 1
+        self._changes.note()
+
+    def job_kept(self, why: str) -> None:
+        """The job is not handed over."""
+        self.refusals.append(why)
+        self._changes.note()
+
+    def job_handed_over(self) -> None:
+        """The job was let go of."""
+        self.handed_over += 1
         self._changes.note()
 
     def job_lost(self, why: str) -> None:
