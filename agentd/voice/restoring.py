@@ -227,18 +227,21 @@ def _userdata(snapshot: SessionSnapshot, fresh: NotGivenOr[Any]) -> NotGivenOr[A
         fresh.clear()
         fresh.update(value)
         return fresh
+    if isinstance(fresh, list) and isinstance(value, list):
+        fresh[:] = value
+        return fresh
     return _filled(fresh, value)
 
 
 def _filled(fresh: Any, value: Any) -> Any:
     """The fields of one object in another of its class, where they may be set."""
-    if type(value) is not type(fresh):
-        return value
     names = (
         fresh.__struct_fields__
         if isinstance(fresh, Struct)
         else [*getattr(fresh, "__dataclass_fields__", ())]
     )
+    if type(value) is not type(fresh) or not names:
+        return value
     try:
         for name in names:
             setattr(fresh, name, getattr(value, name))

@@ -12,7 +12,6 @@ import os
 import time
 
 from agentd import Agent, AgentServer, AgentSession, JobContext, ResumeContext, cli, function_tool
-from agentd.llm import ChatContext
 from agentd.testing import FakeCall, FakeLLM, FakeTTS
 
 VERSION = 1
@@ -56,12 +55,6 @@ class Clerk(Agent):
             await self.session.say(f"This is version {VERSION} now. " + STORY)
 
 
-def answer(chat_ctx: ChatContext) -> str | FakeCall:
-    """What the model says to the user's last words."""
-    words = next(m for m in reversed(chat_ctx.messages()) if m.role == "user").text_content or ""
-    return FakeCall("pay") if words == "pay" else f"Version {VERSION} has noted {words}."
-
-
 @server.rtc_session(agent_name="swap")
 async def entry(ctx: JobContext) -> None:
     """Start the session in the room, and do what the metadata says."""
@@ -70,11 +63,12 @@ async def entry(ctx: JobContext) -> None:
         await ctx.connect()
         logger.info("here", extra={"action": "swap_here", "pid": os.getpid()})
         return
+    llm = FakeLLM(by_input={"pay": FakeCall("pay")}, default=f"Version {VERSION} has noted it.")
     session: AgentSession[list[str]] = AgentSession(
-        llm=FakeLLM(answer=answer), tts=FakeTTS(), userdata=[], dead_air=None
+        llm=llm, tts=FakeTTS(), userdata=[], dead_air=None
     )
     ctx.room.on("room_metadata_changed", lambda _old, new: obey(ctx, session, new))
-    ctx.add_shutdown_callback(lambda: shut_down())
+    ctx.add_shutdown_callback(shut_down)
     await session.start(Clerk(), room=ctx.room)
     logger.info(
         "here",
