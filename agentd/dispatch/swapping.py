@@ -87,6 +87,7 @@ class Swaps:
         self._book = book
         self._wish = 0  # how often it was asked for
         self._why = ""
+        self._closed = False
         self._swaps: dict[JobId, _Swap] = {}
         self._tasks = TaskOwner("swaps")
         self._moving: dict[JobId, asyncio.Task[None]] = {}
@@ -108,9 +109,9 @@ class Swaps:
     def consider(self, job: Job) -> None:
         """Move a job if that was asked for, its code is old, and it is not on its way already."""
         old = self._running.child_of(job.id)
-        if not self._wish or old is None or job.state != "running" or job.id in self._swaps:
+        if self._closed or not self._wish or job.id in self._swaps:
             return
-        if not self._children.is_outdated(old):
+        if old is None or job.state != "running" or not self._children.is_outdated(old):
             return
         swap = self._swaps[job.id] = _Swap(job, old, self._wish)
         task = self._tasks.start(self._see_through(swap), name=f"swap-{job.id}")
@@ -120,7 +121,7 @@ class Swaps:
 
     async def aclose(self) -> None:
         """Move nothing any more; a job that was not let go of stays where it is."""
-        self._wish = 0
+        self._closed = True
         await self._tasks.aclose()
 
     # -- what the job's child says -----------------------------------------------------------

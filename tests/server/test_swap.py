@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(90)
 APP = Path(__file__).parents[1] / "support" / "swap_app.py"
 
 LONGEST_SILENCE = 2.0
-"""Seconds from the last sound of the old code to the first of the new; a quiet machine takes 0.4."""
+"""Seconds between two sounds of the agent. 0.25 on a quiet machine; a busy one may take more."""
 
 
 def version(number: int) -> str:
