@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +10,8 @@ import pytest
 
 from agentd.aio.timing import monotonic
 from agentd.testing.livekit_server import LiveKitServer
-from tests.support.daemon import DEADLINE, Callers, Daemon, Line, running_daemon, write_app
+from tests.support.command import agentd
+from tests.support.daemon import Callers, Daemon, Line, running_daemon, write_app
 from tests.support.ear import Ear, listening
 
 pytestmark = pytest.mark.timeout(90)
@@ -221,10 +220,10 @@ async def test_a_daemon_moves_its_calls_when_it_is_asked_to(
         await daemon.wait_ready()
         async with call(livekit_server, callers, daemon) as (job, ear):
             write_app(workdir, version(2))
-            assert await agentd("reload", workdir) == 0
+            assert (await agentd(daemon, "reload")).code == 0
             await daemon.wait_for(action="reloaded", generation=2)
             write_app(workdir, version(3))
-            assert await agentd("reload", workdir, "--swap") == 0
+            assert (await agentd(daemon, "reload", "--swap")).code == 0
             resumed = await daemon.wait_for(action="swap_resumed")
             await ear.hears(30)
 
@@ -233,12 +232,3 @@ async def test_a_daemon_moves_its_calls_when_it_is_asked_to(
             await callers.say(job["room"], "end")
             await daemon.wait_for(action="job_ended", job=job["job"], ending="completed")
         assert await daemon.stop() == 0
-
-
-async def agentd(command: str, workdir: Path, *more: str) -> int:
-    """Run a command beside the daemon; its exit code."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "agentd", command, "--runtime-dir", str(workdir / "run"), *more
-    )
-    async with asyncio.timeout(DEADLINE):
-        return await process.wait()
