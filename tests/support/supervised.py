@@ -16,7 +16,7 @@ from agentd.ipc.listener import Listener
 from agentd.protocol.app import AppRef
 from agentd.protocol.frames import ChildConfig, Log, LogValue
 from agentd.protocol.ids import ChildId, JobId
-from agentd.protocol.job import JobAnswer, JobAssignment, JobOutcome
+from agentd.protocol.job import JobAnswer, JobAssignment, JobOutcome, Resume
 from agentd.settings.load import child_environment
 from agentd.settings.model import PoolSettings, Settings, StartMethod
 from agentd.supervision.supervisor import Supervisor
@@ -209,12 +209,14 @@ class Supervised:
             lambda: child.state == "gone" and all(child is not c for c in self.pool.children)
         )
 
-    async def start_job(self, metadata: str = "", job_id: str = "AJ_1") -> Watcher:
+    async def start_job(
+        self, metadata: str = "", job_id: str = "AJ_1", *, resume: Resume | None = None
+    ) -> Watcher:
         """Have a warm child run a job without LiveKit."""
         await self.idle()
         child = await self.pool.reserve(JobId(job_id), now() + DEADLINE)
         watcher = Watcher(child, self.changes)
-        child.start_job(assignment(metadata, job_id), watcher)
+        child.start_job(assignment(metadata, job_id), watcher, resume)
         return watcher
 
 
