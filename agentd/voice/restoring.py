@@ -32,6 +32,8 @@ OUTCOME_UNKNOWN = (
     "carried out or not. Do not call it again without having found out."
 )
 
+MAIN = "__main__"
+
 _SENTENCE_END = re.compile(r"[.!?\u2026\u3002\uff01\uff1f]+[\"')\]]*\s+")
 
 
@@ -140,7 +142,7 @@ def _unknown(calls: list[FunctionCall], *, known: list[ChatItem]) -> list[ChatIt
 
 
 def _agent(snapshot: AgentSnapshot | None, fresh: Agent) -> Agent:
-    if snapshot is None or path_of(type(fresh)) == snapshot.path:
+    if snapshot is None or _is_class(type(fresh), snapshot.path):
         return fresh
     try:
         return _make(_find(snapshot.path), snapshot)
@@ -154,6 +156,15 @@ def _agent(snapshot: AgentSnapshot | None, fresh: Agent) -> Agent:
             },
         )
         return fresh
+
+
+def _is_class(kind: type, path: str) -> bool:
+    """Whether a class is the one of a path, also where its file is run as a script in one life only
+    (it makes its app under `if __name__ == "__main__"`, or did when it was saved)."""
+    module, _, name = path.partition(":")
+    return path_of(kind) == path or (
+        kind.__qualname__ == name and MAIN in (kind.__module__, module)
+    )
 
 
 def _find(path: str) -> type[Agent]:

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from agentd.aio.timing import now
-from agentd.llm import ToolFlag, function_tool
+from agentd.llm import ChatContext, ChatMessage, ToolFlag, function_tool
 from agentd.protocol.job import ResumeReason
 from agentd.testing import FakeCall, FakeHost, FakeLLM, FakeSTT, FakeTTS, FakeVAD, Scene
 from agentd.testing.virtual_time import run_virtual
 from agentd.voice.agent import Agent
 from agentd.voice.resume import ResumeContext
 from agentd.voice.settling import SETTLE_TIMEOUT
+from agentd.voice.tasks import AgentTask
 
 Scenario = Callable[[Scene], Awaitable[None]]
 
@@ -134,10 +135,10 @@ def test_a_user_who_speaks_on_is_cut_short_and_nothing_that_he_said_is_lost() ->
         scene.mic.speak(60.0)
         await scene.until(1.0)
 
-    seconds, why, _kept = left_behind(talk)
+    seconds, why, kept = left_behind(talk)
 
     assert SETTLE_TIMEOUT <= seconds <= SETTLE_TIMEOUT + 2.2
-    assert why == ""
+    assert (why, b"hello there" in kept) == ("", True)
 
 
 @pytest.mark.parametrize(
@@ -168,6 +169,61 @@ def test_a_tool_that_may_be_called_twice_is_not_waited_for() -> None:
         await scene.until(1.0)
 
     assert leaving(talk, llm=FakeLLM([FakeCall("look")])) == (0.0, "")
+
+
+class Form(Desk):
+    """Asks for something first, and goes on with it."""
+
+    async def on_enter(self) -> None:
+        await Ask(instructions="Ask for a name.")
+
+
+class Ask(AgentTask[str]):
+    """Has the word for a while."""
+
+
+def test_a_task_that_has_the_word_is_not_cut_off() -> None:
+    """The code that waits for its result would never go on."""
+
+    async def talk(scene: Scene) -> None:
+        await scene.until(1.0)
+
+    assert leaving(talk, Form()) == (
+        SETTLE_TIMEOUT,
+        "a task has the word, and code waits for its result: ask",
+    )
+
+
+class Slow(Desk):
+    """Looks long at what the user says."""
+
+    async def on_user_turn_completed(self, turn_ctx: ChatContext, new_message: ChatMessage) -> None:
+        await asyncio.sleep(float(self.counter))
+
+
+@pytest.mark.parametrize(
+    ("takes", "left_after", "expected"),
+    [
+        (3, 3.0, ""),
+        (20, 5.0, "the app is looking at what the user has said (on_user_turn_completed)"),
+    ],
+)
+def test_what_the_user_said_is_in_the_history_first(
+    takes: int, left_after: float, expected: str
+) -> None:
+    """It is nowhere else yet while the app looks at it."""
+
+    async def talk(scene: Scene) -> None:
+        assert isinstance(scene.agent, Slow)
+        scene.agent.counter = takes
+        scene.mic.speak(1.0)
+        await scene.until(3.0)
+        assert any("hello there" in line for line in scene.lines("heard"))
+
+    seconds, why, kept = left_behind(talk, Slow())
+
+    assert (why, b"hello there" in kept) == (expected, not expected)
+    assert seconds <= left_after
 
 
 def test_a_session_that_is_closed_does_not_leave() -> None:
@@ -212,6 +268,21 @@ def test_after_a_crash_the_agent_is_what_it_was() -> None:
 
     assert agent.instructions == "You are version 1."
     assert [context.reason for context in agent.resumed] == ["crash"]
+
+
+def test_a_file_that_is_a_script_only_now_has_the_same_agents(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their classes are of the module `__main__` then, and of one of its own before, or after."""
+    kept = left_behind(_count, userdata=[])[2]
+    monkeypatch.setattr(Desk, "__module__", "__main__")
+    agent = Desk()
+
+    scene = come_back(kept, agent, userdata=[])
+
+    assert scene.final_agent is agent
+    assert agent.counter == 7
+    assert "agent_not_restored" not in [getattr(r, "action", "") for r in caplog.records]
 
 
 def test_instructions_that_the_conversation_has_changed_stay_changed() -> None:
