@@ -164,6 +164,7 @@ class RunningJobs:
 
     def resume(self, job: Job, why: str) -> None:
         """Have a job go on in another child, if it may; else it has failed."""
+        self.swaps.forget(job)
         if refusal := self._closed or self._count(job):
             self._fail(job, f"{why}; {refusal}")
             return
@@ -273,8 +274,8 @@ class RunningJobs:
     def note_lost(self, job: Job, why: str) -> None:
         """The child died under the job."""
         self._running.pop(job.id, None)
-        self.swaps.forget(job)
         if job.outcome is not None:  # it had ended, only its cleaning up was cut short
+            self.swaps.forget(job)
             self._book.close(job, job.outcome)
             return
         self.resume(job, why)

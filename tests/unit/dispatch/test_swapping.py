@@ -213,6 +213,31 @@ def test_a_crash_meanwhile_is_a_crash(caplog: pytest.LogCaptureFixture) -> None:
     assert lines(caplog, "job_swapped") == lines(caplog, "job_stays") == []
 
 
+def test_a_next_child_that_dies_before_it_has_the_job_is_replaced(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The old one has let go: from there it is a resume like others."""
+
+    async def run() -> Office:
+        office = await running()
+        old = await saved(office)
+        office.child.vanish()
+        old.let_go()
+        await settle()
+        office.start()
+        await office.wait(BACK_TIMEOUT + 1.0)
+        return office
+
+    office = run_virtual(run())
+
+    assert office.child.id == "c3"
+    assert office.child.resume is not None
+    assert office.child.resume.snapshot == b"the last words"
+    (line,) = lines(caplog, "job_resuming")
+    assert line.reason == "its child died before it began"  # type: ignore[attr-defined]
+    assert lines(caplog, "job_swapped") == []
+
+
 def test_a_job_that_ends_meanwhile_has_ended() -> None:
     """And leaves the child that was kept for it to others."""
 
