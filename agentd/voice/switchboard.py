@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from agentd.aio.bell import Bell
 from agentd.aio.timing import now
 from agentd.app.usererror import error_fields
 from agentd.errors import SessionError
@@ -40,6 +41,7 @@ class Switchboard:
         self._changing = asyncio.Lock()
         self._lending: dict[Activity, asyncio.Lock] = {}
         self._loans: list[Loan] = []
+        self._bell = Bell()
         self._closing = False
 
     @property
@@ -89,15 +91,16 @@ class Switchboard:
             if self._closing:
                 raise SessionError("the session is closing: no task is begun any more")
             loan = Loan(owner, Activity(self._core, agent, self.lend))
+            await self._give(loan, scope)
             self._loans.append(loan)
             try:
-                await self._give(loan, scope)
                 yield
             finally:
                 try:
                     await self._take_back(loan, scope)
                 finally:
                     self._loans.remove(loan)
+                    self._bell.ring()
 
     def recall(self) -> None:
         """End what agents do on loan: their tasks fail."""
@@ -108,7 +111,7 @@ class Switchboard:
     async def drain(self) -> None:
         """Let the current agent come to its end; nothing new is begun."""
         self._closing = True
-        self.recall()
+        await self._end_loans()
         async with self._changing:
             if self._current is not None:
                 await self._current.drain()
@@ -126,10 +129,10 @@ class Switchboard:
 
     async def _change(self, agent: Agent) -> None:
         async with self._changing:
+            await self._end_loans()
             old = self._current
             if old is None or old.agent is agent or self._closing:
                 return
-            self.recall()
             await old.drain()
             await old.aclose()
             try:
@@ -151,6 +154,11 @@ class Switchboard:
             self._current = None
             raise
 
+    async def _end_loans(self) -> None:
+        """Recall what is on loan, and see it given back: nobody leaves twice."""
+        self.recall()
+        await self._bell.until(lambda: not self._loans)
+
     def _owner_of(self, scope: Scope) -> Activity:
         for activity in self.activities:
             if activity.agent is scope.agent:
@@ -166,21 +174,27 @@ class Switchboard:
             core.watchdog.suspend(scope.speech)
             core.bench.mouth.set_aside(scope.speech)
         await loan.owner.pause()
-        core.bench.log.hand_over(loan.owner.agent, loan.borrower.agent)
         self._current = loan.borrower
-        await loan.borrower.start()
+        try:
+            core.bench.log.hand_over(loan.owner.agent, loan.borrower.agent)
+            await loan.borrower.start()
+        except BaseException:
+            await self._give_back(loan, scope)
+            raise
 
     async def _take_back(self, loan: Loan, scope: Scope) -> None:
-        core = self._core
-        core.feed(HandoffStarted(at=now()))
+        self._core.feed(HandoffStarted(at=now()))
         await loan.borrower.drain()
         await loan.borrower.aclose()
+        await self._give_back(loan, scope)
+
+    async def _give_back(self, loan: Loan, scope: Scope) -> None:
         self._current = loan.owner
         if scope.deadline is not None:
             scope.deadline.resume()
         if self._closing:
             return
-        core.bench.log.hand_over(loan.borrower.agent, loan.owner.agent)
+        self._core.bench.log.hand_over(loan.borrower.agent, loan.owner.agent)
         await loan.owner.resume()
 
     def _tell_failed(self, agent: Agent, error: BaseException) -> None:

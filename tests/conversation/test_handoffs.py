@@ -402,6 +402,61 @@ def test_a_task_outside_of_a_tool_is_refused() -> None:
         run_virtual(scenario())
 
 
+def test_a_handoff_from_within_a_task_ends_it() -> None:
+    """Whoever awaited it hears so; each agent leaves once."""
+
+    class Leaving(AskName):
+        def __init__(self) -> None:
+            super().__init__()
+            self.exits = 0
+
+        async def on_exit(self) -> None:
+            self.exits += 1
+
+        @function_tool
+        async def away(self) -> Agent:
+            """Hand over to sales."""
+            return Sales(id="sales_desk")
+
+    task = Leaving()
+    llm = FakeLLM(
+        [
+            FakeCall("greet"),
+            "What is your name?",
+            FakeCall("away"),
+            "Never mind then.",
+            "Welcome to sales.",
+        ]
+    )
+
+    async def scenario() -> list[str]:
+        async with Scene(Host(task), llm=llm, text_only=True) as scene:
+            scene.session.generate_reply(user_input="Greet me.")
+            await asyncio.sleep(1.0)
+            scene.session.generate_reply(user_input="No, sales.")
+            await asyncio.sleep(3.0)
+            return scene.history()
+
+    history = run_virtual(scenario())
+
+    assert history[-2:] == ["handoff: host -> sales_desk", "assistant: Welcome to sales."]
+    assert task.exits == 1
+
+
+def test_a_task_that_can_not_enter_is_an_error_of_the_tool() -> None:
+    """The agent that awaited it has the word again."""
+
+    class Broken(Toolset):
+        async def setup(self) -> Broken:
+            raise OSError("no connection")
+
+    llm = FakeLLM([FakeCall("greet"), "That went wrong.", "Still here."])
+
+    scene = talk(Host(AskName(tools=[Broken(id="b")])), llm, "Greet me.", "Hello?")
+
+    assert scene.history()[-1] == "assistant: Still here."
+
+
 def test_a_task_is_awaited_once() -> None:
     """A second time another one is to be made."""
 
