@@ -91,16 +91,16 @@ class Switchboard:
             if self._closing:
                 raise SessionError("the session is closing: no task is begun any more")
             loan = Loan(owner, Activity(self._core, agent, self.lend))
-            await self._give(loan, scope)
             self._loans.append(loan)
             try:
-                yield
-            finally:
+                await self._give(loan, scope)
                 try:
-                    await self._take_back(loan, scope)
+                    yield
                 finally:
-                    self._loans.remove(loan)
-                    self._bell.ring()
+                    await self._take_back(loan, scope)
+            finally:
+                self._loans.remove(loan)
+                self._bell.ring()
 
     def recall(self) -> None:
         """End what agents do on loan: their tasks fail."""
