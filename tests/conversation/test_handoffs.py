@@ -295,6 +295,41 @@ def test_a_task_has_the_word_until_it_has_a_result() -> None:
     assert "I am Ada." in said
 
 
+@pytest.mark.parametrize("aloud", [False, True])
+def test_what_the_user_says_to_a_task_leaves_the_reply_below_alone(aloud: bool) -> None:
+    """Written or spoken: it interrupts the task's words, not the reply that waits for the task."""
+    llm = FakeLLM(
+        [
+            FakeReply(text="One moment.", calls=(FakeCall("greet"),)),
+            "What is your name?",
+            FakeCall("got_name", {"name": "Ada"}),
+            "Hello Ada.",
+        ]
+    )
+
+    async def scenario() -> list[str]:
+        scene = Scene(
+            Host(),
+            llm=llm,
+            tts=FakeTTS(),
+            vad=FakeVAD(),
+            stt=FakeSTT(["i am ada"]),
+            user_away_timeout=None,
+            turn_handling={"preemptive_generation": {"enabled": False}},
+        )
+        async with scene:
+            scene.session.generate_reply(user_input="Greet me.")
+            await scene.until(3.0)
+            if aloud:
+                scene.mic.speak(1.0)
+            else:
+                scene.session.take_text("i am ada")
+            await scene.until(9.0)
+        return scene.history()
+
+    assert run_virtual(scenario())[-2:] == ["handoff: ask_name -> host", "assistant: Hello Ada."]
+
+
 def test_a_task_that_is_cancelled_is_an_error_of_the_tool() -> None:
     """Which the model is told."""
     llm = FakeLLM([FakeCall("greet"), "What is your name?", "Then not."])
