@@ -161,7 +161,7 @@ class Reply:
             self._chat_ctx,
             modality=plan.modality,
             extra_instructions=plan.instructions,
-            in_progress=bench.runner.in_progress(call_ids(self._chat_ctx)),
+            in_progress=bench.runner.in_progress(plan.agent, call_ids(self._chat_ctx)),
         )
         made.think(told, offered(tools, running), ModelSettings(tool_choice=choice))
         made.synthesize()

@@ -171,11 +171,13 @@ class ToolRunner:
         self._owner.start(self._see_through(run, tools, context), name=f"call of {call.name}")
         return run
 
-    def in_progress(self, known: set[str]) -> list[FunctionCall | FunctionCallOutput]:
-        """What the model is to be told of calls at work that it does not know of by their ids."""
+    def in_progress(
+        self, agent: AgentBase, known: set[str]
+    ) -> list[FunctionCall | FunctionCallOutput]:
+        """What an agent's model is to be told of its calls at work, but for those it knows of."""
         items: list[FunctionCall | FunctionCallOutput] = []
         for run in self._running.values():
-            if run.call.call_id not in known:
+            if run.agent is agent and run.call.call_id not in known:
                 items += [run.call, _in_progress(run.call)]
         return items
 
@@ -301,4 +303,6 @@ def names_of(runs: Sequence[ToolCallRun]) -> str:
 
 
 def _in_progress(call: FunctionCall) -> FunctionCallOutput:
-    return FunctionCallOutput(call_id=call.call_id, name=call.name, output=IN_PROGRESS)
+    return FunctionCallOutput(
+        call_id=call.call_id, name=call.name, output=IN_PROGRESS, created_at=call.created_at
+    )

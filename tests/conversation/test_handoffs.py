@@ -280,6 +280,8 @@ def test_a_task_has_the_word_until_it_has_a_result() -> None:
     scene, host = run_virtual(scenario())
 
     assert scene.lines("word") == ["word: ask_name", "word: host"]
+    # The task's model is not told of the call that waits for the task.
+    assert {item.type for item in llm.requests[1].chat_ctx.items} == {"message"}
     assert scene.history() == [
         "handoff:  -> host",
         "user: Greet me.",
