@@ -22,6 +22,7 @@ from .models import Setting
 from .options import InputModality
 from .prompting import call_ids, offered, prompt
 from .reply_pass import PassEnd, ReplyPass
+from .scope import Call
 from .speech import Speech, SpeechHandle
 from .tool_result import ToolAnswer
 from .tool_rounds import ToolRounds
@@ -46,6 +47,8 @@ class ReplyPlan(Struct, frozen=True, kw_only=True, eq=False):
     modality: InputModality = "audio"
     timing: TurnTiming | None = None
     """Of the turn that it answers."""
+    asked_by: Call | None = None
+    """The call of a tool that has asked for it."""
 
 
 class Reply:
@@ -85,6 +88,8 @@ class Reply:
 
     async def _take_message(self) -> None:
         plan = self._plan
+        if plan.asked_by is not None:
+            await plan.asked_by.answer_if_over()
         if self._prepared is None:
             await self._bench.turns.cut_ones_ended()
         if plan.user_message is not None:

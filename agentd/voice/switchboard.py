@@ -168,8 +168,8 @@ class Switchboard:
     async def _give(self, loan: Loan, scope: Scope) -> None:
         core = self._core
         core.feed(HandoffStarted(at=now()))
-        if scope.deadline is not None:
-            scope.deadline.suspend()
+        if scope.call is not None:
+            scope.call.suspend()
         if scope.speech is not None:
             core.watchdog.suspend(scope.speech)
             core.bench.mouth.set_aside(scope.speech)
@@ -190,8 +190,8 @@ class Switchboard:
 
     async def _give_back(self, loan: Loan, scope: Scope) -> None:
         self._current = loan.owner
-        if scope.deadline is not None:
-            scope.deadline.resume()
+        if scope.call is not None:
+            scope.call.resume()
         if self._closing:
             return
         self._core.bench.log.hand_over(loan.borrower.agent, loan.owner.agent)
