@@ -39,6 +39,8 @@ class Switchboard:
         self._core = core
         self._current: Activity | None = None
         self._changing = asyncio.Lock()
+        self._asked: set[asyncio.Task[None]] = set()
+        """The handoffs that were asked for and are not over."""
         self._lending: dict[Activity, asyncio.Lock] = {}
         self._loans: list[Loan] = []
         self._bell = Bell()
@@ -57,8 +59,8 @@ class Switchboard:
 
     @property
     def is_changing(self) -> bool:
-        """Whether a handoff is under way."""
-        return self._changing.locked()
+        """Whether a handoff is under way or asked for."""
+        return self._changing.locked() or bool(self._asked)
 
     async def start(self, agent: Agent, *, resume: Restored | None = None) -> None:
         """The first agent; raises what its toolsets raise."""
@@ -75,6 +77,8 @@ class Switchboard:
             raise SessionError("the session is closing: no agent takes over any more")
         self._core.feed(HandoffStarted(at=now()))
         changing = self._core.owner.start(self._change(agent), name=f"handoff to {agent.id}")
+        self._asked.add(changing)
+        changing.add_done_callback(self._is_over)
         if self._core.bench.log.run is not None:
             self._core.bench.log.run.watch(changing)
 
@@ -126,6 +130,10 @@ class Switchboard:
             await self._current.aclose()
 
     # -- inside ------------------------------------------------------------------------------
+
+    def _is_over(self, change: asyncio.Task[None]) -> None:
+        self._asked.discard(change)
+        self._core.bench.floor.bell.ring()
 
     async def _change(self, agent: Agent) -> None:
         async with self._changing:
