@@ -8,6 +8,9 @@ CODE := $(wildcard agentd plugins examples benchmarks tests)
 # mypy takes a plugin by its package folder; the folders above it are no packages.
 TYPED := $(wildcard agentd plugins/*/agentd_* examples benchmarks tests)
 
+# Most tests wait for other processes: one at work more than there are cores.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+
 # Tests and benchmarks start hundreds of Pythons; each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -17,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## this list
 	@echo 'agentd: supervised voice agents for LiveKit'
 	@echo
-	@echo '  make demo     see it work: a caller speaks, an agent in a warm child answers (no accounts needed)'
+	@echo '  make demo     see it work: a spoken conversation, by models on this machine (no accounts needed)'
 	@echo '  make test     prove it: lint, then every test, against a real livekit-server'
 	@echo
 	@echo 'Both prepare what they need on the first run: .venv from uv.lock, and a livekit-server'
@@ -35,12 +38,13 @@ setup: ## make .venv from uv.lock (done by every other target)
 server: setup ## find livekit-server, or build it once
 	@$(PY) -m agentd.testing.livekit_server >/dev/null
 
-demo: server ## a caller's speech, answered by an agent
+demo: server ## a spoken conversation with an assistant on local models
 	@$(PY) examples/demo.py
 
 test: lint server ## lint, then all tests, with coverage of child processes
 	@rm -rf build/coverage && mkdir -p build/coverage
-	@$(PY) -m coverage run -m pytest
+	@# A file's tests stay together, and in the order of folders: short ones come last and fill up.
+	@$(PY) -m coverage run -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 	@$(PY) -m coverage combine --quiet
 	@$(PY) -m coverage report
 	@echo 'make test: all passed'

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from .given import NotGiven as NotGiven
     from .given import NotGivenOr as NotGivenOr
     from .job.context import JobContext as JobContext
-    from .job.context import get_current_job_context as get_current_job_context
-    from .job.context import get_job_context as get_job_context
+    from .job.current import get_current_job_context as get_current_job_context
+    from .job.current import get_job_context as get_job_context
     from .job.process import JobProcess as JobProcess
     from .job.request import JobRequest as JobRequest
     from .language import LanguageCode as LanguageCode
@@ -132,8 +132,8 @@ _NAMES = {
     "NotGiven": "given",
     "NotGivenOr": "given",
     "JobContext": "job.context",
-    "get_current_job_context": "job.context",
-    "get_job_context": "job.context",
+    "get_current_job_context": "job.current",
+    "get_job_context": "job.current",
     "JobProcess": "job.process",
     "JobRequest": "job.request",
     "AutoSubscribe": "room.connect",

@@ -66,6 +66,10 @@ class StateError(JobError, ValueError):
     """A value that a job has kept can't be used."""
 
 
+class ParticipantTimeout(JobError, TimeoutError):
+    """The participant who was waited for has not come in time."""
+
+
 class AssignmentTimeout(JobError, TimeoutError):
     """LiveKit accepted our answer but assigned no job in time."""
 
@@ -325,6 +329,12 @@ class ToolError(AgentdError):
 
 class StopResponse(AgentdError):
     """The agent is to say nothing: raised by a tool, or in `on_user_turn_completed`."""
+
+
+class ModelFetchError(ModelError):
+    """A model file could not be fetched."""
+
+    code = "model_fetch"
 
 
 class ToolSchemaError(AgentdError, TypeError):

@@ -148,7 +148,7 @@ async def _pool(folder: Path, found: dict[str, float]) -> AsyncIterator[_TimedPo
         found["import_seconds"] = keeper.import_seconds
         pool = _TimedPool(settings.pool, child_spec(settings), reaper, sink)
         stack.push_async_callback(pool.aclose, "measured")
-        await stack.enter_async_context(Listener(socket, pool.handle_hello))
+        await stack.enter_async_context(Listener(socket, pool.roster.handle_hello))
         keeper.attach(pool)
         yield pool
         pool.close_to_jobs("measured")

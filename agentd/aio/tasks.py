@@ -49,15 +49,19 @@ class TaskOwner:
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
-    async def aclose(self) -> None:
-        """Cancel what still runs and wait for it. May be repeated."""
-        self._closing = True
+    async def cancel(self) -> None:
+        """Cancel what runs now and wait for it; others may be started after that."""
         current = asyncio.current_task()
         tasks = {task for task in self._tasks if task is not current}
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+    async def aclose(self) -> None:
+        """Cancel what still runs and wait for it; nothing is started any more. May be repeated."""
+        self._closing = True
+        await self.cancel()
 
     async def __aenter__(self) -> TaskOwner:
         return self

@@ -17,8 +17,9 @@ from agentd.protocol.app import STACKS_END_LINE, STACKS_SIGNAL, STACKS_TASKS_LIN
 
 from .stdio import DroppingPipe
 
-MAX_BYTES = 64 * 1024
-"""Of the part with the tasks."""
+MAX_BYTES = 48 * 1024
+"""Of the part with the tasks: it and the threads fit into a pipe of the usual 64 KiB, and what does
+not would be dropped, the end of it first, while the supervisor has other things to do."""
 MAX_DEPTH = 64
 """Frames of one task that are shown, the outermost first."""
 

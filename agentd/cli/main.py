@@ -23,6 +23,7 @@ COMMANDS = {
     "jobs": "List jobs, show one with its history, or stop one.",
     "drain": "Let running jobs end, take no new ones, then end the daemon.",
     "reload": "Import the app anew, for new jobs.",
+    "models": "List, fetch and check the model files that plugins need.",
 }
 """Each lives in the module of its name, as a click command of its name."""
 

@@ -32,7 +32,7 @@ class Base:
         self.control_path = directories.control_path
         self.journal = Journal(directories.state.path / FILE_NAME, settings.journal)
         self.pool = Pool(settings.pool, child_spec(settings), reaper, sink)
-        self.pool.on_post_mortem = self._keep_post_mortem
+        self.pool.roster.on_post_mortem = self._keep_post_mortem
         self.guards = Guards(settings.admission)
         self.desk = JobDesk(
             settings.jobs,
@@ -42,7 +42,7 @@ class Base:
             ask_app=False,
             guards=self.guards,
         )
-        self.restorer = Restorer(self.desk.book, self.desk.running, self.pool)
+        self.restorer = Restorer(self.desk.book, self.desk.running, self.pool.roster)
         self.orphans: list[Job] = []
         """Jobs of an earlier daemon whose process is dead; they wait for the template."""
 

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from agentd.aio.timing import now
 from agentd.management.health import judge_health
 from agentd.management.history import read_job, read_jobs
-from agentd.management.views import CurrentJob, DrainView, JobDetails, JobPage, StatusView
+from agentd.management.views import DrainView, JobDetails, JobPage, StatusView
 from agentd.protocol.ids import JobId
 from agentd.supervision.view import TreeView
 
@@ -24,6 +24,7 @@ class DaemonControls:
     ) -> None:
         """`drain` and `reload` are the daemon's own and take a reason."""
         self._parts = parts
+        base = self._base = parts.base
         self._request_drain = drain
         self._request_reload = reload
         self._version = version("agentd")  # a file to read, and not at every look
@@ -31,8 +32,8 @@ class DaemonControls:
         self._reason = ""
         self._deadline_at: float | None = None
         self._watchers: set[Callable[[], None]] = set()
-        parts.pool.subscribe(self.note_change)
-        parts.desk.running.subscribe(self.note_change)
+        base.pool.subscribe(self.note_change)
+        base.desk.running.subscribe(self.note_change)
 
     def note_draining(self, reason: str) -> None:
         """A drain begins."""
@@ -62,27 +63,22 @@ class DaemonControls:
             link=view.link,
             pool=view.pool,
             template=view.template,
-            jobs=tuple(
-                CurrentJob(
-                    id=job.id, room=job.room, state=job.state, age=job.age, resumes=job.resumes
-                )
-                for job in parts.desk.view()
-            ),
+            jobs=tuple(self._base.desk.view()),
             drain=self._drain(),
-            journal=parts.journal.view(),
+            journal=self._base.journal.view(),
             problems=tuple(judge_health(view).problems),
             troubles=tuple(view.troubles),
-            refusals=parts.desk.refusals.view(),
+            refusals=self._base.desk.refusals.view(),
         )
 
     def _drain(self) -> DrainView:
         if self._deadline_at is None:
-            return DrainView(jobs_left=self._parts.desk.job_count)
+            return DrainView(jobs_left=self._base.desk.job_count)
         left = self._deadline_at - now()
         return DrainView(
             draining=True,
             reason=self._reason,
-            jobs_left=self._parts.desk.job_count,
+            jobs_left=self._base.desk.job_count,
             seconds_left=max(0.0, left),
             ending=left <= 0,
         )
@@ -93,11 +89,11 @@ class DaemonControls:
 
     async def jobs(self, limit: int, before: JobId | None) -> JobPage:
         """A page of the journal's jobs."""
-        return await read_jobs(self._parts.journal, limit, before)
+        return await read_jobs(self._base.journal, limit, before)
 
     async def job(self, job_id: JobId) -> JobDetails | None:
         """One job with its history."""
-        return await read_job(self._parts.journal, job_id)
+        return await read_job(self._base.journal, job_id)
 
     def drain(self, reason: str) -> None:
         """Take no new job, let those that run end, then end the daemon."""
@@ -109,4 +105,4 @@ class DaemonControls:
 
     def stop_job(self, job_id: JobId, reason: str) -> bool:
         """Ask a running job to shut down; False when it does not run."""
-        return self._parts.desk.running.stop(job_id, reason)
+        return self._base.desk.running.stop(job_id, reason)

@@ -48,9 +48,9 @@ from .sink import LogSink
 from .systemd import feed_watchdog, watchdog_period
 from .tree import (
     TREE,
+    WATCHER,
     add_child,
     base_children,
-    end_for_drain,
     loop_watch_child,
     part_children,
 )
@@ -238,32 +238,33 @@ class Daemon:
                 extra={"action": "app_settings_refused", "reason": str(error)},
             )
             return
-        parts.note_app(app, resolved.settings.livekit.agent_name)
+        parts.note_app(app, resolved)
 
     # -- stopping --------------------------------------------------------------------
 
     async def _drain(self, parts: Parts) -> ExitCode:
         """Take nothing new, let jobs end within the drain timeout, then end them."""
-        timeout = parts.resolved.settings.jobs.drain_timeout
+        base, timeout = parts.base, parts.resolved.settings.jobs.drain_timeout
         logger.info(
             "draining",
             extra={
                 "action": "draining",
                 "reason": self._stop.reason,
-                "jobs": parts.desk.job_count,
+                "jobs": base.desk.job_count,
                 "drain_timeout": timeout,
             },
         )
         if self._controls is not None:
             self._controls.note_draining(self._stop.reason)
-        parts.desk.drain(self._stop.reason)
-        await end_for_drain(parts.tree)
-        parts.pool.close_to_jobs("the daemon is stopping")
-        ended = await parts.desk.wait_ended(timeout)
+        base.desk.drain(self._stop.reason)
+        if self._plan.reload:
+            await parts.tree.terminate(WATCHER)  # a reload would only make more work
+        base.pool.close_to_jobs("the daemon is stopping")
+        ended = await base.desk.wait_ended(timeout)
         if not ended:
             self._warn_of_jobs(parts, timeout)
         # Also when all have ended: a child whose offer came to nothing is warm again.
-        parts.pool.shutdown_jobs("the daemon is stopping")
+        base.pool.shutdown_jobs("the daemon is stopping")
         await self._wait_empty(parts)
         await parts.link.aclose()
         logger.info("stopped", extra={"action": "stopped", "reason": self._stop.reason})
@@ -274,23 +275,21 @@ class Daemon:
             "ending the jobs that are left",
             extra={
                 "action": "drain_timeout",
-                "jobs": parts.desk.job_count,
+                "jobs": parts.base.desk.job_count,
                 "reason": f"the drain timeout of {timeout:g} s is over",
             },
         )
 
     async def _wait_empty(self, parts: Parts) -> None:
         """Children keep to budgets of their own; this bound is for the sum of them."""
-        spec = child_spec(parts.resolved.settings)
+        pool, spec = parts.base.pool, child_spec(parts.resolved.settings)
         try:
-            await within(
-                now() + spec.job_shutdown_timeout + spec.exit_timeout, parts.pool.wait_empty()
-            )
+            await within(now() + spec.job_shutdown_timeout + spec.exit_timeout, pool.wait_empty())
         except TimeoutError:
             logger.error(
                 "children outlasted their budgets and are killed", extra={"action": "kill_children"}
             )
-            parts.pool.kill("its budget is spent")
+            pool.kill("its budget is spent")
 
     def _end_at_once(self) -> None:
         """A second signal: no more waiting for anything."""

@@ -13,6 +13,7 @@ from agentd.dispatch.rooms import Rooms
 from agentd.errors import AgentdError
 from agentd.management.health import DaemonView, Health, LinkView, judge_health
 from agentd.protocol.app import AppInfo
+from agentd.settings.fields import FIELDS
 from agentd.settings.layers import Resolved
 from agentd.supervision.exits import NORMAL
 from agentd.supervision.supervisor import Supervisor
@@ -47,31 +48,20 @@ class Parts:
         self.keeper = keeper
         self.tree = tree
         self.base = base
-        self.journal = base.journal
-        self.pool = base.pool
-        self.desk = base.desk
         base.settle(settings, ask_app=app.answers_offers)
         self.api = RoomApi(settings.livekit)
         self.rooms = Rooms(self.api)
-        self.desk.running.farewell = self.rooms.farewell
-        self.desk.running.is_wanted = self.rooms.is_wanted
-        self.link = Link(settings.livekit, app, self.desk, running_jobs=self.desk.running_jobs)
-        self.desk.connect(self.link)
-        self.reconciler = make_reconciler(
-            settings,
-            app,
-            self.api,
-            desk=self.desk,
-            pool=self.pool,
-            link=self.link,
-            journal=self.journal,
-        )
+        base.desk.running.farewell = self.rooms.farewell
+        base.desk.running.is_wanted = self.rooms.is_wanted
+        self.link = Link(settings.livekit, app, base.desk, running_jobs=base.desk.running_jobs)
+        base.desk.connect(self.link)
+        self.reconciler = make_reconciler(settings, app, base, api=self.api, link=self.link)
         """None where there is no such child."""
-        self._failing = TemplateFailing(tree, self.pool)
+        self._failing = TemplateFailing(tree, base.pool)
         self._hopeless = asyncio.Event()
         self._error: AgentdError | None = None
         self._warm = asyncio.Event()
-        self.pool.subscribe(self._note_warm)
+        base.pool.subscribe(self._note_warm)
 
     # -- views -----------------------------------------------------------------------
 
@@ -80,10 +70,10 @@ class Parts:
         state = self.link.state()
         return DaemonView(
             template=self.keeper.view(),
-            pool=self.pool.view(),
+            pool=self.base.pool.view(),
             link=LinkView(phase=state.phase, error=state.error, worker_id=state.worker_id),
-            jobs=self.desk.job_count,
-            draining=self.desk.draining,
+            jobs=self.base.desk.job_count,
+            draining=self.base.desk.draining,
             troubles=find_troubles(self.tree_view()),
         )
 
@@ -93,7 +83,7 @@ class Parts:
 
     def tree_view(self) -> TreeView:
         """The tree; its pool is shown as failing when its children are."""
-        return show_failing(self.tree.view(), self.pool.view())
+        return show_failing(self.tree.view(), self.base.pool.view())
 
     # -- how it ends -----------------------------------------------------------------
 
@@ -123,7 +113,7 @@ class Parts:
 
     async def announce_ready(self) -> None:
         """Say once that jobs can come: the line that scripts wait for."""
-        await self.desk.registered.wait()
+        await self.base.desk.registered.wait()
         view = self.view()
         logger.info(
             "ready for jobs",
@@ -136,23 +126,31 @@ class Parts:
             },
         )
 
-    def note_app(self, app: AppInfo, agent_name: str) -> None:
-        """Compare what a reloaded app says of itself with what LiveKit was told."""
-        mine = self.resolved.settings.livekit.agent_name
-        changed = registered_changes(self.app, app, mine, agent_name)
+    def note_app(self, app: AppInfo, resolved: Resolved) -> None:
+        """Say what a reloaded app has changed that this daemon and LiveKit go on without."""
+        changed = [*registered_changes(self.app, app), *changed_settings(self.resolved, resolved)]
         if changed:
             logger.warning(
-                "the app changed what it is registered with: restart the daemon for that",
-                extra={"action": "restart_needed", "changed": ", ".join(changed)},
+                "the app changed what only a restart of the daemon brings into force",
+                extra={
+                    "action": "restart_needed",
+                    "changed": ", ".join(changed),
+                    "next": "new jobs run the new code under what was set at the start; "
+                    "start a second daemon and drain this one, or restart it",
+                },
             )
 
     def _note_warm(self) -> None:
-        if not self._warm.is_set() and self.pool.view().idle:
+        if not self._warm.is_set() and self.base.pool.view().idle:
             self._warm.set()
 
 
-def registered_changes(old: AppInfo, new: AppInfo, old_name: str, new_name: str) -> list[str]:
-    """What differs of the things that are told once, at the start. The names are effective ones."""
-    changed = [] if old_name == new_name else ["agent_name"]
+def registered_changes(old: AppInfo, new: AppInfo) -> list[str]:
+    """What differs of the things that LiveKit is told once, at the start; not its name."""
     told_once = ("server_type", "permissions", "answers_offers")
-    return changed + [name for name in told_once if getattr(old, name) != getattr(new, name)]
+    return [name for name in told_once if getattr(old, name) != getattr(new, name)]
+
+
+def changed_settings(old: Resolved, new: Resolved) -> list[str]:
+    """Settings that differ as they are in effect: a flag may go over the app's own. Names only."""
+    return [name for name in FIELDS if old.value(name) != new.value(name)]

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
+from agentd.dispatch.claimbook import ClaimBook
 from agentd.dispatch.desk import JobDesk
 from agentd.dispatch.link import Link
 from agentd.dispatch.reconcile import Reconciler
 from agentd.dispatch.roomapi import RoomApi
-from agentd.dispatch.seen import DispatchSeen
-from agentd.journal.journal import Journal
 from agentd.protocol.app import AppInfo
 from agentd.settings.model import Settings
 from agentd.supervisor.pool import Pool
+
+from .base import Base
 
 
 class ReconcileHost:
     """This daemon as `agentd.dispatch.look.Host` wants it."""
 
-    def __init__(self, desk: JobDesk, pool: Pool, link: Link, journal: Journal) -> None:
+    def __init__(self, desk: JobDesk, pool: Pool, link: Link) -> None:
         self._desk = desk
         self._pool = pool
         self._link = link
-        self._journal = journal
 
     def free_slots(self) -> int:
         """Jobs that could be taken now; none in a crash loop, whoever asks would be declined."""
@@ -35,32 +36,25 @@ class ReconcileHost:
     def known_jobs(self) -> Mapping[str, str]:
         return {job.id: job.room for job in self._desk.view()}
 
-    def note_claim(self, dispatch: DispatchSeen) -> None:
-        """Where the daemon dies before the next line, this tells what became of the dispatch."""
-        text = f"dispatch {dispatch.id} for {dispatch.agent_name!r} in room {dispatch.room!r}"
-        self._journal.record_event("dispatch_claimed", text)
-
-    def note_recreated(self, room: str, old: str, new: str) -> None:
-        text = f"dispatch {old} in room {room!r} was made again as {new}"
-        self._journal.record_event("dispatch_recreated", text)
+    @property
+    def registered(self) -> asyncio.Event:
+        return self._desk.registered
 
 
 def make_reconciler(
     settings: Settings,
     app: AppInfo,
-    api: RoomApi,
+    base: Base,
     *,
-    desk: JobDesk,
-    pool: Pool,
+    api: RoomApi,
     link: Link,
-    journal: Journal,
 ) -> Reconciler | None:
     """None for what has no rooms to look into: a publisher's dispatch may wait for ever."""
     if app.server_type != "room":
         return None
     agent_name = settings.livekit.agent_name or app.agent_name
-    host = ReconcileHost(desk, pool, link, journal)
-    reconciler = Reconciler(settings.reconcile, api, agent_name, host)
-    pool.subscribe(reconciler.poke)
-    desk.watch(reconciler)
+    host = ReconcileHost(base.desk, base.pool, link)
+    reconciler = Reconciler(settings.reconcile, api, agent_name, host, ClaimBook(base.journal))
+    base.pool.subscribe(reconciler.poke)
+    base.desk.watch(reconciler)
     return reconciler

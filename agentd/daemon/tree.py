@@ -25,7 +25,7 @@ from agentd.supervision.policy import RestartPolicy
 from agentd.supervision.spec import ChildSpec, OnExceeded, SupervisorSpec
 from agentd.supervision.supervisor import Supervisor
 from agentd.supervision.tasks import ready_task_child, task_child
-from agentd.supervisor.pool import CLOSE_MARGIN
+from agentd.supervisor.roster import CLOSE_MARGIN
 
 from .base import Base
 from .loopwatch import LoopWatch
@@ -33,6 +33,9 @@ from .parts import Parts
 from .reload import watch_app
 
 TREE = SupervisorSpec(name="daemon", intensity=Intensity(restarts=5, period=60.0))
+
+WATCHER = "watcher"
+"""Id of the child that reloads the app when its files change; only in `dev --reload`."""
 
 STOP_MARGIN = 5.0
 """Seconds beyond a part's own deadlines."""
@@ -92,22 +95,11 @@ def part_children(
         )
     if reload is not None:
         yield ChildSpec(
-            id="watcher",
+            id=WATCHER,
             start=task_child(partial(watch_app, parts.app, reload), name="watcher"),
             restart=RestartPolicy.TRANSIENT,
             on_exceeded=OnExceeded.COOL_DOWN,
         )
-
-
-UNTIL_DRAIN = ("watcher",)
-"""Children that would only make more work for a daemon that is about to end."""
-
-
-async def end_for_drain(tree: Supervisor) -> None:
-    """Stop the children that a drain has no use for."""
-    for child in tree.view().children:
-        if child.id in UNTIL_DRAIN:
-            await tree.terminate(child.id)
 
 
 # -- what the children do --------------------------------------------------------------
@@ -140,8 +132,8 @@ async def _control(parts: Parts, controls: Controls, ready: Ready) -> None:
 async def _pool(base: Base, ready: Ready, *, spare_jobs: bool) -> None:
     try:
         base.orphans = await base.restorer.adopt_living(base.journal)
-        base.pool.on_return = base.restorer.take_back
-        async with Listener(base.socket_path, base.pool.handle_hello):
+        base.pool.roster.on_return = base.restorer.take_back
+        async with Listener(base.socket_path, base.pool.roster.handle_hello):
             ready()
             await _for_ever()
     finally:
@@ -153,11 +145,10 @@ async def _desk(parts: Parts) -> None:
     base.guards.start()
     base.orphans = []
     try:
-        rooms = parts.rooms
-        await base.restorer.resume_orphans(orphans, rooms.is_occupied, rooms.is_wanted)
+        await base.restorer.resume_orphans(orphans, parts.rooms.why_over)
         await _for_ever()
     finally:
-        await parts.desk.aclose()
+        await base.desk.aclose()
 
 
 async def _link(parts: Parts) -> None:

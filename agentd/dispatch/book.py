@@ -16,9 +16,9 @@ import msgspec
 from agentd.aio.timing import now, within
 from agentd.journal.records import JobFacts, JobRecord
 from agentd.protocol.ids import JobId
-from agentd.protocol.job import JobAssignment, JobOutcome
+from agentd.protocol.job import JobAssignment, JobOutcome, JobState, JobView
 
-from .jobs import Ending, Job, JobState, JobView
+from .jobs import Ending, Job
 from .messages import JobStatus
 from .token import token_identity
 

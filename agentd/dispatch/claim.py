@@ -5,8 +5,8 @@ exactly one is told that it did (measured: 6 at once, five times; tests/server r
 That one makes it again. Between the two calls lie a few milliseconds in which a dispatch is in
 nobody's hands but ours. Where a call has no clear outcome, the room is looked at before
 anything is done twice; where the server can't be reached, this goes on for CREATE_TIMEOUT
-and then says so. A daemon that is killed in these milliseconds loses the dispatch, unless
-it wrote `Host.note_claim` into its journal and finishes the claim at its next start.
+and then says so. A claim is written down before anything is done (`claimbook`), so that the
+next daemon goes on with one whose daemon was killed in these milliseconds (`leftclaims`).
 """
 
 from __future__ import annotations
@@ -29,39 +29,67 @@ RETRY_BASE, RETRY_CAP = 0.2, 5.0
 """Seconds, of the pauses in between."""
 
 
+CLOCK_DOUBT = 1.0
+"""Seconds: the server's clock is known to about that."""
+
+
+class Begun(Struct, frozen=True, kw_only=True):
+    """A claim as it is written down before anything is done."""
+
+    dispatch: DispatchSeen
+    since: float
+    """On the server's clock. A dispatch like it that is younger was made of it."""
+
+
 class Claim(Struct, frozen=True, kw_only=True):
     """What became of an attempt."""
 
-    outcome: Literal["made", "race lost", "not deleted", "failed"]
-    """`not deleted`: it is still there, for the next look. `failed`: it is gone for good."""
+    outcome: Literal["made", "found", "race lost", "not deleted", "room gone", "failed"]
+    """`found`: a call of unknown outcome had made it. `not deleted`: it is still there, for the
+    next look. `failed`: it is gone for good."""
     new_id: str = ""
     error: str = ""
 
+    @property
+    def made(self) -> bool:
+        """Whether it was us who made the dispatch again."""
+        return self.outcome in ("made", "found")
 
-async def make_again(api: DispatchApi, old: DispatchSeen) -> Claim:
+
+def begin(api: DispatchApi, dispatch: DispatchSeen) -> Begun:
+    """A claim on this dispatch, to be written down."""
+    return Begun(dispatch=dispatch, since=api.server_time() - CLOCK_DOUBT)
+
+
+async def make_again(api: DispatchApi, begun: Begun) -> Claim:
     """Delete a stale dispatch and make it anew, if it is we who deleted it."""
-    since = api.server_time() - 1.0  # its clock is known to about that
+    old = begun.dispatch
     try:
         if not await api.delete_dispatch(old.room, old.id):
             return Claim(outcome="race lost")
     except RoomApiError as error:
-        return await _create(api, old, since, doubt=str(error))
-    return await _create(api, old, since)
+        return await _create(api, begun, doubt=str(error))
+    return await _create(api, begun)
 
 
-async def _create(api: DispatchApi, old: DispatchSeen, since: float, *, doubt: str = "") -> Claim:
+async def go_on(api: DispatchApi, begun: Begun) -> Claim:
+    """Finish a claim whose daemon has died, and nobody knows how far it had come."""
+    return await _create(api, begun, doubt="the daemon that began it has died")
+
+
+async def _create(api: DispatchApi, begun: Begun, *, doubt: str = "") -> Claim:
     deadline_at = now() + CREATE_TIMEOUT
     backoff = Backoff(base=RETRY_BASE, cap=RETRY_CAP)
     while now() < deadline_at:
         try:
             if doubt:
                 await asyncio.sleep(backoff.next_delay())
-                done = await _already(api, old, since, doubt)
+                done = await _already(api, begun, doubt)
                 if done is not None:
                     return done
-            new = await api.create_dispatch(old)
+            new = await api.create_dispatch(begun.dispatch)
         except RoomGone as error:
-            return Claim(outcome="failed", error=f"the room is gone: {error}")
+            return Claim(outcome="room gone", error=f"the room is gone: {error}")
         except RoomApiError as error:
             doubt = str(error)
         else:
@@ -69,12 +97,13 @@ async def _create(api: DispatchApi, old: DispatchSeen, since: float, *, doubt: s
     return Claim(outcome="failed", error=doubt)
 
 
-async def _already(api: DispatchApi, old: DispatchSeen, since: float, doubt: str) -> Claim | None:
+async def _already(api: DispatchApi, begun: Begun, doubt: str) -> Claim | None:
     """After a call whose outcome is unknown: whether there is nothing left to do."""
+    old = begun.dispatch
     for each in await api.list_dispatches(old.room):
         if each.id == old.id:
             return Claim(outcome="not deleted", error=doubt)
         twin = each.agent_name == old.agent_name and each.metadata == old.metadata
-        if twin and each.created_at >= since:
-            return Claim(outcome="made", new_id=each.id)
+        if twin and each.created_at >= begun.since:
+            return Claim(outcome="found", new_id=each.id)
     return None

@@ -15,16 +15,17 @@ from typing import Protocol
 from msgspec import structs
 
 from agentd.aio.tasks import TaskOwner
-from agentd.aio.timing import now, within
+from agentd.aio.timing import now
 from agentd.errors import AssignmentTimeout, ChildError
 from agentd.protocol.ids import JobId
-from agentd.protocol.job import JobAnswer, JobAssignment, JobOffer
+from agentd.protocol.job import JobAnswer, JobAssignment, JobOffer, JobView
 from agentd.settings.model import JobSettings, LiveKitSettings
 from agentd.supervisor.child import Child
 from agentd.supervisor.guards import Refusal, RefusalCounter, RefusalKey
 
+from .assignments import Assignments
 from .book import JobBook, JobReports, Ledger
-from .jobs import Job, JobView
+from .jobs import Job
 from .load import WorkerReport, decide_report
 from .roomapi import dispatch_of
 from .running import Reserves, RunningJobs
@@ -108,7 +109,7 @@ class JobDesk:
         """Those of them that have a child, had one, or will."""
         self._arriving: set[JobId] = set()
         """Offers whose task has not begun, so that the pool knows nothing of them yet."""
-        self._assignments: dict[JobId, asyncio.Future[JobAssignment]] = {}
+        self._assignments = Assignments()
         self._offers = TaskOwner("offers")
         children.subscribe(self.report_load)
         self.running.subscribe(self.report_load)
@@ -162,9 +163,7 @@ class JobDesk:
         """Offers in flight are void; running jobs do not notice."""
         for job in self.book.jobs():
             job.void = job.void or job.state == "offered"
-        for assignment in list(self._assignments.values()):
-            if not assignment.done():
-                assignment.set_exception(AssignmentTimeout(LINK_LOST))
+        self._assignments.give_up(LINK_LOST)
 
     def handle_offer(self, offer: JobOffer) -> None:
         if offer.job_id in self.book:
@@ -178,21 +177,17 @@ class JobDesk:
         self._offers.start(self._consider(job, offer), name=offer.job_id)
 
     def handle_assignment(self, job_id: JobId, job: bytes, room: str, url: str, token: str) -> None:
-        waiting = self._assignments.get(job_id)
-        if waiting is None or waiting.done():
-            self._refuse_assignment(job_id, room)
-            return
-        waiting.set_result(
-            JobAssignment(
-                job_id=job_id,
-                job=job,
-                room=room,
-                url=url,
-                token=token,
-                worker_id=self._worker_id,
-                answer=JobAnswer(accept=True),
-            )
+        assignment = JobAssignment(
+            job_id=job_id,
+            job=job,
+            room=room,
+            url=url,
+            token=token,
+            worker_id=self._worker_id,
+            answer=JobAnswer(accept=True),
         )
+        if not self._assignments.arrive(assignment):
+            self._refuse_assignment(job_id, room)
 
     def _refuse_assignment(self, job_id: JobId, room: str) -> None:
         """LiveKit believes that we run a job; unless it is told, the caller waits for ever."""
@@ -251,10 +246,10 @@ class JobDesk:
             self._decline(offer, answer, "declined")
             return
         try:
-            assignment = await self._accept(job, offer, answer)
-        except (AssignmentTimeout, TimeoutError) as error:
+            assignment = await self._accept(job, answer)
+        except AssignmentTimeout as error:
             child.release("no assignment")
-            self.book.end(job, "lost", str(error) or self._too_late())
+            self.book.end(job, "lost", str(error))
             return
         self.running.start(job, child, assignment)
 
@@ -269,28 +264,13 @@ class JobDesk:
         except ChildError as error:
             return JobAnswer(accept=False, reason=f"the child died in on_request: {error}")
 
-    async def _accept(self, job: Job, offer: JobOffer, answer: JobAnswer) -> JobAssignment:
-        waiting: asyncio.Future[JobAssignment] = asyncio.get_running_loop().create_future()
-        self._assignments[job.id] = waiting
-        try:
+    async def _accept(self, job: Job, answer: JobAnswer) -> JobAssignment:
+        with self._assignments.expect(job.id) as expected:
             if job.void or self._link is None or not self._link.send_answer(job.id, answer):
                 raise AssignmentTimeout(LINK_LOST)
             self.book.move(job, "accepted")
-            assignment = await self._await_assignment(waiting)
-        finally:
-            del self._assignments[job.id]
+            assignment = await expected.wait(self._settings.assignment_timeout)
         return structs.replace(assignment, answer=answer)
-
-    async def _await_assignment(self, waiting: asyncio.Future[JobAssignment]) -> JobAssignment:
-        try:
-            return await within(now() + self._settings.assignment_timeout, waiting)
-        except TimeoutError:
-            if waiting.done() and not waiting.cancelled():  # it came in the very last moment
-                return waiting.result()
-            raise
-
-    def _too_late(self) -> str:
-        return f"LiveKit assigned nothing within {self._settings.assignment_timeout:g} s"
 
     def _decline(self, offer: JobOffer, answer: JobAnswer, key: RefusalKey) -> None:
         self.refusals.note(key)

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import Struct
-
 from agentd.protocol.ids import JobId
-from agentd.protocol.job import JobAnswer, JobAssignment, JobOutcome, Resume
+from agentd.protocol.job import JobAnswer, JobAssignment, JobOutcome, JobState, Resume
 from agentd.settings.model import JobSettings
 from agentd.supervision.intensity import Intensity, add_restart
-
-JobState = Literal["offered", "accepted", "assigned", "running", "resuming", "ended"]
 
 Ending = Literal["completed", "failed", "rejected", "lost"]
 """`rejected`: we declined. `lost`: accepted, but the assignment never came; or its daemon and
@@ -88,14 +84,3 @@ def count_resume(job: Job, policy: Intensity, now: float) -> str:
     if not policy.restarts:
         return "it may not be resumed"
     return f"it was resumed {policy.restarts} times within {policy.period:g} s"
-
-
-class JobView(Struct, frozen=True, kw_only=True):
-    """One job at one moment."""
-
-    id: str
-    room: str
-    state: JobState
-    age: float
-    """Seconds since the offer."""
-    resumes: int = 0

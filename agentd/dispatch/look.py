@@ -6,19 +6,15 @@ When to look, and at which rooms, is `reconcile`'s business; what is stale, `sta
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Protocol
 
-from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now
 
-from .claim import Claim, make_again
+from .claims import Claims
 from .roombook import RoomRecord
 from .seen import DispatchApi, DispatchSeen
 from .stale import Surroundings, Thresholds, Verdict, judge
-
-logger = logging.getLogger("agentd.dispatch")
 
 QUIET_INTERVAL = 10.0
 """Seconds between two looks at a room in which nothing is to be watched: less than
@@ -34,11 +30,9 @@ class Host(Protocol):
     def known_jobs(self) -> Mapping[str, str]:
         """Ids of all jobs of this daemon, offered, running or being resumed, and their rooms."""
 
-    def note_claim(self, dispatch: DispatchSeen) -> None:
-        """We are about to delete this dispatch, and to make it again if it was us who did."""
-
-    def note_recreated(self, room: str, old: str, new: str) -> None:
-        """The dispatch with the old id is there again, with a new one."""
+    @property
+    def registered(self) -> asyncio.Event:
+        """Set once LiveKit knows this worker."""
 
 
 class RoomLooker:
@@ -49,22 +43,22 @@ class RoomLooker:
         api: DispatchApi,
         agent_name: str,
         host: Host,
-        claims: TaskOwner,
+        claims: Claims,
         *,
         watch_interval: float,
         thresholds: Thresholds,
+        spared: Container[str] = (),
     ) -> None:
-        """`watch_interval`: seconds between two looks at a room with another host's agent."""
+        """`watch_interval`: seconds between two looks at a room with another host's agent;
+        `spared`: ids of dispatches that are in other hands at the moment.
+        """
         self._api = api
         self._agent_name = agent_name
         self._host = host
         self._claims = claims
         self._watch_interval = watch_interval
         self._thresholds = thresholds
-        self.recreated = 0
-        self.races_lost = 0
-        self.errors = 0
-        self.last_error = ""
+        self._spared = spared
 
     async def look_at(self, record: RoomRecord, slots: int) -> int:
         """Look at one room, and plan the next look; returns how many dispatches were made again,
@@ -74,7 +68,8 @@ class RoomLooker:
         every = await self._api.list_dispatches(record.name)
         ours = [each for each in every if each.agent_name == self._agent_name]
         stale, waits, made = [], [], 0
-        for dispatch in sorted(ours, key=lambda each: each.created_at):
+        free = [each for each in ours if each.id not in self._spared]
+        for dispatch in sorted(free, key=lambda each: each.created_at):
             verdict = await self._judge(record, dispatch, ours)
             if verdict.state == "stale":
                 stale.append((dispatch, verdict))
@@ -83,7 +78,8 @@ class RoomLooker:
         for dispatch, verdict in stale[:slots]:
             made += await self._claim(record, dispatch, verdict)
         watched = record.present is not None
-        usual = self._watch_interval if watched or stale else QUIET_INTERVAL
+        busy = watched or bool(stale) or len(free) < len(ours)
+        usual = self._watch_interval if busy else QUIET_INTERVAL
         soonest = 0.0 if len(stale) > slots else max(0.0, min([usual, *waits]))
         record.plan(now() + soonest, urgent=bool(stale or waits))
         return made
@@ -117,58 +113,9 @@ class RoomLooker:
             tries=record.tries(dispatch),
         )
 
-    # -- a claim ---------------------------------------------------------------------------
-
     async def _claim(self, record: RoomRecord, dispatch: DispatchSeen, verdict: Verdict) -> bool:
         """Make a dispatch again; says whether it was us who did."""
-        # A task of its own: being cancelled between the two calls would lose the dispatch.
-        task = self._claims.start(
-            self._pursue(record, dispatch, verdict), name=dispatch.id, report=False
-        )
-        await asyncio.wait({task})
-        return task.result()
-
-    async def _pursue(self, record: RoomRecord, dispatch: DispatchSeen, verdict: Verdict) -> bool:
-        self._host.note_claim(dispatch)
-        claim = await make_again(self._api, dispatch)
-        told = {"room": dispatch.room, "dispatch": dispatch.id}
-        match claim.outcome:
-            case "made":
-                record.note_try(dispatch)
-                self._note_made(dispatch, verdict, claim, told)
-            case "race lost":
-                record.note_try(dispatch)
-                self.races_lost += 1
-            case "not deleted" | "failed":
-                self._note_failed(claim, told)
-        return claim.outcome == "made"
-
-    def _note_made(
-        self, dispatch: DispatchSeen, verdict: Verdict, claim: Claim, told: dict[str, str]
-    ) -> None:
-        self.recreated += 1
-        self.last_error = ""
-        logger.warning(
-            "a dispatch that LiveKit had forgotten was made again",
-            extra={
-                "action": "dispatch_recreated",
-                "reason": verdict.reason,
-                "age": round(self._api.server_time() - dispatch.created_at, 1),
-                "new_dispatch": claim.new_id,
-                **told,
-            },
-        )
-        self._host.note_recreated(dispatch.room, dispatch.id, claim.new_id)
-
-    def _note_failed(self, claim: Claim, told: dict[str, str]) -> None:
-        self.errors += 1
-        self.last_error = claim.error
-        what_next = (
-            "it is tried again at the next look"
-            if claim.outcome == "not deleted"
-            else "the room gets no agent unless one is dispatched anew"
-        )
-        logger.error(
-            f"a forgotten dispatch could not be made again; {what_next}",
-            extra={"action": "reconcile_claim_failed", "reason": claim.error, **told},
-        )
+        claim = await self._claims.make_again(dispatch, verdict.reason)
+        if claim.made or claim.outcome == "race lost":
+            record.note_try(dispatch)
+        return claim.made

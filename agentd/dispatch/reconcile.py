@@ -42,22 +42,24 @@ import asyncio
 import logging
 import math
 import random
-from collections import deque
-from functools import partial
 
 from msgspec import Struct
 
 from agentd.aio.tasks import TaskOwner
-from agentd.aio.timing import now, wait_event, within
+from agentd.aio.timing import now, wait_event
 from agentd.errors import RoomApiError, RoomGone
 from agentd.settings.model import ReconcileSettings
 from agentd.supervision.backoff import Backoff
 
 from .budget import PacedApi
+from .claimbook import ClaimBook
+from .claims import Claims
+from .leftclaims import LeftClaims
 from .look import Host, RoomLooker
 from .roombook import RoomBook, RoomRecord
 from .seen import DispatchApi
 from .stale import Thresholds
+from .tidy import Tidier
 
 logger = logging.getLogger("agentd.dispatch")
 
@@ -73,15 +75,6 @@ LIST_SHARE = 10
 
 ERROR_BASE, ERROR_CAP = 0.5, 30.0
 """Seconds, of the pauses after errors of the API."""
-
-MAX_ENDED = 1000
-"""Ended jobs whose dispatches wait to be deleted."""
-
-MAX_DELETIONS = 5
-"""Attempts to delete the dispatch of one ended job."""
-
-TIDY_TIMEOUT = 1.0
-"""Seconds for deletions that are left when the daemon ends; an open room answers in ms."""
 
 FINISH_TIMEOUT = 3.0
 """Seconds, each, for claims and deletions that are begun when this is cancelled."""
@@ -106,16 +99,11 @@ class ReconcilerView(Struct, frozen=True, kw_only=True):
     """Seconds; None while there is no room for a job, and so no look."""
 
 
-class Ended(Struct):
-    """The dispatch of a job that is over."""
-
-    room: str
-    dispatch_id: str
-    attempts: int = 0
-
-
 class Reconciler:
-    """Looks for forgotten dispatches while there is room for a job. `run` it once."""
+    """Looks for forgotten dispatches while there is room for a job.
+
+    `run` it; where that failed it may be run again.
+    """
 
     def __init__(
         self,
@@ -123,6 +111,7 @@ class Reconciler:
         api: DispatchApi,
         agent_name: str,
         host: Host,
+        book: ClaimBook,
         *,
         thresholds: Thresholds | None = None,
         rng: random.Random | None = None,
@@ -132,8 +121,9 @@ class Reconciler:
         self._api = PacedApi(api, settings.reconcile_max_rate)
         self._rng = rng or random.Random()
         self._backoff = Backoff(base=ERROR_BASE, cap=ERROR_CAP, rng=rng)
-        self._book = RoomBook()
-        self._claims = TaskOwner("claims")
+        self._rooms = RoomBook()
+        self._claims = Claims(self._api, book)
+        self._left = LeftClaims(self._api, book, self._claims, host.registered)
         self._looker = RoomLooker(
             self._api,
             agent_name,
@@ -141,8 +131,9 @@ class Reconciler:
             self._claims,
             watch_interval=settings.reconcile_interval,
             thresholds=thresholds or Thresholds(),
+            spared=self._left.ids,
         )
-        self._ended: deque[Ended] = deque()
+        self._tidier = Tidier(self._api)
         self._poked = asyncio.Event()
         self._next_at = float("-inf")
         self._not_before = float("-inf")
@@ -166,9 +157,7 @@ class Reconciler:
         """A job is over for good, however it ended: its dispatch must not be made again."""
         if not self.enabled or not dispatch_id:
             return
-        if len(self._ended) >= MAX_ENDED:
-            _warn_untidy("too many wait for the server API", self._ended.popleft())
-        self._ended.append(Ended(room_name, dispatch_id))
+        self._tidier.add(room_name, dispatch_id)
         self._poked.set()
 
     def view(self) -> ReconcilerView:
@@ -179,26 +168,36 @@ class Reconciler:
             enabled=self.enabled,
             looks=self._looks,
             calls=self._api.calls,
-            rooms=len(self._book),
-            recreated=self._looker.recreated,
-            races_lost=self._looker.races_lost,
-            errors=self._errors + self._looker.errors,
-            last_error=self._last_error or self._looker.last_error,
+            rooms=len(self._rooms),
+            recreated=self._claims.recreated,
+            races_lost=self._claims.races_lost,
+            errors=self._errors + self._claims.errors,
+            last_error=self._last_error or self._claims.last_error,
             next_look_in=round(max(0.0, next_at - now()), 3) if looking else None,
         )
 
     # -- life ----------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Look until cancelled; then finish what is begun, within twice FINISH_TIMEOUT."""
-        if not self.enabled:
-            await asyncio.get_running_loop().create_future()
+        """Look until cancelled; then finish what is begun, within twice FINISH_TIMEOUT.
+
+        Claims that an earlier daemon has left are finished also when this is turned off: their
+        dispatches were deleted by us.
+        """
         try:
-            while True:
-                await self._wait_for_work()
-                await self._work()
+            async with TaskOwner("left") as tasks:
+                await self._left.read()
+                tasks.start(self._left.finish(), name="claims")
+                await self._look_on()
         finally:
             await self._finish()
+
+    async def _look_on(self) -> None:
+        if not self.enabled:
+            await asyncio.get_running_loop().create_future()
+        while True:
+            await self._wait_for_work()
+            await self._work()
 
     async def _wait_for_work(self) -> None:
         while (pause := self._pause()) is None or pause > 0:
@@ -211,7 +210,7 @@ class Reconciler:
 
     def _pause(self) -> float | None:
         """Seconds until there is something to do; None: not before a poke."""
-        if self._ended:
+        if self._tidier:
             return _until(self._not_before)
         if self._host.free_slots() > 0:
             return _until(max(self._next_at, self._not_before))
@@ -219,7 +218,7 @@ class Reconciler:
 
     async def _work(self) -> None:
         try:
-            await self._tidy()
+            await self._tidier.tidy()
             if self._host.free_slots() > 0 and _until(self._next_at) <= 0:
                 await self._look()
         except RoomApiError as error:
@@ -245,25 +244,10 @@ class Reconciler:
 
     async def _finish(self) -> None:
         try:
-            await within(now() + FINISH_TIMEOUT, self._claims.wait())
-            await self._tidy_at_last()
+            await self._claims.finish(FINISH_TIMEOUT)
+            await self._tidier.tidy_at_last()
         except TimeoutError:
-            return  # the claim itself tells what became of it
-        finally:
-            await self._claims.aclose()
-
-    async def _tidy_at_last(self) -> None:
-        """All that is left at once. A room that is gone answers too late, and needs nothing."""
-        async with TaskOwner("tidy") as tasks:
-            for ended in self._ended:
-                deletion = self._api.delete_dispatch(ended.room, ended.dispatch_id)
-                tasks.start(deletion, name=ended.dispatch_id, report=False).add_done_callback(
-                    partial(_note_tidied, ended)
-                )
-            try:
-                await within(now() + TIDY_TIMEOUT, tasks.wait())
-            except TimeoutError:
-                return
+            return  # the server does not answer: a deletion would fare no better
 
     # -- a look ----------------------------------------------------------------------------
 
@@ -272,9 +256,9 @@ class Reconciler:
         self._looks += 1
         rooms = await self._api.list_rooms()
         listed_at = now()
-        self._book.update(rooms, listed_at)
+        self._rooms.update(rooms, listed_at)
         made = 0
-        for record in self._book.due(listed_at, self._page()):
+        for record in self._rooms.due(listed_at, self._page()):
             slots = self._host.free_slots() - made
             if slots <= 0:
                 break
@@ -284,13 +268,13 @@ class Reconciler:
             now() + (SETTLE_MADE if made else SETTLE),
             began_at + LIST_SHARE * (listed_at - began_at),
         )
-        self._next_at = max(min(latest_at, self._book.next_due_at()), earliest_at)
+        self._next_at = max(min(latest_at, self._rooms.next_due_at()), earliest_at)
 
     async def _look_at(self, record: RoomRecord, slots: int) -> int:
         try:
             return await self._looker.look_at(record, slots)
         except RoomGone:
-            self._book.drop(record)
+            self._rooms.drop(record)
             return 0
 
     def _page(self) -> int:
@@ -298,54 +282,7 @@ class Reconciler:
         calls = self._settings.reconcile_interval * self._settings.reconcile_max_rate
         return max(1, int(calls))
 
-    # -- dispatches of jobs that are over --------------------------------------------------
-
-    async def _tidy(self) -> None:
-        while self._ended:
-            ended = self._ended[0]
-            try:
-                await self._api.delete_dispatch(ended.room, ended.dispatch_id)
-            except RoomApiError as error:
-                self._put_back(ended, error)
-                raise
-            self._ended.remove(ended)
-
-    def _put_back(self, ended: Ended, error: RoomApiError) -> None:
-        """Behind the others, so that one that always fails does not keep them waiting."""
-        self._ended.remove(ended)
-        ended.attempts += 1
-        if ended.attempts < MAX_DELETIONS:
-            self._ended.append(ended)
-        else:
-            _warn_untidy(str(error), ended)
-
 
 def _until(instant: float) -> float:
     """Seconds from now, to the microsecond: a timer may fire by less than that too early."""
     return round(instant - now(), 6) if math.isfinite(instant) else instant
-
-
-def _note_tidied(ended: Ended, deletion: asyncio.Task[bool]) -> None:
-    if deletion.cancelled():
-        logger.info(
-            "no time was left to delete the dispatch of an ended job; its room may be gone",
-            extra={
-                "action": "reconcile_untidy",
-                "room": ended.room,
-                "dispatch": ended.dispatch_id,
-            },
-        )
-    elif (error := deletion.exception()) is not None:
-        _warn_untidy(str(error), ended)
-
-
-def _warn_untidy(reason: str, ended: Ended) -> None:
-    logger.warning(
-        "the dispatch of an ended job could not be deleted; another host may make it again",
-        extra={
-            "action": "reconcile_untidy",
-            "reason": reason,
-            "room": ended.room,
-            "dispatch": ended.dispatch_id,
-        },
-    )

@@ -25,14 +25,14 @@ from agentd.supervisor.procfs import boot_id, process_started
 
 from .book import JobBook
 from .jobs import Job
-from .running import IsWanted, RunningJobs
+from .running import RunningJobs
 
 logger = logging.getLogger("agentd.dispatch")
 
 _decoder = msgspec.msgpack.Decoder(JobAssignment)
 
-Occupied = Callable[[JobAssignment], Awaitable[bool]]
-"""Whether somebody is in the room of a job who could be waiting for its agent."""
+WhyOver = Callable[[Job], Awaitable[str]]
+"""Why nobody waits for a job's agent any more; empty where somebody does."""
 
 
 class Memory(Protocol):
@@ -83,20 +83,15 @@ class Restorer:
             )
         return orphans
 
-    async def resume_orphans(
-        self, orphans: list[Job], occupied: Occupied, wanted: IsWanted
-    ) -> None:
+    async def resume_orphans(self, orphans: list[Job], why_over: WhyOver) -> None:
         """Have jobs go on whose process died while there was no daemon."""
         async with asyncio.TaskGroup() as tasks:
             for job in orphans:
-                tasks.create_task(self._resume_orphan(job, occupied, wanted))
+                tasks.create_task(self._resume_orphan(job, why_over))
 
-    async def _resume_orphan(self, job: Job, occupied: Occupied, wanted: IsWanted) -> None:
-        assert job.assignment is not None
-        if not await occupied(job.assignment):
-            self._book.end(job, "lost", "its process died, and its room is empty")
-        elif not await wanted(job):
-            self._book.end(job, "lost", "its process died, and its dispatch is gone")
+    async def _resume_orphan(self, job: Job, why_over: WhyOver) -> None:
+        if why := await why_over(job):
+            self._book.end(job, "lost", f"its process died, and {why}")
         else:
             self._running.resume(job, "its process died while there was no daemon")
 

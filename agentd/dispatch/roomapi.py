@@ -63,6 +63,11 @@ class RoomApi:
         answer = await self._call(self._rooms.list_rooms(room.ListRoomsRequest()))
         return [RoomSeen(each.sid, each.name) for each in answer.rooms]
 
+    async def find_room(self, room_name: str) -> RoomSeen | None:
+        """The open room of that name, if there is one."""
+        answer = await self._call(self._rooms.list_rooms(room.ListRoomsRequest(names=[room_name])))
+        return next((RoomSeen(each.sid, each.name) for each in answer.rooms), None)
+
     async def list_participants(self, room_name: str) -> list[ParticipantSeen]:
         """Who is in a room, ghosts included; nobody if there is no such room."""
         request = room.ListParticipantsRequest(room=room_name)

@@ -8,7 +8,6 @@ from typing import Protocol
 import msgspec
 
 from agentd.errors import RoomApiError, RoomGone
-from agentd.protocol.job import JobAssignment
 
 from .jobs import Job
 from .roomapi import dispatch_of, room_of
@@ -32,7 +31,7 @@ class RoomCalls(Protocol):
 
     async def list_dispatches(self, room_name: str) -> list[DispatchSeen]: ...
 
-    async def list_rooms(self) -> list[RoomSeen]: ...
+    async def find_room(self, room_name: str) -> RoomSeen | None: ...
 
 
 class Rooms:
@@ -41,38 +40,43 @@ class Rooms:
     def __init__(self, api: RoomCalls) -> None:
         self._api = api
 
-    async def is_occupied(self, assignment: JobAssignment) -> bool:
-        """Whether anybody but agents is in the job's room; True where that can't be found out."""
+    async def why_over(self, job: Job) -> str:
+        """Why nobody waits for a job's agent any more; empty where somebody does.
+
+        Also where that can't be found out: in doubt the call goes on.
+        """
         try:
-            there = await self._api.list_participants(assignment.room)
+            there = await self._api.list_participants(job.room)
+            if all(participant.is_agent for participant in there):
+                return "its room is empty"
+            return "" if await self._has_dispatch(job) else "its dispatch is gone"
         except RoomGone:
-            return False
+            return "its room is gone"
         except RoomApiError as error:
-            _warn_unknown(
-                "who is in the room can't be found out; the job goes on", assignment, error
-            )
-            return True
-        return any(not participant.is_agent for participant in there)
+            _warn_unknown(job, error)
+            return ""
 
     async def is_wanted(self, job: Job) -> bool:
-        """Whether the job's dispatch is still there; True where that can't be found out.
-
-        A room that livekit-server has built anew, as after its restart, has forgotten its
-        dispatches: that one is missing from it says nothing.
-        """
-        assert job.assignment is not None
+        """Whether the job's dispatch is still there; True where that can't be found out."""
         try:
-            dispatches = await self._api.list_dispatches(job.room)
-            if dispatch_of(job.assignment.job) in {dispatch.id for dispatch in dispatches}:
-                return True
-            sids = {room.sid for room in await self._api.list_rooms() if room.name == job.room}
-            return bool(sids) and room_of(job.assignment.job) not in sids
+            return await self._has_dispatch(job)
         except RoomGone:
             return False
         except RoomApiError as error:
-            what = "whether the job is still wanted can't be found out; it goes on"
-            _warn_unknown(what, job.assignment, error)
+            _warn_unknown(job, error)
             return True
+
+    async def _has_dispatch(self, job: Job) -> bool:
+        """Also in a room that livekit-server has built anew, as after its restart.
+
+        That has forgotten its dispatches: that one is missing from it says nothing.
+        """
+        assert job.assignment is not None
+        dispatches = await self._api.list_dispatches(job.room)
+        if dispatch_of(job.assignment.job) in {dispatch.id for dispatch in dispatches}:
+            return True
+        found = await self._api.find_room(job.room)
+        return found is not None and found.sid != room_of(job.assignment.job)
 
     async def farewell(self, job: Job, why: str) -> None:
         """Tell the room of a job that failed for good, and take the dead agent out of it."""
@@ -97,13 +101,13 @@ class Rooms:
             )
 
 
-def _warn_unknown(what: str, assignment: JobAssignment, error: RoomApiError) -> None:
+def _warn_unknown(job: Job, error: RoomApiError) -> None:
     logger.warning(
-        what,
+        "whether the job is still wanted can't be found out; it goes on",
         extra={
             "action": "room_unknown",
-            "job": assignment.job_id,
-            "room": assignment.room,
+            "job": job.id,
+            "room": job.room,
             "reason": str(error),
         },
     )

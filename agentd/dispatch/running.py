@@ -12,30 +12,20 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Protocol
 
-from msgspec import structs
-
 from agentd.aio.tasks import TaskOwner
-from agentd.aio.timing import now, wall_time
+from agentd.aio.timing import now
 from agentd.errors import AgentdError
 from agentd.protocol.ids import ChildId, JobId
 from agentd.protocol.job import JobAssignment, JobOutcome
 from agentd.settings.model import JobSettings, LiveKitSettings
-from agentd.supervision.backoff import Backoff
 from agentd.supervisor.child import ADOPTED, Child
 from agentd.supervisor.procfs import boot_id, process_started
 
 from .book import JobBook
 from .jobs import Job, count_resume, resume_policy
-from .token import renew_token
+from .resuming import Pauses, renewed
 
 logger = logging.getLogger("agentd.dispatch")
-
-PAUSE_BASE = 0.25
-PAUSE_CAP = 4.0
-"""Bounds in seconds of the pauses before a job that died again goes on, with full jitter."""
-
-HEALTHY_AFTER = 10.0
-"""Seconds of life after which a job that dies goes on at once."""
 
 IsWanted = Callable[[Job], Coroutine[Any, Any, bool]]
 Farewell = Callable[[Job, str], Coroutine[Any, Any, None]]
@@ -64,7 +54,7 @@ class RunningJobs:
         self._resuming: dict[JobId, asyncio.Task[None]] = {}
         self._unwanted: dict[JobId, str] = {}
         """Jobs that were told to end while they had no child, and why."""
-        self._pauses: dict[JobId, Backoff] = {}
+        self._pauses = Pauses()
         self._homeless: set[JobId] = set()
         self._boot = boot_id()
         self._closed = ""
@@ -230,7 +220,7 @@ class RunningJobs:
     def note_ended(self, job: Job, outcome: JobOutcome) -> None:
         """The job is over."""
         self._running.pop(job.id, None)
-        self._pauses.pop(job.id, None)
+        self._pauses.forget(job)
         self._book.report(job, outcome)
         self._book.close(job, outcome)
         self._changed()
@@ -273,10 +263,12 @@ class RunningJobs:
 
     async def _find_child(self, job: Job) -> None:
         deadline_at = now() + self._settings.resume_timeout
-        await self._pause(job)
+        if pause := self._pauses.next(job, now()):
+            await asyncio.sleep(pause)
         self._homeless.discard(job.id)
         child = await self._children.reserve(job.id, deadline_at, urgent=True)
-        job.assignment = self._renewed(job)
+        assert job.assignment is not None
+        job.assignment = renewed(job.assignment, self._livekit)
         self._begin(job, child)
 
     def _resume_done(self, job: Job, why: str, finding: asyncio.Task[None]) -> None:
@@ -292,40 +284,8 @@ class RunningJobs:
                 logger.error("a resume failed", exc_info=error, extra={"action": "task_failed"})
             self._fail(job, f"{why}; it could not go on: {error}")
 
-    async def _pause(self, job: Job) -> None:
-        """None, unless the job died soon after it was resumed: then growing ones."""
-        before = job.resumed_at[-2] if len(job.resumed_at) > 1 else float("-inf")
-        if now() - before > HEALTHY_AFTER:
-            self._pauses.pop(job.id, None)
-            return
-        await asyncio.sleep(self._backoff_of(job).next_delay())
-
-    def _backoff_of(self, job: Job) -> Backoff:
-        return self._pauses.setdefault(job.id, Backoff(base=PAUSE_BASE, cap=PAUSE_CAP))
-
-    def _renewed(self, job: Job) -> JobAssignment:
-        """The assignment with a token that can't have expired."""
-        assignment = job.assignment
-        assert assignment is not None
-        if assignment.fake:
-            return assignment
-        try:
-            token = renew_token(
-                assignment.token,
-                api_key=self._livekit.api_key,
-                api_secret=self._livekit.api_secret,
-                now=wall_time(),
-            )
-        except ValueError as error:
-            logger.warning(
-                "the job goes on with the token that it had",
-                extra={"action": "token_not_renewed", "job": job.id, "reason": str(error)},
-            )
-            return assignment
-        return structs.replace(assignment, token=token)
-
     def _fail(self, job: Job, why: str) -> None:
-        self._pauses.pop(job.id, None)
+        self._pauses.forget(job)
         self._book.report(job, JobOutcome(outcome="failed", error=why))
         self._book.end(job, "failed", why)
         if not self._closed:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
-from typing import Any
 
 from msgspec import Struct
 
@@ -194,9 +193,3 @@ class TextOutput(ABC):
         """Let go of the sink. May be repeated."""
         if self.next_in_chain is not None:
             await self.next_in_chain.aclose()
-
-
-def emit_playback(output: AudioOutput, event: Any) -> None:
-    """Tell the listeners of an output."""
-    name = "playback_started" if isinstance(event, PlaybackStartedEvent) else "playback_finished"
-    output.emit(name, event)

@@ -84,7 +84,7 @@ class FrameStream(Generic[FrameT]):
         return fds
 
     def end_of_process(self) -> None:
-        """The process on the other side is dead: read what it left, then call it broken.
+        """The other side's process is dead, or was killed: read what it left, then call it broken.
 
         A death alone does not end a connection when the process had forked on its own and
         its child still holds the socket.

@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import warnings
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any
 
 from livekit import api as livekit_api
 from livekit import rtc
 from livekit.api.access_token import Claims
 from livekit.protocol.agent import Job
 
-from agentd.errors import NotInJob
-from agentd.room.connect import AutoSubscribe, join
+from agentd.room.connect import AutoSubscribe
 from agentd.room.participants import (
     DEFAULT_KINDS,
     ParticipantKinds,
@@ -140,16 +137,15 @@ class JobContext:
     ) -> None:
         """Join the room. Once: a later call does nothing, a concurrent one waits.
 
-        Raises `rtc.ConnectError`; the call may then be repeated. `e2ee` is the old name
-        of `encryption`.
+        Raises `rtc.ConnectError`, after CONNECT_TIMEOUT at the latest; the call may then be
+        repeated. `e2ee` is the old name of `encryption`.
         """
         if e2ee is not None:
             warnings.warn("use encryption= instead of e2ee=", DeprecationWarning, stacklevel=2)
         async with self._connecting:
             if self._connected:
                 return
-            await join(
-                self.room,
+            await self._parts.joiner.join(
                 self._parts.assignment.url,
                 self._parts.assignment.token,
                 auto_subscribe=auto_subscribe,
@@ -161,15 +157,20 @@ class JobContext:
             self._watch.start()
 
     async def wait_for_participant(
-        self, *, identity: str | None = None, kind: ParticipantKinds = DEFAULT_KINDS
+        self,
+        *,
+        identity: str | None = None,
+        kind: ParticipantKinds = DEFAULT_KINDS,
+        timeout: float | None = None,
     ) -> rtc.RemoteParticipant:
         """A participant of that identity (anybody, if None) and kind, once one is there.
 
-        Connects if that has not been done. Raises JobError if the room is left before.
+        Connects if that has not been done. Raises JobError if the room is left before, and
+        ParticipantTimeout after `timeout` seconds; without one the room's end is the limit.
         """
         if not self.room.isconnected():
             await self.connect()
-        return await wait_for_participant(self.room, identity=identity, kind=kind)
+        return await wait_for_participant(self.room, identity=identity, kind=kind, timeout=timeout)
 
     def add_participant_entrypoint(
         self,
@@ -267,38 +268,3 @@ class JobContext:
         return self._parts.calls.transfer_sip_participant(
             participant, transfer_to, play_dialtone=play_dialtone
         )
-
-
-_current: ContextVar[JobContext] = ContextVar("agentd_job")
-
-
-@contextmanager
-def current_job(context: JobContext) -> Iterator[None]:
-    """Make this the job that `get_job_context` returns, here and in tasks started here."""
-    token = _current.set(context)
-    try:
-        yield
-    finally:
-        _current.reset(token)
-
-
-@overload
-def get_job_context(*, required: Literal[True] = True) -> JobContext: ...
-
-
-@overload
-def get_job_context(*, required: bool) -> JobContext | None: ...
-
-
-def get_job_context(*, required: bool = True) -> JobContext | None:
-    """The job that this code runs in.
-
-    Outside of a job it raises NotInJob or, with `required=False`, returns None.
-    """
-    context = _current.get(None)
-    if context is None and required:
-        raise NotInJob
-    return context
-
-
-get_current_job_context = get_job_context

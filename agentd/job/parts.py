@@ -12,6 +12,7 @@ from livekit.protocol import agent
 from agentd.aio.tasks import TaskOwner
 from agentd.protocol.frames import ChildConfig
 from agentd.protocol.job import JobAssignment, Resume
+from agentd.room.connect import Joiner
 from agentd.room.fake import FakeRoom
 
 from .ending import AtEnd
@@ -49,6 +50,7 @@ class JobParts:
     assignment: JobAssignment
     job: agent.Job
     room: rtc.Room
+    joiner: Joiner
     calls: ServerCalls
     shutdown: ShutdownRequest
     resumes: int
@@ -72,12 +74,14 @@ def make_parts(
     """The pieces of a job that was assigned. Needs a running loop; connects nothing."""
     kept = restore(assignment.job_id, resume)
     values = kept.state
+    room = _room(assignment)
     snapshots = SnapshotWriter(assignment.job_id, values, listener.snapshot, kept.session)
     return JobParts(
         process=process,
         assignment=assignment,
         job=agent.Job.FromString(assignment.job),
-        room=_room(assignment),
+        room=room,
+        joiner=Joiner(room),
         calls=ServerCalls(config, room=assignment.room, fake=assignment.fake),
         shutdown=shutdown,
         resumes=resume.resumes if resume is not None else 0,

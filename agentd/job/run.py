@@ -16,7 +16,8 @@ from agentd.protocol.frames import ChildConfig
 from agentd.protocol.job import JobAssignment, JobOutcome, Resume
 from agentd.voice.host import hosting
 
-from .context import JobContext, current_job
+from .context import JobContext
+from .current import current_job
 from .ending import CANCEL_GRACE, Steps, finish, with_reason
 from .listener import JobListener
 from .logfields import fields_from
@@ -202,7 +203,7 @@ async def _end(
             budget=config.session_end_timeout,
         )
     await steps.run("report", tell_outcome, budget=REPORT_TIMEOUT)
-    await steps.run("room disconnect", parts.room.disconnect, budget=config.disconnect_timeout)
+    await steps.run("room disconnect", parts.joiner.leave, budget=config.disconnect_timeout)
     await steps.run("participant entrypoints", parts.participant_tasks.aclose, budget=CANCEL_GRACE)
     await steps.run_all(
         "shutdown callback",

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from agentd.protocol.ids import JobId
 
-from .records import Batch, EventRecord, JobRecord, PostMortem, SnapshotRecord
+from .records import Batch, ClaimRecord, EventRecord, JobRecord, PostMortem, SnapshotRecord
 from .store import Store
 
 MAX_EVENTS = 10_000
@@ -17,6 +17,9 @@ MAX_POST_MORTEMS = 500
 MAX_REQUESTS = 100
 MAX_JOBS = 5_000
 """Jobs that changed since the last write; see `put_job`."""
+
+MAX_CLAIMS = 1_000
+"""Claims that began or ended since the last write: some a second at most."""
 
 LINGER = 0.05
 """Seconds that events wait for company, so that a busy daemon writes twenty times a second."""
@@ -46,6 +49,7 @@ class Backlog:
         self._urgent = Event()
         self._jobs: dict[JobId, JobRecord] = {}
         self._snapshots: dict[JobId, SnapshotRecord] = {}
+        self._claims: dict[str, ClaimRecord] = {}
         self._events: list[EventRecord] = []
         self._post_mortems: list[PostMortem] = []
         self._requests: list[Request] = []
@@ -75,6 +79,16 @@ class Backlog:
         with self._lock:
             self._snapshots[snapshot.job] = snapshot
         self._wake(urgent=True)
+
+    def put_claim(self, claim: ClaimRecord) -> bool:
+        """Replaces what waits for the same claim."""
+        with self._lock:
+            if len(self._claims) >= MAX_CLAIMS and claim.dispatch not in self._claims:
+                self._dropped += 1
+                return False
+            self._claims[claim.dispatch] = claim
+        self._wake(urgent=True)
+        return True
 
     def put_event(self, event: EventRecord) -> bool:
         with self._lock:
@@ -128,7 +142,7 @@ class Backlog:
             self._some.clear()
             self._urgent.clear()
             batch, requests, dropped = self._batch(), tuple(self._requests), self._dropped
-            self._jobs, self._snapshots = {}, {}
+            self._jobs, self._snapshots, self._claims = {}, {}, {}
             self._events, self._post_mortems, self._requests = [], [], []
             self._dropped = 0
             return Work(batch=batch, requests=requests, dropped=dropped, closed=self._closed)
@@ -137,6 +151,7 @@ class Backlog:
         return Batch(
             jobs=tuple(self._jobs.values()),
             snapshots=tuple(self._snapshots.values()),
+            claims=tuple(self._claims.values()),
             events=tuple(self._events),
             post_mortems=tuple(self._post_mortems),
         )

@@ -15,7 +15,15 @@ from agentd.protocol.ids import JobId
 from agentd.supervision.backoff import Backoff
 
 from .memory import InMemoryStore
-from .records import Batch, EventRecord, JobRecord, PostMortem, Query, SnapshotRecord
+from .records import (
+    Batch,
+    ClaimRecord,
+    EventRecord,
+    JobRecord,
+    PostMortem,
+    Query,
+    SnapshotRecord,
+)
 from .sqlite import SqliteStore
 from .sqlite_file import move_aside, salvage
 from .store import Store
@@ -34,7 +42,7 @@ T = TypeVar("T")
 class FallbackStore:
     """Keeps records on disk, or in memory until the disk works again; raises nothing.
 
-    Memory always has the working copy: the unfinished jobs and their latest snapshots. So a
+    Memory always has the working copy: the unfinished jobs, their latest snapshots, claims. So a
     disk that fails costs history only, and a new file begins with what matters.
     """
 
@@ -107,23 +115,27 @@ class FallbackStore:
         return disk
 
     def _reconcile(self, disk: Store) -> None:
-        """Make memory and disk agree on the unfinished jobs; memory wins, for it is newer."""
+        """Make memory and disk agree on what is unfinished; memory wins, for it is newer."""
         on_disk = disk.unfinished_jobs()
         if not self._opened:
             found = (disk.snapshot(job.id) for job in on_disk)
             snapshots = tuple(snapshot for snapshot in found if snapshot is not None)
-            self._begin_with(Batch(jobs=tuple(on_disk), snapshots=snapshots))
+            claims = tuple(disk.claims())
+            self._begin_with(Batch(jobs=tuple(on_disk), snapshots=snapshots, claims=claims))
             if not self.too_late:
                 return
         strangers = [job for job in on_disk if self.memory.job(job.id) is None]
-        disk.write(Batch(jobs=tuple(self._ended(job) for job in strangers)))
+        known = {claim.dispatch for claim in self.memory.claims()}
+        over = [replace(each, data=b"") for each in disk.claims() if each.dispatch not in known]
+        disk.write(Batch(jobs=tuple(self._ended(job) for job in strangers), claims=tuple(over)))
         disk.write(self.memory.everything())
         self.memory.forget_history()
 
     def _begin_with(self, left: Batch) -> None:
         """Take over what the last run left unfinished."""
         if self.too_late:
-            left = Batch(jobs=tuple(self._ended(job) for job in left.jobs))
+            # A claim can be finished later, too: who does it looks at the room first.
+            left = Batch(jobs=tuple(self._ended(job) for job in left.jobs), claims=left.claims)
         self.memory.write(left)
 
     def _ended(self, job: JobRecord) -> JobRecord:
@@ -180,7 +192,7 @@ class FallbackStore:
 
     def write(self, batch: Batch) -> None:
         """See `Store.write`; memory takes what the disk doesn't."""
-        self.memory.write(Batch(jobs=batch.jobs, snapshots=batch.snapshots))
+        self.memory.write(Batch(jobs=batch.jobs, snapshots=batch.snapshots, claims=batch.claims))
         history = Batch(events=batch.events, post_mortems=batch.post_mortems)
         if self._disk is None:
             self.memory.write(history)
@@ -211,6 +223,10 @@ class FallbackStore:
     def snapshot(self, job_id: JobId) -> SnapshotRecord | None:
         """See `Store.snapshot`."""
         return self._use(lambda store: store.snapshot(job_id))
+
+    def claims(self) -> list[ClaimRecord]:
+        """See `Store.claims`."""
+        return self._use(lambda store: store.claims())
 
     def post_mortems(self, query: Query) -> list[PostMortem]:
         """See `Store.post_mortems`."""

@@ -15,17 +15,17 @@ from msgspec.structs import replace
 
 from agentd.aio.timing import wall_time
 from agentd.protocol.ids import ChildId, JobId
-from agentd.protocol.job import MAX_SNAPSHOT_BYTES
+from agentd.protocol.job import MAX_SNAPSHOT_BYTES, JobState
 from agentd.settings.model import JournalSettings
 
 from .backlog import Backlog
 from .fallback import FallbackStore
 from .records import (
+    ClaimRecord,
     EventRecord,
     Fields,
     JobFacts,
     JobRecord,
-    JobState,
     PostMortem,
     Query,
     SnapshotRecord,
@@ -56,7 +56,7 @@ class JournalView(Struct, frozen=True, kw_only=True):
 
 
 class Journal:
-    """Remembers jobs, events, snapshots and post-mortems; made by `Journal.open`.
+    """Remembers jobs, events, snapshots, claims and post-mortems; made by `Journal.open`.
 
     The `record_*` methods return at once and raise nothing, whatever the disk does. Those of
     jobs and snapshots belong to the event loop's thread; events and post-mortems may come
@@ -154,6 +154,14 @@ class Journal:
         self._backlog.put_snapshot(record)
         return True
 
+    def record_claim(self, dispatch: str, data: bytes) -> None:
+        """Note that a dispatch is about to be made again; without `data`, that this is over.
+
+        Whoever needs to know that it is written down awaits `flush`.
+        """
+        claim = ClaimRecord(dispatch=dispatch, time=self._clock(), data=data)
+        self._note_room(self._backlog.put_claim(claim))
+
     def record_event(
         self,
         kind: str,
@@ -204,7 +212,9 @@ class Journal:
 
     async def unfinished_jobs(self) -> list[JobRecord]:
         """All jobs that have not ended, oldest first."""
-        return await self._ask(lambda store: store.unfinished_jobs())
+        told = await self._ask_writer(lambda store: store.unfinished_jobs())
+        # A writer that hangs with one record has not seen those after it; we have.
+        return list(self._unfinished.values()) if told is None else told
 
     async def job(self, job_id: JobId) -> JobRecord | None:
         """One job."""
@@ -221,6 +231,10 @@ class Journal:
     async def snapshot(self, job_id: JobId) -> SnapshotRecord | None:
         """The latest snapshot of an unfinished job."""
         return await self._ask(lambda store: store.snapshot(job_id))
+
+    async def claims(self) -> list[ClaimRecord]:
+        """Claims that are not over, oldest first: those of an earlier daemon among them."""
+        return await self._ask(lambda store: store.claims())
 
     async def post_mortems(self, query: Query | None = None) -> list[PostMortem]:
         """Post-mortems, newest first."""
@@ -241,17 +255,23 @@ class Journal:
         )
 
     async def _ask(self, read: Callable[[Store], T]) -> T:
+        told = await self._ask_writer(lambda store: (read(store),))
+        return read(self._store.memory) if told is None else told[0]
+
+    async def _ask_writer(self, read: Callable[[Store], T]) -> T | None:
+        """What the writer reads; None when it can't, or not in time."""
         answer = self._writer.ask(read)
-        if answer is not None and await self._wait(answer, READ_TIMEOUT, "read"):
-            error = answer.exception()
-            if error is None:
-                return answer.result()
-            logger.error(
-                "the journal could not answer, so memory does",
-                exc_info=error,
-                extra={"action": "journal_bug"},
-            )
-        return read(self._store.memory)
+        if answer is None or not await self._wait(answer, READ_TIMEOUT, "read"):
+            return None
+        error = answer.exception()
+        if error is None:
+            return answer.result()
+        logger.error(
+            "the journal could not answer, so memory does",
+            exc_info=error,
+            extra={"action": "journal_bug"},
+        )
+        return None
 
     async def _wait(self, future: Future[T], timeout: float, done_word: str) -> bool:
         """Wait for the writer; says whether it came, and logs when it did not."""

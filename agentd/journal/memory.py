@@ -13,7 +13,16 @@ from msgspec.structs import replace
 
 from agentd.protocol.ids import JobId
 
-from .records import Batch, EventRecord, JobRecord, PostMortem, Query, SnapshotRecord, settled
+from .records import (
+    Batch,
+    ClaimRecord,
+    EventRecord,
+    JobRecord,
+    PostMortem,
+    Query,
+    SnapshotRecord,
+    settled,
+)
 
 RECORD_BYTES = 500
 """What a small record takes, for the estimate of the size."""
@@ -24,8 +33,8 @@ RecordT = TypeVar("RecordT", EventRecord, PostMortem)
 class InMemoryStore:
     """A `Store` with bounds: the oldest ended jobs, events and post-mortems make way.
 
-    Unfinished jobs and their snapshots are all kept: their number is that of the slots. Any
-    thread may read it while another writes.
+    Unfinished jobs, their snapshots and claims are all kept: their number is that of the slots.
+    Any thread may read it while another writes.
     """
 
     def __init__(
@@ -34,6 +43,7 @@ class InMemoryStore:
         self._lock = Lock()
         self._jobs: dict[JobId, JobRecord] = {}
         self._snapshots: dict[JobId, SnapshotRecord] = {}
+        self._claims: dict[str, ClaimRecord] = {}
         self._events = _Numbered[EventRecord](max_events)
         self._post_mortems = _Numbered[PostMortem](max_post_mortems)
         self._max_ended = max_ended
@@ -48,6 +58,11 @@ class InMemoryStore:
             for snapshot in batch.snapshots:
                 if snapshot.job in self._jobs and self._jobs[snapshot.job].unfinished:
                     self._snapshots[snapshot.job] = snapshot
+            for claim in batch.claims:
+                if claim.data:
+                    self._claims[claim.dispatch] = claim
+                else:
+                    self._claims.pop(claim.dispatch, None)
             self._events.add(batch.events)
             self._post_mortems.add(batch.post_mortems)
             if len(self._jobs) > self._max_ended:
@@ -80,6 +95,11 @@ class InMemoryStore:
         """See `Store.snapshot`."""
         with self._lock:
             return self._snapshots.get(job_id)
+
+    def claims(self) -> list[ClaimRecord]:
+        """See `Store.claims`."""
+        with self._lock:
+            return sorted(self._claims.values(), key=lambda claim: claim.time)
 
     def post_mortems(self, query: Query) -> list[PostMortem]:
         """See `Store.post_mortems`."""
@@ -115,12 +135,13 @@ class InMemoryStore:
             return Batch(
                 jobs=tuple(self._jobs.values()),
                 snapshots=tuple(self._snapshots.values()),
+                claims=tuple(self._claims.values()),
                 events=self._events.all(),
                 post_mortems=self._post_mortems.all(),
             )
 
     def forget_history(self) -> None:
-        """Keep the unfinished jobs and their snapshots only: the rest is safe elsewhere."""
+        """Keep what the next daemon needs only: the rest is safe elsewhere."""
         with self._lock:
             self._forget_jobs(self._ended())
             self._events.clear()

@@ -9,8 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from agentd.protocol.ids import ChildId, JobId
-
-JobState = Literal["offered", "accepted", "assigned", "running", "resuming", "ended"]
+from agentd.protocol.job import JobState
 
 Ending = Literal["", "completed", "failed", "rejected", "lost"]
 """Empty until the job has ended."""
@@ -113,6 +112,21 @@ class SnapshotRecord(Struct, frozen=True, kw_only=True):
         return f"SnapshotRecord({self.job!r}, version={self.version}, {len(self.data)} bytes)"
 
 
+class ClaimRecord(Struct, frozen=True, kw_only=True):
+    """A dispatch that is being deleted, to be made again: whoever starts next finishes that."""
+
+    dispatch: str
+    """Id of the one that is deleted."""
+    time: float
+    data: bytes = b""
+    """What it takes to make it again (`dispatch.claim.Begun`, msgpack); empty once that is
+    over, and then the record is not kept."""
+
+    def __repr__(self) -> str:
+        # The dispatch's metadata may be anything: not for logs.
+        return f"ClaimRecord({self.dispatch!r}, {len(self.data)} bytes)"
+
+
 class PostMortem(Struct, frozen=True, kw_only=True):
     """Why a child ended that should not have."""
 
@@ -146,11 +160,13 @@ class Batch(Struct, frozen=True, kw_only=True):
 
     jobs: tuple[JobRecord, ...] = ()
     snapshots: tuple[SnapshotRecord, ...] = ()
+    claims: tuple[ClaimRecord, ...] = ()
     events: tuple[EventRecord, ...] = ()
     post_mortems: tuple[PostMortem, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.jobs or self.snapshots or self.events or self.post_mortems)
+        return len(self) > 0
 
     def __len__(self) -> int:
-        return len(self.jobs) + len(self.snapshots) + len(self.events) + len(self.post_mortems)
+        kinds = (self.jobs, self.snapshots, self.claims, self.events, self.post_mortems)
+        return sum(len(records) for records in kinds)

@@ -11,7 +11,7 @@ from msgspec import Struct
 from agentd.errors import JournalCorrupt
 from agentd.logs.record import safe_text
 
-from .records import EventRecord, Fields, JobRecord, PostMortem, SnapshotRecord
+from .records import ClaimRecord, EventRecord, Fields, JobRecord, PostMortem, SnapshotRecord
 
 Row = tuple[Any, ...]
 
@@ -19,6 +19,7 @@ RecordT = TypeVar("RecordT", bound=Struct)
 
 JOB_COLUMNS = JobRecord.__struct_fields__
 SNAPSHOT_COLUMNS = SnapshotRecord.__struct_fields__
+CLAIM_COLUMNS = ClaimRecord.__struct_fields__
 EVENT_COLUMNS = tuple(name for name in EventRecord.__struct_fields__ if name != "seq")
 POST_MORTEM_COLUMNS = tuple(name for name in PostMortem.__struct_fields__ if name != "seq")
 

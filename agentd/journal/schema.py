@@ -80,7 +80,18 @@ _VERSION_2 = (
     "ALTER TABLE jobs ADD COLUMN boot TEXT NOT NULL DEFAULT ''",
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2)
+_VERSION_3 = (
+    # As few as the claims under way: a record goes when its claim is over.
+    """
+    CREATE TABLE claims (
+        dispatch TEXT PRIMARY KEY,
+        time REAL NOT NULL,
+        data BLOB NOT NULL
+    )
+    """,
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """`STEPS[n]` leads from version n to n + 1; version 0 is an empty file."""
 
 

@@ -11,6 +11,7 @@ from agentd.errors import JournalCorrupt, JournalError
 
 from .records import Batch, settled
 from .rows import (
+    CLAIM_COLUMNS,
     EVENT_COLUMNS,
     JOB_COLUMNS,
     POST_MORTEM_COLUMNS,
@@ -102,12 +103,19 @@ class SqliteStore(SqliteReading):
                 _PUT_SNAPSHOT,
                 [(*to_row(record, SNAPSHOT_COLUMNS), record.job) for record in batch.snapshots],
             )
+            self._put_claims(batch)
             self._put("events", EVENT_COLUMNS, [to_row(e, EVENT_COLUMNS) for e in batch.events])
             self._put(
                 "post_mortems",
                 POST_MORTEM_COLUMNS,
                 [to_row(record, POST_MORTEM_COLUMNS) for record in batch.post_mortems],
             )
+
+    def _put_claims(self, batch: Batch) -> None:
+        begun = [to_row(claim, CLAIM_COLUMNS) for claim in batch.claims if claim.data]
+        over = [(claim.dispatch,) for claim in batch.claims if not claim.data]
+        self._put("claims", CLAIM_COLUMNS, begun, _REPLACE_CLAIM)
+        self._connection.executemany("DELETE FROM claims WHERE dispatch = ?", over)
 
     def _put(
         self, table: str, columns: Sequence[str], rows: Sequence[Row], conflict: str = ""
@@ -178,6 +186,7 @@ class SqliteStore(SqliteReading):
 _TABLES = {
     "jobs": JOB_COLUMNS,
     "snapshots": SNAPSHOT_COLUMNS,
+    "claims": CLAIM_COLUMNS,
     "events": EVENT_COLUMNS,
     "post_mortems": POST_MORTEM_COLUMNS,
 }
@@ -185,6 +194,8 @@ _TABLES = {
 _REPLACE_JOB = " ON CONFLICT (id) DO UPDATE SET " + ", ".join(
     f"{name} = excluded.{name}" for name in JOB_COLUMNS if name != "id"
 )
+
+_REPLACE_CLAIM = " ON CONFLICT (dispatch) DO UPDATE SET time = excluded.time, data = excluded.data"
 
 _PUT_SNAPSHOT = (
     f"INSERT OR REPLACE INTO snapshots ({', '.join(SNAPSHOT_COLUMNS)}) "

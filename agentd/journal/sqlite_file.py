@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from agentd.errors import JournalCorrupt, JournalError
 
-from .records import Batch, JobRecord, SnapshotRecord
+from .records import Batch, ClaimRecord, JobRecord, SnapshotRecord
 from .rows import to_record
 
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
@@ -96,15 +96,16 @@ def _remove_old(path: Path) -> None:
 
 
 def salvage(path: Path) -> Batch:
-    """The unfinished jobs and their snapshots, as far as the file can still be read.
+    """The unfinished jobs, their snapshots, and claims, as far as the file can still be read.
 
     For one that is damaged, or can't be written. Never raises JournalError.
     """
     for how in _ways_to_read(path) if path.is_file() else ():
         jobs = tuple(_readable(path, how, "jobs WHERE state <> 'ended'", JobRecord))
-        if jobs:
+        claims = tuple(_readable(path, how, "claims", ClaimRecord))
+        if jobs or claims:
             snapshots = tuple(_readable(path, how, "snapshots", SnapshotRecord))
-            return Batch(jobs=jobs, snapshots=snapshots)
+            return Batch(jobs=jobs, snapshots=snapshots, claims=claims)
     return Batch()
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from agentd.protocol.ids import JobId
 
-from .records import EventRecord, JobRecord, PostMortem, Query, SnapshotRecord
+from .records import ClaimRecord, EventRecord, JobRecord, PostMortem, Query, SnapshotRecord
 from .rows import (
+    CLAIM_COLUMNS,
     EVENT_COLUMNS,
     JOB_COLUMNS,
     POST_MORTEM_COLUMNS,
@@ -76,6 +77,11 @@ class SqliteReading:
         statement = f"SELECT {', '.join(SNAPSHOT_COLUMNS)} FROM snapshots WHERE job = ?"
         rows = self._read(statement, (job_id,))
         return to_record(SnapshotRecord, SNAPSHOT_COLUMNS, rows[0]) if rows else None
+
+    def claims(self) -> list[ClaimRecord]:
+        """See `Store.claims`."""
+        rows = self._read(f"SELECT {', '.join(CLAIM_COLUMNS)} FROM claims ORDER BY time")
+        return [to_record(ClaimRecord, CLAIM_COLUMNS, row) for row in rows]
 
     def _read(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
         with errors_of(self._path):

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from agentd.protocol.ids import JobId
 
-from .records import Batch, EventRecord, JobRecord, PostMortem, Query, SnapshotRecord
+from .records import Batch, ClaimRecord, EventRecord, JobRecord, PostMortem, Query, SnapshotRecord
 
 
 class Store(Protocol):
@@ -21,7 +21,7 @@ class Store(Protocol):
 
         A job replaces its older record; one that ends loses its assignment and its snapshot,
         which are for resuming only. A snapshot replaces the older one of its job, and is
-        dropped when its job is not unfinished.
+        dropped when its job is not unfinished. A claim that is over is forgotten.
         """
         ...
 
@@ -43,6 +43,10 @@ class Store(Protocol):
 
     def snapshot(self, job_id: JobId) -> SnapshotRecord | None:
         """The latest snapshot of an unfinished job."""
+        ...
+
+    def claims(self) -> list[ClaimRecord]:
+        """All claims that are not over, oldest first."""
         ...
 
     def post_mortems(self, query: Query) -> list[PostMortem]:

@@ -12,21 +12,11 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from agentd.journal.journal import JournalView
+from agentd.protocol.job import JobView
 from agentd.supervision.view import Trouble
 from agentd.supervisor.snapshot import PoolView, TemplateView
 
 from .health import LinkView, Problem
-
-
-class CurrentJob(Struct, frozen=True, kw_only=True):
-    """A job that is not over."""
-
-    id: str
-    room: str
-    state: str
-    age: float
-    """Seconds since it was offered."""
-    resumes: int = 0
 
 
 class DrainView(Struct, frozen=True, kw_only=True):
@@ -57,7 +47,7 @@ class StatusView(Struct, frozen=True, kw_only=True):
     link: LinkView
     pool: PoolView
     template: TemplateView
-    jobs: tuple[CurrentJob, ...] = ()
+    jobs: tuple[JobView, ...] = ()
     drain: DrainView = DrainView()
     journal: JournalView
     problems: tuple[Problem, ...] = ()

@@ -31,6 +31,8 @@ class ModelFile(Struct, frozen=True, kw_only=True):
     """Bytes."""
     wheel_sha256: str = ""
     """Of the wheel, where there is one for all platforms."""
+    licence: str = ""
+    """What it may be used under, for people to read."""
 
 
 def cached_path(file: ModelFile, directory: Path | None = None) -> Path:

@@ -1,4 +1,4 @@
-"""A job as it travels between the supervisor and a child: plain data."""
+"""A job as it travels between the supervisor and others, children above all: plain data."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from msgspec import Struct
 from .ids import JobId
 
 Outcome = Literal["completed", "failed"]
+
+JobState = Literal["offered", "accepted", "assigned", "running", "resuming", "ended"]
 
 MAX_SNAPSHOT_BYTES = 1024 * 1024
 """What a job may ask to have remembered: a long conversation is a tenth of it."""
@@ -76,3 +78,14 @@ class JobOutcome(Struct, frozen=True, kw_only=True):
     """One line, empty when it completed."""
     reason: str = ""
     """What ended it, such as `room disconnected` or the reason given to `ctx.shutdown`."""
+
+
+class JobView(Struct, frozen=True, kw_only=True):
+    """A job that is not over, at one moment: for whoever looks at the daemon."""
+
+    id: str
+    room: str
+    state: JobState
+    age: float
+    """Seconds since the offer."""
+    resumes: int = 0

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 from livekit import rtc
 
 from agentd.aio.channel import Channel
-from agentd.aio.tasks import TaskOwner
 from agentd.audio.frame import AudioFrame, as_frame, silent_frame
 from agentd.errors import WouldBlock
 from agentd.io import AudioInput
+
+from .tracks import TrackFollower
 
 logger = logging.getLogger("agentd.room")
 
@@ -28,44 +29,28 @@ class RoomAudioInput(AudioInput):
 
     label = "room"
 
-    def __init__(
-        self,
-        room: rtc.Room,
-        *,
-        sample_rate: int = 24000,
-        frame_ms: int = 50,
-        source: rtc.TrackSource.ValueType = rtc.TrackSource.SOURCE_MICROPHONE,
-    ) -> None:
-        self._room = room
+    def __init__(self, room: rtc.Room, *, sample_rate: int = 24000, frame_ms: int = 50) -> None:
         self._sample_rate = sample_rate
         self._frame_ms = frame_ms
-        self._source = source
-        self._identity: str | None = None
-        self._frames: Channel[AudioFrame] = Channel(max(1, round(BUFFER * 1000 / frame_ms)))
-        self._tasks = TaskOwner("room audio input")
-        self._stream: rtc.AudioStream | None = None
-        self._track_sid = ""
+        self._capacity = max(1, round(BUFFER * 1000 / frame_ms))
+        self._frames: Channel[AudioFrame] = Channel(self._capacity)
         self._attached = True
         self.dropped = 0
         """Frames that came too fast for the session."""
-        room.on("track_subscribed", self._on_subscribed)
-        room.on("track_unsubscribed", self._on_unsubscribed)
+        self._track: TrackFollower[rtc.AudioFrameEvent] = TrackFollower(
+            room,
+            (rtc.TrackSource.SOURCE_MICROPHONE,),
+            open_stream=self._stream_of,
+            take=lambda event: self._put(as_frame(event.frame)),
+            ended=lambda: self._put(silent_frame(END_SILENCE, sample_rate)),
+        )
 
     def __aiter__(self) -> AsyncIterator[AudioFrame]:
         return self._frames
 
     def follow(self, identity: str | None) -> None:
         """Listen to this participant from now on; None listens to nobody."""
-        if identity == self._identity:
-            return
-        self._identity = identity
-        self._stop_listening()
-        participant = self._room.remote_participants.get(identity or "")
-        if participant is None:
-            return
-        for publication in participant.track_publications.values():
-            if publication.track is not None:
-                self._on_subscribed(publication.track, publication, participant)
+        self._track.follow(identity)
 
     def put_first(self, frames: list[AudioFrame]) -> None:
         """Audio from before the track: what was said while the connection was made."""
@@ -83,55 +68,17 @@ class RoomAudioInput(AudioInput):
 
     async def aclose(self) -> None:
         """See AudioInput."""
-        self._room.off("track_subscribed", self._on_subscribed)
-        self._room.off("track_unsubscribed", self._on_unsubscribed)
-        self._identity = None
-        self._stop_listening()
         self._frames.close()
-        await self._tasks.aclose()
+        await self._track.aclose()
 
-    def _on_subscribed(
-        self,
-        track: rtc.Track,
-        publication: rtc.RemoteTrackPublication,
-        participant: rtc.RemoteParticipant,
-    ) -> None:
-        wanted = participant.identity == self._identity and publication.source == self._source
-        if not wanted or track.kind != rtc.TrackKind.KIND_AUDIO:
-            return
-        self._stop_listening()
-        self._track_sid = publication.sid
-        stream = self._stream = rtc.AudioStream.from_track(
+    def _stream_of(self, track: rtc.Track) -> rtc.AudioStream:
+        return rtc.AudioStream.from_track(
             track=track,
             sample_rate=self._sample_rate,
             num_channels=1,
             frame_size_ms=self._frame_ms,
-            capacity=round(BUFFER * 1000 / self._frame_ms),
+            capacity=self._capacity,
         )
-        self._tasks.start(self._pump(stream), name=f"track {publication.sid}")
-
-    def _on_unsubscribed(
-        self,
-        _track: rtc.Track,
-        publication: rtc.RemoteTrackPublication,
-        _participant: rtc.RemoteParticipant,
-    ) -> None:
-        if publication.sid == self._track_sid:
-            self._stop_listening()
-
-    def _stop_listening(self) -> None:
-        stream, self._stream = self._stream, None
-        self._track_sid = ""
-        if stream is None:
-            return
-        self._tasks.start(stream.aclose(), name="close track")
-        self._put(silent_frame(END_SILENCE, self._sample_rate))
-
-    async def _pump(self, stream: rtc.AudioStream) -> None:
-        async for event in stream:
-            if stream is not self._stream:
-                return
-            self._put(as_frame(event.frame))
 
     def _put(self, frame: AudioFrame) -> None:
         if not self._attached or self._frames.closed:

@@ -11,7 +11,7 @@ from livekit import rtc
 
 from agentd.aio.tasks import TaskOwner
 from agentd.app.usererror import error_fields
-from agentd.errors import JobError
+from agentd.errors import JobError, ParticipantTimeout
 
 logger = logging.getLogger("agentd.room")
 
@@ -34,12 +34,17 @@ def is_of_kind(participant: rtc.RemoteParticipant, kinds: ParticipantKinds) -> b
 
 
 async def wait_for_participant(
-    room: rtc.Room, *, identity: str | None = None, kind: ParticipantKinds = DEFAULT_KINDS
+    room: rtc.Room,
+    *,
+    identity: str | None = None,
+    kind: ParticipantKinds = DEFAULT_KINDS,
+    timeout: float | None = None,
 ) -> rtc.RemoteParticipant:
     """The first participant of that identity (any, if None) and kind, once one is there.
 
-    Has no deadline of its own, since a caller may take as long as it likes to join: it
-    ends with the room at the latest, and then raises JobError.
+    Has no deadline unless `timeout` (seconds) is given, since a caller may take as long as it
+    likes to join: it ends with the room at the latest, and then raises JobError. When the
+    time is over it raises ParticipantTimeout.
     """
     if not room.isconnected():
         raise JobError("the room is not connected: call ctx.connect() first")
@@ -60,7 +65,13 @@ async def wait_for_participant(
     try:
         for participant in room.remote_participants.values():
             look_at(participant)
-        return await found
+        async with asyncio.timeout(timeout):
+            return await found
+    except TimeoutError:
+        who = "nobody" if identity is None else f"'{identity}' has not"
+        raise ParticipantTimeout(
+            f"{who} joined the room within {timeout} s: wait longer, or end the job"
+        ) from None
     finally:
         room.off("participant_connected", look_at)
         room.off("disconnected", give_up)

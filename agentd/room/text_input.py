@@ -29,7 +29,7 @@ MAX_OPEN = 16
 
 
 class TextInput:
-    """Reads messages of the linked participant and hands them on."""
+    """Reads messages of the linked participant and hands them on, in the order they came."""
 
     def __init__(
         self,
@@ -43,6 +43,7 @@ class TextInput:
         self._take = take
         self._tasks = TaskOwner("text input")
         self._open = 0
+        self._latest: asyncio.Task[None] | None = None
         self._registered = False
 
     def start(self) -> None:
@@ -69,9 +70,13 @@ class TextInput:
             reader.close()
             return
         self._open += 1
-        self._tasks.start(self._read(reader, identity), name=f"message of {identity}")
+        reading = self._read(reader, identity, self._latest)
+        self._latest = self._tasks.start(reading, name=f"message of {identity}")
 
-    async def _read(self, reader: TextStreamReader, identity: str) -> None:
+    async def _read(
+        self, reader: TextStreamReader, identity: str, before: asyncio.Task[None] | None
+    ) -> None:
+        """Read one message; hand it on after the one before, which may take longer to read."""
         try:
             async with asyncio.timeout(READ_TIMEOUT):
                 text = await _whole(reader)
@@ -81,6 +86,8 @@ class TextInput:
         finally:
             self._open -= 1
             reader.close()
+        if before is not None:
+            await asyncio.wait({before})  # not for long: it has READ_TIMEOUT, and came earlier
         if text is None:
             self._refuse(identity, f"it is longer than {MAX_TEXT} characters")
             return

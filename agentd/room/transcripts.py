@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
 from collections import deque
 
 from livekit import rtc
 from livekit.rtc.data_stream import StreamError
 
 from agentd.aio.tasks import TaskOwner
+from agentd.ids import shortuuid
 from agentd.io import TextOutput
 
 logger = logging.getLogger("agentd.room")
@@ -23,6 +23,9 @@ TOPIC_TRANSCRIPTION = "lk.transcription"
 ATTRIBUTE_SEGMENT_ID = "lk.segment_id"
 ATTRIBUTE_FINAL = "lk.transcription_final"
 ATTRIBUTE_TRACK_ID = "lk.transcribed_track_id"
+
+SEGMENT = "SG_"
+"""The names of segments begin with it."""
 
 BACKLOG = 256
 """Pieces that wait to be sent at most; who writes more waits."""
@@ -102,7 +105,7 @@ class _Segment:
         self._room = room
         self._writer: rtc.TextStreamWriter | None = None
         self._broken = False
-        self._attributes: dict[str, str] = {ATTRIBUTE_SEGMENT_ID: new_segment_id()}
+        self._attributes: dict[str, str] = {ATTRIBUTE_SEGMENT_ID: shortuuid(SEGMENT)}
 
     async def write(self, text: str, track_sid: str) -> None:
         if self._broken:
@@ -146,8 +149,8 @@ class UserTranscript:
 
     def __init__(self, room: rtc.Room) -> None:
         self._room = room
-        self._segment_id = new_segment_id()
-        self._latest: tuple[str, bool] | None = None
+        self._segment_id = shortuuid(SEGMENT)
+        self._latest: str | None = None
         self._tasks = TaskOwner("user transcript")
         self._sending: asyncio.Task[None] | None = None
         self._finals: deque[tuple[str, str]] = deque(maxlen=BACKLOG)
@@ -161,10 +164,10 @@ class UserTranscript:
             return
         if final:
             self._finals.append((text, self._segment_id))
-            self._segment_id = new_segment_id()
+            self._segment_id = shortuuid(SEGMENT)
             self._latest = None
         else:
-            self._latest = (text, False)
+            self._latest = text
         if self._sending is None or self._sending.done():
             self._sending = self._tasks.start(self._send_all(), name="send")
 
@@ -178,7 +181,7 @@ class UserTranscript:
                 text, segment_id = self._finals.popleft()
                 await self._send(text, segment_id, final=True)
             elif self._latest is not None:
-                (text, _), self._latest = self._latest, None
+                text, self._latest = self._latest, None
                 await self._send(text, self._segment_id, final=False)
 
     async def _send(self, text: str, segment_id: str, *, final: bool) -> None:
@@ -204,8 +207,3 @@ class UserTranscript:
                         "error": str(error) or type(error).__name__,
                     },
                 )
-
-
-def new_segment_id() -> str:
-    """A name for one stretch of speech."""
-    return f"SG_{uuid.uuid4().hex[:12]}"

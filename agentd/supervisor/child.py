@@ -43,7 +43,7 @@ from agentd.protocol.frames import (
     Withdraw,
 )
 from agentd.protocol.ids import ChildId, JobId, SlotId
-from agentd.protocol.job import JobAnswer, JobAssignment, JobOffer, JobOutcome, Resume
+from agentd.protocol.job import JobAnswer, JobAssignment, JobOffer, Resume
 
 from .exit import ExitReason, WaitStatus, judge_exit
 from .handshake import ADOPT_TIMEOUT, ChildLink, adopt, initialize, launch
@@ -55,6 +55,7 @@ from .process import OsProcess, Reaper, Usage
 from .recorder import FlightRecorder
 from .stacks import Stacks, StackTaker
 from .template import Launcher
+from .watchedjob import JobWatcher, WatchedJob
 
 logger = logging.getLogger("agentd.supervisor")
 
@@ -63,6 +64,10 @@ ChildState = Literal[
 ]
 
 OUTPUT_TIMEOUT = 0.5
+
+START_TIMEOUT = 10.0
+"""Seconds for a child that was given a job to call the entrypoint. It takes milliseconds, and none
+of the app's own code; the heartbeat may be off, and says nothing of a job that was forgotten."""
 
 ADOPTED = -1
 """The generation of children that another daemon's template has made."""
@@ -79,24 +84,6 @@ class ChildSpec(Struct, frozen=True, kw_only=True):
     """Seconds for a running job's whole shutdown sequence."""
     patience: Patience = Patience(warn_after=1.0, replace_after=15.0)
     memory: MemoryLimits = MemoryLimits(warn_mb=500, limit_mb=0)
-
-
-class JobWatcher(Protocol):
-    """Hears how a job fares. In the end comes one of `job_ended` and `job_lost`, once."""
-
-    def job_started(self) -> None: ...
-
-    def job_closing(self, outcome: JobOutcome) -> None:
-        """How it has ended, before its agent leaves the room; may not come."""
-        ...
-
-    def job_snapshot(self, version: int, data: bytes) -> None: ...
-
-    def job_ended(self, outcome: JobOutcome) -> None: ...
-
-    def job_lost(self, why: str) -> None:
-        """The process died with the job unfinished, and nobody had asked it to end."""
-        ...
 
 
 class ChildObserver(Protocol):
@@ -123,17 +110,12 @@ class Child:
         self.id = child_id
         self.slot = slot
         self.state: ChildState = "starting"
-        self.job_id: JobId | None = None
-        self.room = ""
         self.generation = 0
         self._spec = spec
         self._observer = observer
         self._sink = sink
         self._link = ChildLink()
-        self._watcher: JobWatcher | None = None
-        self._job_started = False
-        self._job_ended = False
-        self._answer: asyncio.Future[JobAnswer] | None = None
+        self._job = WatchedJob()
         self._stacks = StackTaker()
         self.recorder = FlightRecorder(now())
         self._end = _End()
@@ -143,9 +125,14 @@ class Child:
         return self._link.pid
 
     @property
+    def job_id(self) -> JobId | None:
+        """Of the job that it has, had or was promised."""
+        return self._job.id
+
+    @property
     def has_job(self) -> bool:
         """Whether it is here with a job whose end it has not reported."""
-        return self._watcher is not None and self._link.stream is not None
+        return self._job.unfinished and self._link.stream is not None
 
     @property
     def usage(self) -> Usage | None:
@@ -188,7 +175,7 @@ class Child:
             await begin(output)
             if self._end.ready:
                 await self._serve()
-            status = await self._link.wait_for_death(self._spec.exit_timeout, self.kill)
+            status = await self._link.wait_for_death(self.id, self._spec.exit_timeout, self.kill)
             reason = self._bury(status)  # before its last words: its job waits to go on
         finally:
             self._link.close()
@@ -201,11 +188,11 @@ class Child:
             status,
             ready=self._end.ready,
             asked_to_stop=self._end.asked,
-            job_ended=self._job_ended,
+            job_ended=self._job.ended,
             killed_because=self._end.killed_because,
             failure=failure or self._end.failure,
         )
-        self._lose_job(f"the job's process {reason.text}")
+        self._job.lose(f"the job's process {reason.text}", asked=self._end.asked)
         return reason
 
     async def _boot(self, launcher: Launcher, reaper: Reaper, output: OutputReader) -> None:
@@ -245,12 +232,12 @@ class Child:
         except AgentdError as error:
             self.kill(str(error))
             return
-        self._job_started = hello.started
         self._move("running")
         if self._end.asked:
             self._send(Shutdown(reason="the daemon is stopping"))
-        if hello.started and self._watcher is not None:
-            self._watcher.job_started()
+        elif not hello.started:
+            self._expect_start()
+        self._job.note_adopted(started=hello.started)
 
     async def _serve(self) -> None:
         if self._link.stream is None:
@@ -283,17 +270,16 @@ class Child:
             case Log() | LogsDropped():
                 self._note(frame)
             case Answer(job_id=job_id, answer=answer):
-                self._handle_answer(job_id, answer)
+                self._job.note_answer(job_id, answer)
             case JobStarted():
-                self._handle_job_started(self._expected(frame), frame)
+                self._handle_job_started(frame)
             case JobClosing(outcome=outcome):
-                self._expected(frame).job_closing(outcome)
+                self._job.watcher_of(frame).job_closing(outcome)
                 self._send(ClosingNoted())
-            case JobEnded(outcome=outcome):
-                self._expected(frame)
-                self._handle_job_ended(outcome)
+            case JobEnded():
+                self._handle_job_ended(frame)
             case Snapshot(version=version, data=data):
-                self._expected(frame).job_snapshot(version, data)
+                self._job.watcher_of(frame).job_snapshot(version, data)
             case Pong(seq=seq):
                 self._observer.child_answered(self, seq)
             case Hello() | Ready() | InitFailed():
@@ -304,89 +290,58 @@ class Child:
     def _note(self, frame: Log | LogsDropped) -> None:
         if isinstance(frame, Log):
             self.recorder.note_line(f"{logging.getLevelName(frame.level)} {frame.message}")
-            self._sink.record(frame, self.fields())
+            self._sink.record(frame, self._origin())
             return
         logger.warning(
             "log records of a child were dropped",
             extra={"action": "logs_dropped", "count": frame.count, **self.fields()},
         )
 
-    def _expected(self, frame: JobStarted | JobClosing | JobEnded | Snapshot) -> JobWatcher:
-        """Who watches the job that the frame is about; it must be the one that runs here."""
-        if frame.job_id != self.job_id or self._watcher is None:
-            raise ProtocolError(
-                f"a {type(frame).__name__} frame for the job '{frame.job_id}', not its own"
-            )
-        return self._watcher
+    def _handle_job_started(self, frame: JobStarted) -> None:
+        if not self._end.asked:  # what runs otherwise is the time of its shutdown
+            self._end.disarm()
+        self._job.note_started(frame)
 
-    def _handle_job_started(self, watcher: JobWatcher, frame: JobStarted) -> None:
-        if self._job_started:
-            raise ProtocolError(f"a second JobStarted frame for the job '{frame.job_id}'")
-        self._job_started = True
-        watcher.job_started()
-
-    def _handle_answer(self, job_id: str, answer: JobAnswer) -> None:
-        # An answer may cross with the Withdraw of its offer; it must not be taken for the
-        # answer to the next one.
-        if job_id == self.job_id and self._answer is not None and not self._answer.done():
-            self._answer.set_result(answer)
-
-    def _handle_job_ended(self, outcome: JobOutcome) -> None:
-        self._job_ended = True
+    def _handle_job_ended(self, frame: JobEnded) -> None:
+        self._job.watcher_of(frame)
         self._move("stopping")
         self._kill_after(self._spec.exit_timeout, "it did not exit after its job")
-        watcher, self._watcher = self._watcher, None
-        if watcher is not None:
-            watcher.job_ended(outcome)
-
-    def _lose_job(self, why: str) -> None:
-        """The process is dead: whoever waits for a word from it hears that."""
-        watcher, self._watcher = self._watcher, None
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(ChildError(why))
-        if watcher is None:
-            return
-        if self._end.asked:
-            watcher.job_ended(JobOutcome(outcome="failed", error=why))
-        else:
-            watcher.job_lost(why)
+        self._job.end(frame.outcome)
 
     # -- what others ask of it -------------------------------------------------------
 
     def reserve(self, job_id: JobId) -> None:
         """Promise it to a job."""
-        self.job_id = job_id
+        self._job.id = job_id
         self._move("reserved")
 
     def release(self, reason: str) -> None:
         """The job it was promised to does not come."""
         if self.state != "reserved":
             return
-        self.job_id = None
+        self._job.id = None
         self._send(Withdraw(reason=reason))
         self._move("idle")
 
     async def ask(self, offer: JobOffer, deadline_at: float) -> JobAnswer:
         """What the app's `on_request` says; raises ChildError or TimeoutError."""
-        self._answer = asyncio.get_running_loop().create_future()
-        try:
-            self._send(Offer(offer=offer))
-            return await within(deadline_at, self._answer)
-        finally:
-            self._answer = None
+        answer = self._job.expect_answer()
+        self._send(Offer(offer=offer))
+        return await within(deadline_at, answer)
 
     def start_job(
         self, assignment: JobAssignment, watcher: JobWatcher, resume: Resume | None = None
     ) -> None:
         """Run the job that it was reserved for, or go on with it where another child died."""
-        self._watcher = watcher
-        self.room = assignment.room
+        self._job.give(assignment.room, watcher)
         self._move("running")
         self._send(StartJob(assignment=assignment, resume=resume))
+        self._expect_start()
 
     def hold_job(self, job_id: JobId, room: str, watcher: JobWatcher) -> None:
         """It has this job from the daemon before; it has yet to come back with it."""
-        self.job_id, self.room, self._watcher = job_id, room, watcher
+        self._job.id = job_id
+        self._job.give(room, watcher)
         self._move("adopting")
 
     def shutdown(self, reason: str) -> None:
@@ -420,17 +375,23 @@ class Child:
         return await self._stacks.take(self._link.process)
 
     def fields(self) -> dict[str, LogValue]:
-        """Whose a log line is."""
-        fields: dict[str, LogValue] = {"child": self.id, "pid": self.pid}
-        if self.job_id is not None:
-            fields["job"] = self.job_id
-        if self.room:
-            fields["room"] = self.room
+        """Whose a log line of ours is. (`pid` is the process that a line comes from.)"""
+        fields: dict[str, LogValue] = {"child": self.id, "child_pid": self.pid}
+        if self._job.id is not None:
+            fields["job"] = self._job.id
+        if self._job.room:
+            fields["room"] = self._job.room
+        return fields
+
+    def _origin(self) -> dict[str, LogValue]:
+        """Whose a line of its own is."""
+        fields = self.fields()
+        fields["pid"] = fields.pop("child_pid")
         return fields
 
     def deceased(self) -> Deceased:
         """Who it was, for the report of its end."""
-        job_id, room = self.job_id or "", self.room
+        job_id, room = self._job.id or "", self._job.room
         return Deceased(child=self.id, slot=self.slot, pid=self.pid, job=job_id, room=room)
 
     # -- inside --------------------------------------------------------------------
@@ -438,6 +399,10 @@ class Child:
     def _send(self, frame: ToChild) -> None:
         self.recorder.note_frame("out", type(frame).__name__, now())
         self._link.send(frame)
+
+    def _expect_start(self) -> None:
+        why = f"it did not call the entrypoint within {START_TIMEOUT:g} s of being given the job"
+        self._kill_after(START_TIMEOUT, why)
 
     def _kill_after(self, seconds: float, why: str) -> None:
         self._end.disarm()
@@ -455,7 +420,7 @@ class Child:
         if self._stacks.handle_line(text):
             return
         self.recorder.note_line(text)
-        self._sink.line(text, self.fields())
+        self._sink.line(text, self._origin())
 
 
 class _End:

@@ -11,6 +11,7 @@ class Demand(Struct, frozen=True, kw_only=True):
     idle: int
     """Warm children of the current template."""
     starting: int
+    """The same of children that are not warm yet."""
     free_slots: int
     waiting: int
     """Offers that wait for a warm child."""

@@ -88,6 +88,8 @@ def judge_exit(
         return ExitReason(kind="killed", text=how, status=status)
     if not ready:
         text = failure or f"{how} before it was ready"
+        if failure and status.signal == signal.SIGKILL:
+            status = WaitStatus()  # ours, to clear away what had failed: it explains nothing
         return ExitReason(kind="boot_failed", text=text, status=status)
     if status.clean:
         return ExitReason(kind="shutdown" if asked_to_stop else "normal", text=how, status=status)

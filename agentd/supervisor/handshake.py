@@ -35,6 +35,7 @@ from agentd.protocol.frames import (
     LogValue,
     Ready,
 )
+from agentd.protocol.ids import ChildId
 
 from .exit import WaitStatus
 from .output import OutputReader
@@ -46,8 +47,6 @@ ADOPT_TIMEOUT = 5.0
 """Seconds that a living child of a daemon before us has to come back. It tries twice a second."""
 
 FD_TIMEOUT = 1.0
-KILL_TIMEOUT = 5.0
-"""SIGKILL works at once, but for a process that the kernel itself holds up."""
 
 
 class Launch(Protocol):
@@ -65,6 +64,7 @@ class ChildLink:
         self.greeting: Hello | None = None
         """What it said of itself, once it has."""
         self._peer_pid = 0
+        self._killed = False
         self._hello: asyncio.Future[ChildStream] = asyncio.get_running_loop().create_future()
         # A failure may come when nobody waits any more; without this asyncio would complain.
         self._hello.add_done_callback(lambda hello: hello.cancelled() or hello.exception())
@@ -115,7 +115,11 @@ class ChildLink:
         """End the process at once; False while there is none."""
         if self.process is None:
             return False
+        self._killed = True
         self.process.signal(signal.SIGKILL)
+        if self.stream is not None:
+            # Not only at its death, which the kernel can hold up: who reads would wait as long.
+            self.stream.end_of_process()
         return True
 
     def send(self, frame: Frame) -> None:
@@ -134,18 +138,18 @@ class ChildLink:
         if self._hello.exception() is None:
             self._hello.result().close()
 
-    async def wait_for_death(self, patience: float, kill: Callable[[str], None]) -> WaitStatus:
-        """Wait until the process is dead; `kill` is called once `patience` seconds are over."""
+    async def wait_for_death(
+        self, child_id: ChildId, patience: float, kill: Callable[[str], None]
+    ) -> WaitStatus:
+        """Wait until the process is dead. One that was not killed yet has `patience` seconds."""
         if self.process is None:
             return WaitStatus()
         try:
-            return await within(now() + patience, self.process.wait())
+            if not self._killed:
+                return await within(now() + patience, self.process.wait())
         except TimeoutError:
             kill(f"it did not exit within {patience:g} s")
-        try:
-            return await within(now() + KILL_TIMEOUT, self.process.wait())
-        except TimeoutError:
-            return WaitStatus()
+        return await self.process.wait_killed(child_id)
 
     def _process_died(self) -> None:
         if not self._hello.done():

@@ -53,7 +53,7 @@ class Patient(Protocol):
     def kill(self, why: str) -> None: ...
 
     def fields(self) -> dict[str, LogValue]:
-        """Whose a log line is."""
+        """Whose a log line about it is."""
         ...
 
 

@@ -35,7 +35,8 @@ HEALTHY_AFTER = 10.0
 """Seconds of life after which earlier deaths of the template are forgotten."""
 
 STOP_MARGIN = 10.0
-"""Seconds for up to three templates to end, each of which is killed after a moment."""
+"""Seconds for the templates to end, side by side: each is asked, killed after a moment, and given
+up where the kernel does not let it go."""
 
 
 class TemplateKeeper:
@@ -64,6 +65,7 @@ class TemplateKeeper:
         self._generation = 0
         self._last_error = ""
         self._reload = asyncio.Event()
+        self._reload_began_at: float | None = None  # of one whose code no job has run yet
         self._retired = TaskOwner("retired-templates")
         self.on_app: Callable[[AppInfo], None] = _ignore
         """Told what the app says of itself each time that it was imported."""
@@ -112,6 +114,7 @@ class TemplateKeeper:
     def attach(self, pool: Pool) -> None:
         """Have this pool's children come from the template."""
         self._pool = pool
+        pool.on_new_code = self._tell_reload
         self._serve()
 
     def reload(self) -> None:
@@ -133,9 +136,10 @@ class TemplateKeeper:
             self._pool.use_launcher(None, "none")
         templates = self._templates()
         self._template = self._spare = self._coming = self._ready = None
+        self._reload_began_at = None
+        for template in templates:
+            self._retire(template)
         try:
-            for template in templates:
-                await template.stop()
             await self._retired.wait()
         except asyncio.CancelledError:
             for template in templates:
@@ -145,6 +149,7 @@ class TemplateKeeper:
     async def _boot(self) -> None:
         """Start the first template of a life."""
         ready = await self._bring_up_newest()
+        self._serve()
         logger.info(
             "app imported",
             extra={
@@ -190,7 +195,15 @@ class TemplateKeeper:
                 error, "the app could not be imported anew; the old code goes on serving"
             )
             return
-        self._retired.start(old.stop(), name=f"stop-{old.pid}")
+        self._retire(old)
+        self._reload_began_at = began_at
+        self._serve()
+
+    def _tell_reload(self) -> None:
+        """New jobs run the code of the latest template."""
+        began_at, self._reload_began_at = self._reload_began_at, None
+        if began_at is None:
+            return
         logger.info(
             "new jobs run the new code",
             extra={
@@ -215,7 +228,6 @@ class TemplateKeeper:
         self._template, self._ready = template, ready
         self._generation += 1
         self._last_error = ""
-        self._serve()
         self.on_app(ready.app)
         return ready
 
@@ -226,8 +238,11 @@ class TemplateKeeper:
         if spare is not None and spare.alive:
             return spare
         if spare is not None:
-            self._retired.start(spare.stop(), name=f"stop-{spare.pid}")
+            self._retire(spare)
         return Template(self._spec, self._reaper, self._sink)
+
+    def _retire(self, template: Template) -> None:
+        self._retired.start(template.stop(), name=f"stop-{template.pid}")
 
     def _prepare_spare(self) -> None:
         if self._keep_spare and self._spare is None:

@@ -30,13 +30,17 @@ class Launching:
         self.launcher: Launcher | None = None
         self.method = "none"
         self.generation = 0
+        self.in_service = 0
+        """The generation that new jobs run; behind `generation` until a child of that is warm."""
         self.last_error = ""
         self.failing = ""
-        """Set once starts fail more often than `INTENSITY`, until a child has stayed warm."""
+        """Set once starts fail more often than `INTENSITY`, until a child has stayed warm or there
+        is another launcher."""
         self.obstacle = ""
         self.backoff = Backoff(base=BACKOFF_BASE, cap=settings.restart_max_delay)
         self._max_delay = settings.restart_max_delay
         self._history: tuple[float, ...] = ()
+        self._told_failing = False
         self._pause: asyncio.TimerHandle | None = None
         self._health: asyncio.TimerHandle | None = None
 
@@ -45,11 +49,12 @@ class Launching:
         return self._pause is not None
 
     def next_generation(self) -> None:
-        """New code is tried at once; what fails still has to show first that it does not."""
+        """New code is tried at once: the failures were those of the code before."""
         self.generation += 1
         self._await_no_health()
         self.backoff.reset()
-        self.last_error = ""
+        self._history = ()
+        self.last_error = self.failing = ""
         if self._pause is not None:
             self._pause.cancel()
             self._pause = None
@@ -61,6 +66,7 @@ class Launching:
         self._history, bearable = add_restart(self._history, now(), INTENSITY)
         delay = self.backoff.next_delay()
         if not bearable and not self.failing:
+            self._told_failing = True
             logger.error(
                 "children failed too often: one is tried at the longest delay from now on",
                 extra={
@@ -80,7 +86,7 @@ class Launching:
 
     def note_health(self, then: Callable[[], None]) -> None:
         """A child is warm; if that lasts, the failures before it are forgotten."""
-        if (self.backoff.failures or self.failing) and self._health is None:
+        if (self.backoff.failures or self._told_failing) and self._health is None:
             loop = asyncio.get_running_loop()
             self._health = loop.call_later(HEALTHY_AFTER, self._forget, then)
 
@@ -101,9 +107,9 @@ class Launching:
     def _forget(self, then: Callable[[], None]) -> None:
         self._health = None
         self.backoff.reset()
-        self.last_error = ""
-        if self.failing:
-            self.failing = ""
+        self.last_error = self.failing = ""
+        if self._told_failing:
+            self._told_failing = False
             logger.info(
                 "children stay warm again", extra={"action": "recovered", "offender": "pool"}
             )

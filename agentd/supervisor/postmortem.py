@@ -106,6 +106,7 @@ def log_post_mortem(record: PostMortem) -> None:
         extra={
             "action": "post_mortem",
             "child": record.child,
+            "child_pid": record.pid,
             "slot": record.slot,
             "job": record.job or None,
             "room": record.room or None,

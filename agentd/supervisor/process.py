@@ -15,9 +15,15 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from agentd.aio.timing import now, within
+
 from .exit import WaitStatus, describe_status
 
 logger = logging.getLogger("agentd.supervisor")
+
+KILL_TIMEOUT = 5.0
+"""Seconds until a killed process is seen dead. SIGKILL works at once, but for a process that the
+kernel itself holds up, which may be for ever (a dead network file system, a broken driver)."""
 
 REMEMBERED_ORPHANS = 64
 """A child may die before the template's word of its birth arrives; its status waits here."""
@@ -61,6 +67,26 @@ class OsProcess:
     async def wait(self) -> WaitStatus:
         """Wait for the death and return how it came."""
         return await asyncio.shield(self._exited)
+
+    async def wait_killed(self, offender: str) -> WaitStatus:
+        """Wait for the death that a SIGKILL must bring; its status is unknown when it is given up.
+
+        `offender`: whose process it is. One that ends later than that is reaped all the same.
+        """
+        try:
+            return await within(now() + KILL_TIMEOUT, self.wait())
+        except TimeoutError:
+            logger.error(
+                "a killed process does not end, and is waited for no longer",
+                extra={
+                    "action": "reap_failed",
+                    "offender": offender,
+                    "offender_pid": self.pid,
+                    "reason": f"SIGKILL has had no effect for {KILL_TIMEOUT:g} s: "
+                    "the kernel holds it up (state D in ps)",
+                },
+            )
+            return WaitStatus()
 
     def on_exit(self, callback: Callable[[], None]) -> None:
         """Have something called right after the death; at once if it is dead already."""
@@ -143,7 +169,7 @@ class Reaper:
             "orphan reaped",
             extra={
                 "action": "orphan_reaped",
-                "pid": pid,
+                "orphan_pid": pid,
                 "reason": describe_status(remains.status),
             },
         )

@@ -54,9 +54,6 @@ STOP_TIMEOUT = 2.0
 OUTPUT_TIMEOUT = 0.5
 
 
-TEMPLATE_FIELDS: Mapping[str, LogValue] = {"process": "template"}
-
-
 class Launcher(Protocol):
     """A way to bring a child into the world."""
 
@@ -228,7 +225,11 @@ class Template:
         return self._stream
 
     def _print(self, text: str) -> None:
-        self._sink.line(text, TEMPLATE_FIELDS)
+        self._sink.line(text, self._origin())
+
+    def _origin(self) -> dict[str, LogValue]:
+        """Whose a line of its own is, as with a child's."""
+        return {"child": "template", "pid": self.pid}
 
     async def _first_word(self, stream: FrameStream[FromTemplate]) -> TemplateReady:
         while True:
@@ -242,7 +243,7 @@ class Template:
                 case TemplateFailed():
                     raise app_error(frame)
                 case Log():
-                    self._sink.record(frame, TEMPLATE_FIELDS)
+                    self._sink.record(frame, self._origin())
                 case _:
                     raise TemplateError(f"the template began with a {type(frame).__name__} frame")
 
@@ -274,7 +275,7 @@ class Template:
                 if not can_fork:
                     self.on_cannot_fork(error)
             case Log():
-                self._sink.record(frame, TEMPLATE_FIELDS)
+                self._sink.record(frame, self._origin())
             case _:
                 raise ProtocolError(f"a {type(frame).__name__} frame at the wrong time")
 
@@ -296,7 +297,7 @@ class Template:
             await within(now() + STOP_TIMEOUT, process.wait())
         except TimeoutError:
             process.signal(signal.SIGKILL)
-            await process.wait()
+            await process.wait_killed("template")
 
 
 def app_error(frame: TemplateFailed) -> AppError:

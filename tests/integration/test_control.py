@@ -23,8 +23,9 @@ from agentd.ipc import listener
 from agentd.management import answers, control, control_server
 from agentd.management.client import ControlClient
 from agentd.management.control_server import ControlServer
-from agentd.management.views import CurrentJob, DrainView
+from agentd.management.views import DrainView
 from agentd.protocol.ids import JobId
+from agentd.protocol.job import JobView
 from tests.support.controls import (
     STATUS,
     TOKEN,
@@ -34,7 +35,7 @@ from tests.support.controls import (
     history_of,
 )
 
-SOON = 5.0
+SOON = 20.0
 JSON = {"Content-Type": "application/json"}
 API = "http://agentd/api/v1"
 
@@ -452,7 +453,7 @@ async def test_a_server_that_closes_ends_its_streams_in_good_order(
     path: Path, controls: ScriptedControls
 ) -> None:
     """What is left is said once more, and nothing is waited for."""
-    jobs = tuple(CurrentJob(id=f"AJ_{n}", room="r", state="running", age=1.0) for n in range(3))
+    jobs = tuple(JobView(id=f"AJ_{n}", room="r", state="running", age=1.0) for n in range(3))
     controls.shown = replace(STATUS, jobs=jobs, drain=left(3))
     server = ControlServer(path, controls)
     await server.__aenter__()

@@ -33,7 +33,7 @@ from tests.support.controls import (
     history_of,
 )
 
-SOON = 10.0
+SOON = 20.0
 
 
 @pytest.fixture(autouse=True)

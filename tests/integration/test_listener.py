@@ -19,7 +19,7 @@ from agentd.protocol.codec import encode
 from agentd.protocol.frames import Hello, Pong
 from agentd.protocol.ids import ChildId
 
-DEADLINE = 5.0
+DEADLINE = 20.0
 HELLO = Hello(version=1, child_id=ChildId("c1"), pid=4711)
 
 
@@ -134,7 +134,7 @@ async def test_another_user_is_refused(path: Path, caplog: pytest.LogCaptureFixt
     """Even where the socket's mode would let him in."""
     code = (
         "import os, socket, sys; os.setgid(65534); os.setuid(65534); s = socket.socket(1);"
-        "s.connect(sys.argv[1]); s.settimeout(5); sys.exit(len(s.recv(1)))"
+        "s.connect(sys.argv[1]); s.settimeout(20); sys.exit(len(s.recv(1)))"
     )
     async with Listener(path, Door().open):
         path.parent.chmod(0o755)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agentd.child.stacks import MAX_BYTES
 from agentd.protocol.app import STACKS_END_LINE, STACKS_SIGNAL, STACKS_TASKS_LINE, AppRef
 from tests.support.changes import Changes
 from tests.support.lonely_child import APP, LonelyChild, lonely_child, ready, running, state
@@ -108,7 +109,7 @@ async def test_what_is_shown_of_many_tasks_is_bounded(
 
     _, tasks = await stacks(child)
 
-    assert len(tasks) <= 64 * 1024
+    assert len(tasks) <= MAX_BYTES
     assert "tasks more\n" in tasks
 
 

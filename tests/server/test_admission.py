@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from agentd.cli.exits import AskExit
+from agentd.supervisor.guards import read_readings
 from agentd.testing.livekit_server import LiveKitServer
 from tests.support.command import agentd
-from tests.support.daemon import Callers, running_daemon, write_app
+from tests.support.daemon import DEADLINE, Callers, running_daemon, write_app
 from tests.support.healthz import healthz, healthz_until, is_well
 
 NEVER_WARM = """\
@@ -54,6 +61,49 @@ async def test_a_machine_without_memory_takes_no_job_and_says_why(
         assert await daemon.stop() == 0
 
 
+@asynccontextmanager
+async def busy_cpus() -> AsyncIterator[None]:
+    """More processes that want a CPU than there are, until the kernel's figures show it."""
+    count = (os.cpu_count() or 1) + 1
+    hogs = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", "while True: pass")
+        for _ in range(count)
+    ]
+    try:
+        async with asyncio.timeout(DEADLINE):
+            # The kernel can wake a waiter (PSI triggers), but from half a second's window on only.
+            while (read_readings().cpu_pressure or 0.0) < 5.0:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        yield
+    finally:
+        for hog in hogs:
+            hog.kill()
+            await hog.wait()
+
+
+@pytest.mark.skipif(read_readings().cpu_pressure is None, reason="a kernel without PSI")
+async def test_a_machine_whose_cpus_are_wanted_by_others_takes_no_job_and_says_why(
+    livekit_server: LiveKitServer, callers: Callers, workdir: Path
+) -> None:
+    """By the kernel's own word (PSI), where the operator has set a limit."""
+    write_app(workdir)
+    environ = {"AGENTD_MAX_CPU_PRESSURE": "1", "AGENTD_RECONCILE": "off"}
+    async with running_daemon(
+        workdir, "start", "app.py", server=livekit_server, environ=environ
+    ) as daemon:
+        await daemon.wait_ready()
+
+        async with busy_cpus():
+            dispatch = await callers.dispatch(daemon, "hold")
+            declined = await daemon.wait_for(action="offer_declined", room=dispatch.room)
+
+        status = await agentd(daemon, "status", "--json")
+        assert declined["refusal"] == "cpu_pressure"
+        assert status.document["refusals"]["cpu_pressure"] == 1
+        assert daemon.seen(action="job_assigned") == []
+        assert await daemon.stop() == 0
+
+
 async def test_a_crash_loop_declines_at_once_until_the_app_is_mended(
     livekit_server: LiveKitServer, callers: Callers, workdir: Path
 ) -> None:
@@ -88,7 +138,7 @@ async def test_a_crash_loop_declines_at_once_until_the_app_is_mended(
         write_app(workdir, WARM)
         daemon.signal(signal.SIGHUP)
         await daemon.wait_for(action="reloaded")
-        await healthz_until(daemon, is_well)
         job = await callers.job(daemon, "finish")
         await daemon.wait_for(action="job_ended", job=job["job"], ending="completed")
+        await healthz_until(daemon, is_well)
         assert await daemon.stop() == 0

@@ -9,8 +9,6 @@ from agentd.aio.timing import now
 from agentd.testing.livekit_server import LiveKitServer
 from tests.support.daemon import Callers, running_daemon, write_app
 
-NO_COVERAGE = {"COVERAGE_PROCESS_CONFIG": "", "COVERAGE_PROCESS_START": ""}
-
 
 async def test_a_full_daemon_takes_no_more_than_max_jobs(
     livekit_server: LiveKitServer, callers: Callers, workdir: Path
@@ -68,8 +66,8 @@ async def test_none_of_a_burst_is_lost(
         "start",
         "app.py",
         server=livekit_server,
-        # Without coverage, which makes a fork twenty times slower: the server gives an offer 3 s.
-        environ={"AGENTD_NUM_IDLE_PROCESSES": "4", "AGENTD_MAX_JOBS": "16"} | NO_COVERAGE,
+        # Not measured for coverage (tests/conftest.py): the server gives an offer 3 s.
+        environ={"AGENTD_NUM_IDLE_PROCESSES": "4", "AGENTD_MAX_JOBS": "16"},
     ) as daemon:
         await daemon.wait_ready()
         started_at = now()
@@ -81,7 +79,10 @@ async def test_none_of_a_burst_is_lost(
         print(f"\nburst of 16: the last one in its room after {now() - started_at:.2f} s")  # noqa: T201
         rooms = {line["room"] for line in daemon.seen(message="holding")}
         assert rooms == {dispatch.room for dispatch in dispatches}
-        assert daemon.seen(action="offer_declined") == []
+        # A busy machine may not make 12 children in the time that the server gives an offer; it
+        # then offers the job again.
+        declined = {line["reason"] for line in daemon.seen(action="offer_declined")}
+        assert declined <= {"no warm child in time"}
         for dispatch in dispatches:
             await callers.delete_room(dispatch.room)
         assert await daemon.stop() == 0

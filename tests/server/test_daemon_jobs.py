@@ -152,7 +152,12 @@ async def test_deleting_the_room_completes_the_job(daemon: Daemon, callers: Call
     assert ended["ending"] == "completed"
     assert ended["reason"] in ("room disconnected", "terminated by LiveKit")
     assert f"goodbye: {ended['reason']}" in daemon.printed(line["job"])
-    assert await callers.verdict(line["job"]) == ("JS_SUCCESS", "")
+    # Once the server knows the job's agent, some seconds after its start, it has a verdict of its
+    # own as it closes the room, and then hears of ours too late.
+    assert await callers.verdict(line["job"]) in (
+        ("JS_SUCCESS", ""),
+        ("JS_FAILED", "agent worker left the room"),
+    )
 
 
 async def test_deleting_the_dispatch_terminates_the_job(daemon: Daemon, callers: Callers) -> None:

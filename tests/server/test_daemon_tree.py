@@ -14,7 +14,7 @@ from agentd.journal.journal import FILE_NAME, Journal
 from agentd.journal.records import Query
 from agentd.settings.model import JournalSettings
 from agentd.testing.livekit_server import LiveKitServer
-from tests.support.daemon import APP, Callers, Daemon, running_daemon, write_app
+from tests.support.daemon import APP, Callers, running_daemon, write_app
 from tests.support.healthz import healthz, healthz_until, is_well
 
 LONGEST_DELAY = "2"
@@ -45,14 +45,11 @@ def version(number: int) -> str:
     return APP.read_text().replace('print(f"begin {task}")', f'print("version {number}")')
 
 
-async def runs_version(daemon: Daemon, callers: Callers, number: int) -> bool:
-    """Whether jobs come to run this code: a warm child of the old may yet take the first."""
-    for _ in range(5):
-        job = (await callers.job(daemon, "finish"))["job"]
-        await daemon.wait_for(action="job_ended", job=job)
-        if f"version {number}" in daemon.printed(job):
-            return True
-    return False
+def with_other_wishes(source: str) -> str:
+    """The app with other things that the daemon and LiveKit were told at the start."""
+    wishes = "AgentServer(permissions=WorkerPermissions(hidden=True), job_memory_warn_mb=77, "
+    source = source.replace("import AgentServer,", "import AgentServer, WorkerPermissions,")
+    return source.replace("AgentServer(", wishes).replace(", on_request=on_request", "")
 
 
 async def test_a_hangup_gives_new_jobs_new_code_in_production(
@@ -67,20 +64,23 @@ async def test_a_hangup_gives_new_jobs_new_code_in_production(
         write_app(workdir, version(2))
         daemon.signal(signal.SIGHUP)
         await daemon.wait_for(action="reloaded", generation=2)
-        assert await runs_version(daemon, callers, 2)
+        job = (await callers.job(daemon, "finish"))["job"]
+        await daemon.wait_for(job=job, message="version 2")
         assert daemon.seen(action="restart_needed") == []
 
         write_app(workdir, "def broken(:\n")
         daemon.signal(signal.SIGHUP)
         failed = await daemon.wait_for(action="reload_failed")
         assert "def broken(:" in failed["exc_info"]
-        assert await runs_version(daemon, callers, 2)
+        job = (await callers.job(daemon, "finish"))["job"]
+        await daemon.wait_for(job=job, message="version 2")
 
-        write_app(workdir, version(3).replace(", on_request=on_request", ""))
+        write_app(workdir, with_other_wishes(version(3)))
         daemon.signal(signal.SIGHUP)
         needed = await daemon.wait_for(action="restart_needed")
         await daemon.wait_for(action="reloaded", generation=3)
-        assert needed["changed"] == "answers_offers"
+        assert needed["changed"] == "permissions, answers_offers, job_memory_warn_mb"
+        assert "drain this one, or restart it" in needed["next"]
         await callers.say(old["room"], "end")
         await daemon.wait_for(action="job_ended", job=old["job"], ending="completed")
         assert len(daemon.seen(action="reloading")) == 3

@@ -6,13 +6,15 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 from livekit import api, rtc
 from livekit.protocol import agent, models
 
+from agentd.aio.timing import now
 from agentd.app.server import AgentServer
+from agentd.errors import ParticipantTimeout
 from agentd.job.context import JobContext
 from agentd.job.listener import Nobody
 from agentd.job.process import JobProcess
@@ -21,19 +23,13 @@ from agentd.protocol.frames import ChildConfig
 from agentd.protocol.ids import JobId
 from agentd.protocol.job import JobAnswer, JobAssignment, JobOutcome
 from agentd.room.connect import AutoSubscribe
+from agentd.testing.livekit_server import LiveKitServer
+from tests.support.tcp_proxy import proxy_to
 
 DEADLINE = 15.0
 """Seconds that a test waits for something to happen."""
 
 SAMPLE_RATE = 48000
-
-
-class LiveKitServer(Protocol):
-    """What the `livekit_server` fixture gives."""
-
-    url: str
-    api_key: str
-    api_secret: str
 
 
 class Stage:
@@ -43,6 +39,7 @@ class Stage:
         self._server = server
         self._stack = stack
         self.url = server.url
+        """Where the job's room is."""
         self.room = f"room-{uuid.uuid4().hex[:8]}"
 
     def token(self, identity: str, *, kind: api.AccessToken.ParticipantKind = "standard") -> str:
@@ -92,7 +89,7 @@ class Stage:
             job_id=JobId(job.id),
             job=job.SerializeToString(),
             room=self.room,
-            url=self._server.url,
+            url=self.url,
             token=self.token("agent-AJ_1", kind="agent"),
             worker_id="AW_1",
             answer=JobAnswer(accept=True, identity="agent-AJ_1"),
@@ -173,6 +170,34 @@ async def test_wrong_token_fails_the_job_with_the_sdks_error(
 
     assert outcome.outcome == "failed"
     assert outcome.error.startswith("ConnectError: ")
+
+
+async def test_a_server_that_is_silent_is_given_up_in_time_and_joined_when_it_answers(
+    stage: Stage, livekit_server: LiveKitServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the same attempt: of two under one identity the server would put one out."""
+    seen: list[Any] = []
+
+    async def entrypoint(ctx: JobContext) -> None:
+        began_at = now()
+        monkeypatch.setattr("agentd.room.connect.CONNECT_TIMEOUT", 0.5)
+        with pytest.raises(rtc.ConnectError, match="was not joined within 0.5 s"):
+            await ctx.connect()
+        seen.append(now() - began_at < 2.0)
+        monkeypatch.setattr("agentd.room.connect.CONNECT_TIMEOUT", DEADLINE)
+        proxy.hold = b""
+        await ctx.connect()
+        there = await ctx.api.room.list_participants(api.ListParticipantsRequest(room=stage.room))
+        seen.append([each.identity for each in there.participants])
+        ctx.shutdown("seen enough")
+
+    async with proxy_to("127.0.0.1", livekit_server.ports.http) as proxy:
+        proxy.hold = b"/rtc"
+        stage.url = proxy.url
+        outcome = await stage.run(entrypoint)
+
+    assert seen == [True, ["agent-AJ_1"]]
+    assert outcome == JobOutcome(outcome="completed", reason="seen enough")
 
 
 async def test_audio_only_subscribes_to_audio_of_now_and_later(stage: Stage) -> None:
@@ -285,6 +310,22 @@ async def test_wait_for_participant_waits_for_the_one_it_was_told(stage: Stage) 
     await stage.run(entrypoint)
 
     assert found == ["carl"]
+
+
+async def test_waiting_for_a_participant_may_have_a_deadline(stage: Stage) -> None:
+    """The job goes on with its error, and can wait again."""
+    found: list[str] = []
+
+    async def entrypoint(ctx: JobContext) -> None:
+        with pytest.raises(ParticipantTimeout, match="'anna' has not joined"):
+            await ctx.wait_for_participant(identity="anna", timeout=0.2)
+        await stage.speaker("anna")
+        found.append((await ctx.wait_for_participant(identity="anna", timeout=DEADLINE)).identity)
+        ctx.shutdown()
+
+    await stage.run(entrypoint)
+
+    assert found == ["anna"]
 
 
 async def test_waiting_for_a_participant_ends_with_the_room(stage: Stage) -> None:

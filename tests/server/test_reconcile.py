@@ -18,22 +18,29 @@ from agentd.dispatch.roomapi import RoomApi
 from agentd.dispatch.seen import DispatchSeen
 from agentd.settings.model import LiveKitSettings
 from agentd.testing.livekit_server import LiveKitServer
-from tests.support.daemon import Callers, Daemon, kill, running_daemon, write_app
+from tests.support.daemon import DEADLINE, Callers, Daemon, kill, running_daemon, write_app
 from tests.support.reconciling import race
+from tests.support.tcp_proxy import proxy_to
 
 AGENT = api.ParticipantInfo.Kind.AGENT
 
-NO_COVERAGE = {"COVERAGE_PROCESS_CONFIG": "", "COVERAGE_PROCESS_START": ""}
+RECREATED = "dispatch_recreated"
 
 GHOST_TIME = 25.0
 """Seconds for livekit-server to notice that an agent's host has died (measured: 19 to 22)."""
 
 
-async def dispatch(callers: Callers, agent_name: str, task: str) -> str:
-    """A new room with a dispatch and a caller in it; returns its name."""
+async def dispatched(callers: Callers, agent_name: str, task: str) -> str:
+    """A new room with a dispatch in it; returns its name."""
     room_name = f"room-{uuid.uuid4().hex[:8]}"
     request = api.CreateAgentDispatchRequest(agent_name=agent_name, room=room_name, metadata=task)
     await callers.client.agent_dispatch.create_dispatch(request)
+    return room_name
+
+
+async def dispatch(callers: Callers, agent_name: str, task: str) -> str:
+    """The same with a caller in it."""
+    room_name = await dispatched(callers, agent_name, task)
     await callers.join(room_name)
     return room_name
 
@@ -58,8 +65,8 @@ def new_name() -> str:
     return f"agent-{uuid.uuid4().hex[:8]}"
 
 
-def named(name: str, **more: str) -> dict[str, str]:
-    return {"AGENTD_AGENT_NAME": name, **more} | NO_COVERAGE
+def named(name: str) -> dict[str, str]:
+    return {"AGENTD_AGENT_NAME": name}
 
 
 async def serves_what_came_before_it(
@@ -166,6 +173,70 @@ async def test_a_dead_hosts_room_gets_one_new_agent(
         assert [await each.stop() for each in others] == [0, 0]
 
 
+@pytest.mark.timeout(60)
+async def test_a_kill_in_the_middle_of_a_claim_costs_no_dispatch(
+    livekit_server: LiveKitServer, callers: Callers, workdir: Path
+) -> None:
+    """kill -9 before the deletion, and between it and making the dispatch anew: the next daemon
+    finishes what was begun, and the one after that finds nothing to do.
+    """
+    before, between = workdir / "before", workdir / "between"
+    for root in (before, between):
+        root.mkdir()
+        write_app(root)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(
+            finishes_a_claim(livekit_server, callers, before, "DeleteDispatch", deleted=False)
+        )
+        tasks.create_task(
+            finishes_a_claim(livekit_server, callers, between, "CreateDispatch", deleted=True)
+        )
+
+
+async def finishes_a_claim(
+    server: LiveKitServer, callers: Callers, root: Path, call: str, *, deleted: bool
+) -> None:
+    """A daemon is killed while this call of it is held back on its way to the server."""
+    name = new_name()
+    room_name = await dispatch(callers, name, "hold")
+    (old,) = await dispatches_of(callers, room_name, name)
+    async with proxy_to("127.0.0.1", server.ports.http) as proxy:
+        proxy.hold = f"AgentDispatchService/{call}".encode()
+        environ = named(name) | {"LIVEKIT_URL": proxy.url}
+        async with running_daemon(root, "start", "app.py", server=server, environ=environ) as first:
+            await within(now() + DEADLINE, proxy.held.wait())
+            await first.crash()
+    assert await dispatches_of(callers, room_name, name) == ([] if deleted else [old])
+
+    async with running_daemon(
+        root, "start", "app.py", server=server, environ=named(name)
+    ) as second:
+        await second.wait_for(message="holding", room=room_name)
+        recreated = second.seen(action="dispatch_recreated")
+        assert [line["dispatch"] for line in recreated] == [old]
+        assert await dispatches_of(callers, room_name, name) == [recreated[0]["new_dispatch"]]
+        assert len(second.seen(action="claim_dropped")) == (0 if deleted else 1)
+        await second.crash()
+
+        async with running_daemon(
+            root, "start", "app.py", server=server, environ=named(name)
+        ) as third:
+            await third.wait_for(action="job_adopted", room=room_name)
+            await third.wait_ready()
+            assert len(await agents_in(callers, room_name)) == 1
+            await callers.say(room_name, "end")
+            assert await third.stop() == 0
+            assert not third.seen(action="claim_dropped")
+            assert not third.seen(action="dispatch_recreated")
+
+
+async def dispatches_of(callers: Callers, room_name: str, agent_name: str) -> list[str]:
+    """Ids of a name's dispatches in a room."""
+    every = await callers.client.agent_dispatch.list_dispatch(room_name)
+    return [each.id for each in every if each.agent_name == agent_name]
+
+
 async def first_to(daemons: list[Daemon], **fields: str) -> Daemon:
     """The first of them that writes such a line."""
     async with TaskOwner("waiting") as owner:
@@ -206,6 +277,29 @@ async def test_two_who_race_make_each_dispatch_again_once(livekit_server: LiveKi
     assert result.recreated == 200
 
 
+@pytest.mark.timeout(90)
+async def test_two_daemons_that_race_give_each_room_one_agent(
+    livekit_server: LiveKitServer, callers: Callers, workdir: Path
+) -> None:
+    """Dispatches from before they are up, stale at one moment for both: each is made again once."""
+    name = new_name()
+    rooms = {await dispatched(callers, name, "finish") for _ in range(24)}
+    async with AsyncExitStack() as stack:
+        hosts = [await start(stack, workdir / f"host{n}", livekit_server, name) for n in (1, 2)]
+        for host in hosts:
+            await host.wait_ready()
+
+        for room_name in rooms:
+            await first_to(hosts, action="job_ended", room=room_name)
+        codes = [await host.stop() for host in hosts]
+
+        recreated = [line["room"] for each in hosts for line in each.seen(action=RECREATED)]
+        assigned = [line["room"] for each in hosts for line in each.seen(action="job_assigned")]
+        print(f"\nmade again by each: {[len(each.seen(action=RECREATED)) for each in hosts]}")  # noqa: T201
+        assert sorted(recreated) == sorted(assigned) == sorted(rooms)
+        assert codes == [0, 0]
+
+
 async def test_what_the_server_does_with_dispatches(livekit_server: LiveKitServer) -> None:
     """The facts that the reconciler is built on: one deleter, no jobs shown, fields kept."""
     settings = LiveKitSettings(
@@ -230,6 +324,9 @@ async def test_what_the_server_does_with_dispatches(livekit_server: LiveKitServe
         assert abs(client.server_time() - made.created_at) < 2.0
         assert sorted(deleted) == [False] * 5 + [True]
         assert room_name in [room.name for room in await client.list_rooms()]
+        found = await client.find_room(room_name)
+        assert found in await client.list_rooms()
+        assert await client.find_room(f"{room_name}-not") is None
         assert await client.list_participants(room_name) == []
     finally:
         await client.aclose()

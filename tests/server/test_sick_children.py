@@ -146,7 +146,7 @@ async def test_a_short_block_is_told_with_its_line_and_survived(
     over = await daemon.wait_for(action="child_unblocked", job=job["job"])
     await end(daemon, callers, job)
     assert USERS_LINE in blocked["exc_info"]
-    assert (blocked["pid_"], over["pid_"]) == (job["pid"], job["pid"])
+    assert (blocked["child_pid"], over["child_pid"]) == (job["pid"], job["pid"])
     assert 0.5 <= over["blocked_for"] < 2.5
     assert daemon.seen(action="job_resuming", job=job["job"]) == []
 

@@ -125,6 +125,12 @@ def fails(child: Child) -> None:
     child.stream.send(InitFailed(error="ValueError: no model", traceback="Traceback"))
 
 
+def fails_and_stays(child: Child) -> None:
+    """Likewise, and it does not leave by itself."""
+    fails(child)
+    signal.pause()
+
+
 def says_nothing(child: Child) -> None:
     """Connects and waits."""
     child.connect()
@@ -135,6 +141,14 @@ def never_ready(child: Child) -> None:
     """Its prewarm hangs."""
     child.hello()
     signal.pause()
+
+
+def warms_up_when_told(child: Child) -> None:
+    """Its prewarm takes until SIGUSR1."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    child.hello()
+    signal.sigwait([signal.SIGUSR1])
+    good_after_hello(child)
 
 
 def another_version(child: Child) -> None:
@@ -279,6 +293,33 @@ def job_ignores_shutdown(child: Child) -> None:
     """Likewise, in the middle of a job."""
 
     def job(job_id: str) -> None:
+        child.stream.send(JobStarted(job_id=job_id))
+        signal.pause()
+
+    child.become_ready()
+    child.serve(job)
+
+
+def never_starts(child: Child) -> None:
+    """Takes a job and does nothing about it, but answers each ping."""
+    child.become_ready()
+    child.serve(lambda _job_id: answer_pings(child))
+
+
+def comes_back_and_never_starts(child: Child) -> None:
+    """Likewise, with a job from a supervisor before this one."""
+    child.connect()
+    hello = Hello(version=PROTOCOL_VERSION, child_id=child.id, pid=os.getpid(), job_id="AJ_1")
+    child.stream.send(hello)
+    answer_pings(child)
+
+
+def starts_late(child: Child) -> None:
+    """Begins with its job only when it is told to end it."""
+
+    def job(job_id: str) -> None:
+        while not isinstance(child.stream.receive()[0], Shutdown):
+            pass
         child.stream.send(JobStarted(job_id=job_id))
         signal.pause()
 

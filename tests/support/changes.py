@@ -9,7 +9,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-DEADLINE = 8.0
+DEADLINE = 20.0
 """Seconds that a test waits for anything."""
 
 

@@ -14,8 +14,9 @@ from agentd.journal.onlooker import Onlooker
 from agentd.journal.records import Batch, EventRecord, JobRecord, PostMortem
 from agentd.management.health import LinkView
 from agentd.management.history import read_job, read_jobs
-from agentd.management.views import CurrentJob, DrainView, JobDetails, JobPage, StatusView
+from agentd.management.views import DrainView, JobDetails, JobPage, StatusView
 from agentd.protocol.ids import JobId
+from agentd.protocol.job import JobView
 from agentd.supervision.view import ChildView, TreeView
 from agentd.supervisor.snapshot import PoolView, TemplateView
 
@@ -41,7 +42,7 @@ STATUS = StatusView(
         last_error="",
     ),
     template=TemplateView(alive=True, pid=7, generation=3, last_error=""),
-    jobs=(CurrentJob(id="AJ_1", room="lobby", state="running", age=12.0, resumes=1),),
+    jobs=(JobView(id="AJ_1", room="lobby", state="running", age=12.0, resumes=1),),
     journal=JournalView(kept="disk", problem="", waiting=0),
     refusals={"all 4 slots are taken": 2},
 )

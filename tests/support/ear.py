@@ -37,8 +37,8 @@ class Ear:
         self._streams: list[rtc.AudioStream] = []
         self._tasks: set[asyncio.Task[None]] = set()
         room.on("track_subscribed", self._on_track)
-        room.on("participant_connected", lambda _: self._count())
-        room.on("participant_disconnected", lambda _: self._count())
+        room.on("participant_connected", lambda _: self.count())
+        room.on("participant_disconnected", lambda _: self.count())
 
     def gaps(self, since: float = 0.0, until: float = float("inf")) -> list[float]:
         """Seconds between one audible frame and the next, the longest first."""
@@ -51,7 +51,14 @@ class Ear:
             async with asyncio.timeout(DEADLINE), self._changed:
                 await self._changed.wait_for(come)
         except TimeoutError:
-            raise AssertionError(f"{what}: not within {DEADLINE:g} s") from None
+            raise AssertionError(f"{what}: not within {DEADLINE:g} s; {self._seen()}") from None
+
+    def _seen(self) -> str:
+        """What there was, for whoever reads why a test has failed."""
+        return (
+            f"room {self.room.name}: {self.agents} agents, {len(self.subscribed_at)} tracks, "
+            f"{len(self.heard_at)} audible frames"
+        )
 
     async def has_track_since(self, instant: float) -> None:
         """Wait until a track was subscribed to after that."""
@@ -70,7 +77,8 @@ class Ear:
         for stream in self._streams:
             await stream.aclose()
 
-    def _count(self) -> None:
+    def count(self) -> None:
+        """Look how many agents there are."""
         kinds = [one.kind for one in self.room.remote_participants.values()]
         self.agents = kinds.count(rtc.ParticipantKind.PARTICIPANT_KIND_AGENT)
         self.most_agents = max(self.most_agents, self.agents)
@@ -115,6 +123,7 @@ async def listening(server: LiveKitServer, room_name: str, identity: str) -> Asy
     token = api.AccessToken(server.api_key, server.api_secret)
     jwt = token.with_identity(identity).with_grants(grants).to_jwt()
     await room.connect(server.url, jwt)
+    ear.count()  # no event tells of those who came before
     # One that publishes is announced to others at once, as a caller's microphone is.
     source = rtc.AudioSource(48000, 1)
     await room.local_participant.publish_track(

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from agentd.journal.records import Batch, EventRecord, JobRecord, PostMortem, SnapshotRecord
+from agentd.journal.records import (
+    Batch,
+    ClaimRecord,
+    EventRecord,
+    JobRecord,
+    PostMortem,
+    SnapshotRecord,
+)
 from agentd.protocol.ids import JobId
 
 
@@ -42,6 +49,11 @@ def events(count: int, *, at: float = 100.0, job: str = "") -> Batch:
 def snapshot(job: str = "AJ_1", data: bytes = b"history") -> SnapshotRecord:
     """A snapshot."""
     return SnapshotRecord(job=JobId(job), version=1, time=100.0, data=data)
+
+
+def claim(dispatch: str = "AD_1", *, at: float = 100.0, data: bytes = b"to make") -> ClaimRecord:
+    """A claim; without data, one that is over."""
+    return ClaimRecord(dispatch=dispatch, time=at, data=data)
 
 
 def post_mortem(child: str, *, at: float = 100.0, job: str = "") -> PostMortem:

@@ -214,7 +214,7 @@ class LinkContract:
             await handler.next("registered")
             link.report_worker(WorkerReport(load=1.0, full=True, job_count=0, draining=True))
             await link.aclose()
-            await asyncio.wait_for(task, 5.0)
+            await asyncio.wait_for(task, 20.0)
 
         assert link.state().phase == "closed"
         assert handler.names() == ["registered", "disconnected"]

@@ -85,7 +85,7 @@ async def lonely_child(directory: Path) -> AsyncIterator[LonelyChild]:
         output.close()
 
 
-async def ready(supervisor: ScriptedSupervisor, *, grace: float = 10.0) -> Visit:
+async def ready(supervisor: ScriptedSupervisor, *, grace: float = 30.0) -> Visit:
     """Wait for a child and have it prewarm."""
     visit = await supervisor.visit()
     config = ChildConfig(
@@ -97,7 +97,7 @@ async def ready(supervisor: ScriptedSupervisor, *, grace: float = 10.0) -> Visit
 
 
 async def running(
-    supervisor: ScriptedSupervisor, metadata: str = "", *, grace: float = 10.0
+    supervisor: ScriptedSupervisor, metadata: str = "", *, grace: float = 30.0
 ) -> Visit:
     """Have the child run a job, until that has taken its first snapshot."""
     visit = await ready(supervisor, grace=grace)

@@ -8,15 +8,15 @@ from typing import Unpack, cast
 
 from agentd.aio.timing import now, within
 from agentd.dispatch.desk import JobDesk
-from agentd.dispatch.jobs import JobState
 from agentd.dispatch.load import WorkerReport
 from agentd.dispatch.messages import JobStatus
 from agentd.errors import ChildError
 from agentd.journal.records import JobFacts
 from agentd.protocol.ids import JobId
-from agentd.protocol.job import JobAnswer, JobAssignment, JobOffer, JobOutcome, Resume
+from agentd.protocol.job import JobAnswer, JobAssignment, JobOffer, JobOutcome, JobState, Resume
 from agentd.settings.model import JobSettings, LiveKitSettings
-from agentd.supervisor.child import Child, JobWatcher
+from agentd.supervisor.child import Child
+from agentd.supervisor.watchedjob import JobWatcher
 
 SETTINGS = JobSettings(offer_timeout=9.0, assignment_timeout=7.5)
 

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from agentd.aio.timing import now, within
+from agentd.dispatch.claimbook import ClaimBook
 from agentd.dispatch.reconcile import Reconciler
 from agentd.dispatch.roomapi import RoomApi
 from agentd.dispatch.seen import DispatchSeen
 from agentd.dispatch.stale import Thresholds
+from agentd.journal.records import ClaimRecord
 from agentd.settings.model import LiveKitSettings, ReconcileSettings
 from agentd.testing.livekit_server import LiveKitServer
 
@@ -25,9 +27,8 @@ class StubHost:
     def __init__(self, slots: int, jobs: Mapping[str, str] | None = None) -> None:
         self.slots = slots
         self.jobs = dict(jobs or {})
-        self.claimed: list[str] = []
-        self.recreated: list[tuple[str, str, str]] = []
-        self.changed = asyncio.Event()
+        self.registered = asyncio.Event()
+        self.registered.set()
 
     def free_slots(self) -> int:
         return self.slots
@@ -35,12 +36,37 @@ class StubHost:
     def known_jobs(self) -> Mapping[str, str]:
         return self.jobs
 
-    def note_claim(self, dispatch: DispatchSeen) -> None:
-        self.claimed.append(dispatch.id)
 
-    def note_recreated(self, room: str, old: str, new: str) -> None:
-        self.recreated.append((room, old, new))
-        self.changed.set()
+class ClaimNotes:
+    """A journal, as far as claims need it; `flushed` is what was on disk at each flush."""
+
+    def __init__(self, *, flush_takes: float = 0.0) -> None:
+        self.records: dict[str, ClaimRecord] = {}
+        """Claims that are not over, by dispatch."""
+        self.over: list[str] = []
+        self.flushed: list[list[str]] = []
+        self.changed = asyncio.Event()
+        """Set whenever a claim is over."""
+        self._flush_takes = flush_takes
+
+    def record_claim(self, dispatch: str, data: bytes) -> None:
+        if data:
+            self.records[dispatch] = ClaimRecord(dispatch=dispatch, time=0.0, data=data)
+        else:
+            del self.records[dispatch]
+            self.over.append(dispatch)
+            self.changed.set()
+
+    def record_event(self, kind: str, text: str = "") -> None:
+        return
+
+    async def flush(self) -> bool:
+        await asyncio.sleep(self._flush_takes)
+        self.flushed.append(list(self.records))
+        return True
+
+    async def claims(self) -> list[ClaimRecord]:
+        return list(self.records.values())
 
 
 class RaceResult(Struct, kw_only=True):
@@ -76,19 +102,20 @@ async def race(server: LiveKitServer, *, races: int, rooms: int = 4) -> RaceResu
             (await clients[0].create_dispatch(_wanted(name, names[number % rooms], number))).id
             for number in range(races)
         }
-        hosts = [StubHost(races) for _ in clients]
+        notes = [ClaimNotes() for _ in clients]
         racers = [
             Reconciler(
                 ReconcileSettings(reconcile_max_rate=10_000),
                 OnlyThese(client, old),
                 name,
-                host,
+                StubHost(races),
+                ClaimBook(journal),
                 thresholds=Thresholds(stale_after=0.0),
             )
-            for client, host in zip(clients, hosts, strict=True)
+            for client, journal in zip(clients, notes, strict=True)
         ]
         began_at = now()
-        await _run_until_all_made(racers, hosts, races)
+        await _run_until_all_made(racers, notes, races)
         seconds = now() - began_at
         left = [
             each.id
@@ -131,14 +158,16 @@ class OnlyThese:
         return [each for each in await self._list_all(room_name) if each.id in self._ids]
 
 
-async def _run_until_all_made(racers: list[Reconciler], hosts: list[StubHost], races: int) -> None:
+async def _run_until_all_made(
+    racers: list[Reconciler], notes: list[ClaimNotes], races: int
+) -> None:
     changed = asyncio.Event()
-    for host in hosts:
-        host.changed = changed
+    for journal in notes:
+        journal.changed = changed
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(racer.run()) for racer in racers]
         deadline_at = now() + RACE_TIMEOUT
-        while sum(len(host.recreated) for host in hosts) < races:
+        while sum(racer.view().recreated for racer in racers) < races:
             changed.clear()
             await within(deadline_at, changed.wait())
         for task in running:

@@ -12,7 +12,7 @@ from agentd.protocol.job import JobOffer
 
 Event = tuple[str | JobId | JobOffer | bytes, ...]
 
-DEADLINE = 8.0
+DEADLINE = 20.0
 """Seconds that a test waits for something to happen. livekit-server takes up to 5 s to terminate
 the job of a deleted dispatch: it first waits for its own question to all nodes to time out."""
 

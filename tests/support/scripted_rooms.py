@@ -25,6 +25,8 @@ class ScriptedRooms:
         """By call: what its next ones raise before they do anything."""
         self.failures_after: dict[str, list[Exception]] = {}
         """The same, after they have done what they were asked to."""
+        self.made_in: list[str] = []
+        """The rooms in which dispatches were made again."""
         self.asked_next = asyncio.Event()
         """Set by every call."""
         self._call_takes = call_takes
@@ -90,6 +92,7 @@ class ScriptedRooms:
 
     async def create_dispatch(self, like: DispatchSeen) -> DispatchSeen:
         await self._call("create", like.id)
+        self.made_in.append(like.room)
         new = self.add(like.room, agent_name=like.agent_name, metadata=like.metadata)
         self._raise_next(self.failures_after, "create")
         return structs.replace(self.dispatches[new])

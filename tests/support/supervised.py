@@ -42,11 +42,11 @@ SPEC = ChildSpec(
         session_end_timeout=0.5,
         callback_timeout=0.5,
         disconnect_timeout=0.5,
-        reconnect_grace=5.0,
+        reconnect_grace=20.0,
     ),
-    initialize_timeout=5.0,
-    exit_timeout=5.0,
-    job_shutdown_timeout=5.0,
+    initialize_timeout=20.0,
+    exit_timeout=20.0,
+    job_shutdown_timeout=20.0,
 )
 
 POOL = PoolSettings(max_jobs=4, num_idle_processes=1, max_starting=2, restart_max_delay=0.05)
@@ -61,7 +61,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     pool: PoolSettings = POOL
     spec: ChildSpec = SPEC
     start_method: StartMethod = "auto"
-    template_timeout: float = 15.0
+    template_timeout: float = 30.0
     verbose: bool = False
 
 
@@ -223,7 +223,7 @@ async def supervised(
     parts = Supervised(plan, changes)
     parts.reaper.start()
     try:
-        async with Listener(parts.socket_path, parts.pool.handle_hello):
+        async with Listener(parts.socket_path, parts.pool.roster.handle_hello):
             try:
                 await parts.tree.start()
                 if plan.app is not None:

@@ -1,9 +1,9 @@
-"""A TCP proxy in front of the LiveKit server that can cut the daemon's own connection."""
+"""A TCP proxy in front of the LiveKit server, which can cut connections and hold requests."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 WORKER_PATH = b" /agent"
@@ -16,10 +16,16 @@ class TcpProxy:
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
         self._workers: set[asyncio.StreamWriter] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self._open = True
         self._server: asyncio.Server | None = None
         self.refused = 0
         """Workers' connections that were turned away."""
+        self.hold = b""
+        """A request with this in it is not passed on, nor what comes after it."""
+        self.held = asyncio.Event()
+        """Set once there was one."""
 
     @property
     def url(self) -> str:
@@ -31,8 +37,13 @@ class TcpProxy:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
 
     async def aclose(self) -> None:
+        """Cut what is left of the connections."""
         assert self._server is not None
         self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        if self._serving:
+            await asyncio.wait(self._serving)
 
     def cut_workers(self) -> None:
         """Break the daemons' connections, without a word, and let none come back."""
@@ -45,6 +56,17 @@ class TcpProxy:
         self._open = True
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        self._writers.add(writer)
+        try:
+            await self._pass_on(reader, writer)
+        finally:
+            self._writers.discard(writer)
+            self._serving.discard(task)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError):
             first = await reader.readline()
             if WORKER_PATH in first:
@@ -54,18 +76,37 @@ class TcpProxy:
                     return
                 self._workers.add(writer)
             there_reader, there_writer = await asyncio.open_connection(*self._target)
-            there_writer.write(first)
+            self._writers.add(there_writer)
+            there = self._unless_held(there_writer)
+            there(first)
             async with asyncio.TaskGroup() as group:
-                group.create_task(pass_on(reader, there_writer))
-                group.create_task(pass_on(there_reader, writer))
+                group.create_task(pass_on(reader, there_writer, there))
+                group.create_task(pass_on(there_reader, writer, writer.write))
+            self._writers.discard(there_writer)
         self._workers.discard(writer)
 
+    def _unless_held(self, writer: asyncio.StreamWriter) -> Callable[[bytes], None]:
+        """Writes to one connection until a request is to be held: a client sends one at once."""
+        holding = False
 
-async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        def write(data: bytes) -> None:
+            nonlocal holding
+            if self.hold and self.hold in data:
+                holding = True
+                self.held.set()
+            if not holding:
+                writer.write(data)
+
+        return write
+
+
+async def pass_on(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, write: Callable[[bytes], None]
+) -> None:
     """Copy bytes until one side is gone, then close the other."""
     with suppress(OSError):
         while data := await reader.read(65536):
-            writer.write(data)
+            write(data)
             await writer.drain()
     writer.close()
 

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ HOMES = {
         "agentd/dispatch/roomapi.py",
         "agentd/job/servercalls.py",
         "agentd/caller/",
+        "agentd/models/fetch.py",
     ),
     # daemon/describe.py asks a template one question and waits for it, with no loop running.
     "subprocess": ("agentd/supervisor/spawn.py", "agentd/daemon/describe.py", "agentd/testing/"),
@@ -36,9 +38,15 @@ HOMES = {
 """The only places that know an outside library."""
 
 
-def imported(path: Path) -> Iterator[str]:
+@cache
+def imported(path: Path) -> frozenset[str]:
     """Dotted names that a file imports, wherever in it; relative ones left out."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    return frozenset(names_in(ast.parse(path.read_text())))
+
+
+def names_in(tree: ast.Module) -> Iterator[str]:
+    """The same of a parsed file."""
+    for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
                 yield from (alias.name for alias in names)

@@ -14,7 +14,7 @@ def modules_after(code: str) -> set[str]:
     """The modules that a fresh interpreter has after it ran this code."""
     script = f"{code}\nimport sys\nprint('\\n'.join(sys.modules))"
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=20
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30
     )
     return set(done.stdout.split())
 

@@ -12,6 +12,7 @@ import io
 import re
 import tokenize
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,6 +61,12 @@ def parse(source: str) -> Module:
     lines = source.splitlines()
     alone = frozenset(line for line in comments if lines[line - 1].lstrip().startswith("#"))
     return Module(ast.parse(source), comments, alone)
+
+
+@cache
+def parsed(path: Path) -> Module:
+    """A module from its file; every rule wants it."""
+    return parse(path.read_text())
 
 
 # -- the rules -------------------------------------------------------------------
@@ -279,7 +286,7 @@ def test_the_rule_holds(name: str) -> None:
         f"{path.relative_to(ROOT)}:{line}"
         for path in paths
         if not is_exempt(path, name)
-        for line in rule(parse(path.read_text()))
+        for line in rule(parsed(path))
     ]
 
     assert broken == []

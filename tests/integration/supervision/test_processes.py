@@ -10,7 +10,7 @@ from agentd.supervision.exits import NORMAL, Exit
 from agentd.supervision.spec import BackoffSettings, ChildSpec, Running, SupervisorSpec
 from agentd.supervision.supervisor import Supervisor
 
-DEADLINE = 8.0
+DEADLINE = 20.0
 """Seconds within which a test's process starts or ends."""
 
 SLEEP = "print('ready', flush=True); import time; time.sleep(60)"

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from pathlib import Path
 
+import psutil
 import pytest
 from msgspec import structs
 
 from agentd.aio.timing import now
-from agentd.protocol.ids import JobId
+from agentd.protocol.ids import ChildId, JobId
 from agentd.protocol.job import JobOffer
+from agentd.supervisor import child as children
+from agentd.supervisor import process as processes
+from agentd.supervisor.heartbeat import Patience
+from agentd.supervisor.process import OsProcess
 from tests.support.changes import DEADLINE, Changes
 from tests.support.subreaper import no_more_descriptors
 from tests.support.supervised import (
@@ -63,19 +70,19 @@ async def test_a_child_that_never_gets_ready_is_killed_in_time(
     plan: Plan, changes: Changes, manner: str
 ) -> None:
     """The time is `initialize_process_timeout`, for all that is before ready."""
-    plan = with_spec(plan, initialize_timeout=0.4)
+    plan = with_spec(plan, initialize_timeout=1.0)
     async with supervised(plan, changes, Script(plan, manner)) as parts:
         await changes.until(lambda: changes.actions("child_failed"))
         view = parts.pool.view()
         await parts.idle()
 
-    assert changes.reasons("child_failed")[0] == "was not ready within 0.4 s"
-    assert (view.failures, view.last_error) == (1, "was not ready within 0.4 s")
+    assert changes.reasons("child_failed")[0] == "was not ready within 1 s"
+    assert (view.failures, view.last_error) == (1, "was not ready within 1 s")
 
 
 async def test_an_unknown_child_is_turned_away(plan: Plan, changes: Changes) -> None:
     """The log names it, and the process that it was."""
-    plan = with_spec(plan, initialize_timeout=0.4)
+    plan = with_spec(plan, initialize_timeout=1.0)
     async with supervised(plan, changes, Script(plan, "another_id")):
         (record,) = await changes.until(lambda: changes.actions("unknown_child"))
 
@@ -109,6 +116,72 @@ async def test_a_child_that_hangs_up_and_lives_on_is_killed(plan: Plan, changes:
         await parts.idle()
 
     assert changes.reasons("child_failed") == ["was killed: it did not exit within 0.2 s"]
+
+
+async def test_a_job_whose_entrypoint_is_not_called_in_time_is_lost_to_go_on_elsewhere(
+    plan: Plan, changes: Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the child answers each ping, and heartbeats are off."""
+    monkeypatch.setattr(children, "START_TIMEOUT", 0.2)
+    plan = with_spec(plan, patience=Patience(warn_after=0.0, replace_after=0.0, interval=0.02))
+    async with supervised(plan, changes, Script(plan, "never_starts")) as parts:
+        job = await parts.start_job()
+        await parts.gone(job.child)
+
+    assert (job.started, job.outcomes) == (0, [])
+    assert job.losses == [
+        "the job's process was killed: "
+        "it did not call the entrypoint within 0.2 s of being given the job"
+    ]
+
+
+async def test_an_adopted_child_that_never_started_its_job_has_no_longer_than_others(
+    plan: Plan, changes: Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first daemon died before it could see that."""
+    monkeypatch.setattr(children, "START_TIMEOUT", 0.2)
+    async with supervised(plan, changes) as parts:
+        with open(os.devnull, "wb") as output:  # noqa: ASYNC230 - no disk
+            script = Script(plan, "comes_back_and_never_starts")
+            pid = await script.launch(ChildId("c9"), output.fileno())
+        child = parts.pool.roster.adopt(ChildId("c9"), pid)
+        watcher = Watcher(child, changes)
+        child.hold_job(JobId("AJ_1"), "kitchen", watcher)
+
+        why = await watcher.lost()
+
+    assert why.startswith("the job's process was killed: it did not call the entrypoint")
+
+
+async def test_a_job_that_has_started_in_time_may_take_its_time(
+    plan: Plan, changes: Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deadline is for the start alone."""
+    monkeypatch.setattr(children, "START_TIMEOUT", 1.0)
+    plan = with_spec(plan, patience=Patience(warn_after=0.0, replace_after=0.0, interval=0.3))
+    async with supervised(plan, changes, Script(plan, "works")) as parts:
+        job = await parts.start_job()
+        await job.running()
+
+        await changes.until(lambda: "five pings" in parts.sink.texts())  # over a second
+
+        assert (job.child.state, job.losses) == ("running", [])
+
+
+async def test_a_job_that_starts_while_it_is_asked_to_end_keeps_to_its_budget(
+    plan: Plan, changes: Changes
+) -> None:
+    """Its late start must not stop the clock of its shutdown."""
+    plan = with_spec(plan, job_shutdown_timeout=0.3)
+    async with supervised(plan, changes, Script(plan, "starts_late")) as parts:
+        job = await parts.start_job()
+
+        job.child.shutdown("drain")
+
+        outcome = await job.outcome()
+
+    assert job.started == 1
+    assert outcome.error == "the job's process was killed: its shutdown took longer than 0.3 s"
 
 
 async def test_a_job_that_starts_twice_fails_once(plan: Plan, changes: Changes) -> None:
@@ -192,10 +265,12 @@ def offer(job_id: str) -> JobOffer:
     return JobOffer(job_id=JobId(job_id), job=b"", room="kitchen", agent_name="")
 
 
-@pytest.mark.parametrize("manner", ["ignores_shutdown", "good"])
-async def test_the_stop_ladder_of_a_warm_child(plan: Plan, changes: Changes, manner: str) -> None:
+@pytest.mark.parametrize(("manner", "budget"), [("ignores_shutdown", 0.2), ("good", 20.0)])
+async def test_the_stop_ladder_of_a_warm_child(
+    plan: Plan, changes: Changes, manner: str, budget: float
+) -> None:
     """Ask, wait, force; and the seat is free only once the death was seen."""
-    plan = with_spec(plan, exit_timeout=0.2)
+    plan = with_spec(plan, exit_timeout=budget)
     async with supervised(plan, changes, Script(plan, manner)) as parts:
         (child,) = await parts.idle()
 
@@ -209,6 +284,28 @@ async def test_the_stop_ladder_of_a_warm_child(plan: Plan, changes: Changes, man
         "ignores_shutdown": ["was killed: its shutdown took longer than 0.2 s"],
     }
     assert changes.reasons("child_failed") == expected[manner]
+
+
+async def test_a_child_that_not_even_a_kill_ends_is_given_up_and_told(
+    plan: Plan, changes: Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel can hold a process up for ever; its seat goes to another."""
+    monkeypatch.setattr(processes, "KILL_TIMEOUT", 0.05)
+    plan = with_spec(plan, exit_timeout=0.05)
+    async with supervised(plan, changes, Script(plan, "ignores_shutdown")) as parts:
+        (child,) = await parts.idle()
+        held_up = psutil.Process(child.pid)
+
+        with monkeypatch.context() as unheeded:
+            unheeded.setattr(OsProcess, "signal", lambda _process, _number: None)
+            child.shutdown("enough")
+            await parts.gone(child)
+
+        assert held_up.is_running()
+        held_up.kill()
+        await asyncio.to_thread(held_up.wait, DEADLINE)
+    (told,) = changes.actions("reap_failed")
+    assert (told.__dict__["offender"], told.__dict__["offender_pid"]) == (child.id, child.pid)
 
 
 async def test_a_job_has_its_own_budget_for_shutting_down(plan: Plan, changes: Changes) -> None:

@@ -18,8 +18,10 @@ from agentd.supervisor.postmortem import PostMortem
 from tests.support.changes import Changes
 from tests.support.supervised import Plan, Script, Supervised, Watcher, supervised, with_spec
 
-PATIENCE = Patience(warn_after=0.3, replace_after=1.0, interval=0.2, idle_interval=0.2)
-PATIENT = structs.replace(PATIENCE, replace_after=30.0)
+PATIENT = Patience(warn_after=5.0, replace_after=30.0, interval=0.2, idle_interval=0.2)
+"""Longer than a busy machine keeps a child that is well from answering."""
+WARNS = structs.replace(PATIENT, warn_after=0.3)
+REPLACES = structs.replace(WARNS, replace_after=2.0)
 
 
 class Ward:
@@ -29,7 +31,7 @@ class Ward:
         self.parts = parts
         self.reports: list[PostMortem] = []
         self.changes = changes
-        parts.pool.on_post_mortem = self._keep
+        parts.pool.roster.on_post_mortem = self._keep
 
     def _keep(self, record: PostMortem) -> None:
         self.reports.append(record)
@@ -59,8 +61,8 @@ def ward(workdir: Path, changes: Changes) -> OpenWard:
     """Opens a ward; what is said beside the manner is changed in the children's spec."""
 
     @asynccontextmanager
-    async def opened(manner: str, **spec: Patience | MemoryLimits) -> AsyncIterator[Ward]:
-        plan = with_spec(Plan(directory=workdir), **{"patience": PATIENCE, **spec})
+    async def opened(manner: str, **spec: Patience | MemoryLimits | float) -> AsyncIterator[Ward]:
+        plan = with_spec(Plan(directory=workdir), **{"patience": PATIENT, **spec})
         async with supervised(plan, changes, Script(plan, manner)) as parts:
             yield Ward(parts, changes)
 
@@ -72,25 +74,47 @@ async def test_a_blocked_child_is_warned_about_then_replaced(
     ward: OpenWard, changes: Changes, manner: str, frame: str
 ) -> None:
     """Where it was stands in the warning and in the report; its job goes on elsewhere."""
-    async with ward(manner) as at:
-        watcher, _ = await at.job()
+    async with ward(manner, patience=REPLACES) as at:
+        watcher, pid = await at.job()
         why = await watcher.lost()
         report = await at.report()
         (fresh,) = await at.parts.idle()
 
     (warning,) = changes.actions("child_blocked")
+    (death,) = changes.actions("post_mortem")
     assert frame in warning.__dict__[EXCEPTION]
-    assert why == "the job's process was killed: its event loop was blocked for 1 s"
+    assert (warning.__dict__["child_pid"], death.__dict__["child_pid"]) == (pid, pid)
+    assert why == "the job's process was killed: its event loop was blocked for 2 s"
     assert (report.kind, report.job, report.room) == ("killed", "AJ_1", "kitchen")
     assert frame in report.stacks
     assert fresh.id != report.child
+
+
+@pytest.mark.parametrize(
+    ("manner", "reason"),
+    [
+        ("fails_and_stays", "prewarm raised ValueError: no model"),
+        ("never_ready", "was not ready within 0.5 s"),
+    ],
+)
+async def test_a_failed_prewarm_is_reported_with_its_error_and_not_with_our_kill(
+    ward: OpenWard, changes: Changes, manner: str, reason: str
+) -> None:
+    """Nor is the kernel asked whether memory was short."""
+    async with ward(manner, initialize_timeout=0.5) as at:
+        report = await at.report()
+
+    (line, *_) = changes.actions("post_mortem")
+    assert (report.kind, report.text, report.signal) == ("boot_failed", reason, "")
+    assert (report.oom.verdict, report.oom.kernel_kills) == ("", None)
+    assert (line.__dict__["reason"], line.__dict__["signal"]) == (reason, None)
 
 
 async def test_a_stopped_child_is_replaced_and_its_state_told(
     ward: OpenWard, changes: Changes
 ) -> None:
     """It can't show its stacks; the kernel says why."""
-    async with ward("works") as at:
+    async with ward("works", patience=REPLACES) as at:
         watcher, pid = await at.job()
         os.kill(pid, signal.SIGSTOP)
         await watcher.lost()
@@ -102,7 +126,7 @@ async def test_a_stopped_child_is_replaced_and_its_state_told(
 
 async def test_a_child_that_goes_on_in_time_keeps_its_job(ward: OpenWard, changes: Changes) -> None:
     """The log says for how long it had been away."""
-    async with ward("blocks", patience=PATIENT) as at:
+    async with ward("blocks", patience=WARNS) as at:
         watcher, pid = await at.job()
         await changes.until(lambda: changes.actions("child_blocked"))
         os.kill(pid, signal.SIGUSR1)
@@ -111,18 +135,18 @@ async def test_a_child_that_goes_on_in_time_keeps_its_job(ward: OpenWard, change
         assert watcher.losses == []
         assert at.reports == []
 
-    assert line.__dict__["blocked_for"] >= PATIENT.warn_after
+    assert line.__dict__["blocked_for"] >= WARNS.warn_after
     assert line.__dict__["job"] == "AJ_1"
 
 
 async def test_a_warm_child_that_is_blocked_is_replaced(ward: OpenWard) -> None:
     """The next job must not find it."""
-    async with ward("blocks_when_idle") as at:
+    async with ward("blocks_when_idle", patience=REPLACES) as at:
         (child,) = await at.parts.idle()
         report = await at.report()
         await at.changes.until(lambda: at.parts.children("idle") not in ([], [child]))
 
-    assert report.text == "was killed: its event loop was blocked for 1 s"
+    assert report.text == "was killed: its event loop was blocked for 2 s"
     assert report.job == ""
 
 

@@ -446,6 +446,173 @@ async def test_with_every_seat_taken_an_old_warm_child_makes_room(
         await changes.until(lambda: [c.generation for c in parts.children("idle")] == [2, 2])
 
 
+def news_of(pool: Pool) -> list[list[tuple[str, int]]]:
+    """What is noted each time that the pool says so of new code: its children at that moment."""
+    told: list[list[tuple[str, int]]] = []
+    pool.on_new_code = lambda: told.append(
+        [(child.state, child.generation) for child in pool.children]
+    )
+    return told
+
+
+async def test_new_code_is_told_when_its_first_child_is_warm_and_no_old_one_any_more(
+    plan: Plan, changes: Changes
+) -> None:
+    """Not when its template is ready: an offer would still get the old code."""
+    async with supervised(plan, changes, Script(plan)) as parts:
+        told = news_of(parts.pool)
+        await parts.idle()
+
+        parts.pool.use_launcher(Script(plan), "script")
+        at_first = list(told)
+        await changes.until(lambda: told)
+
+    assert at_first == []
+    assert told == [[("stopping", 1), ("idle", 2)]]
+
+
+async def test_an_offer_that_comes_before_the_new_code_is_warm_gets_the_old(
+    plan: Plan, changes: Changes
+) -> None:
+    """Old code is better than none, for as long as the new fails."""
+    async with supervised(plan, changes, Script(plan)) as parts:
+        told = news_of(parts.pool)
+        await parts.idle()
+        parts.pool.use_launcher(Script(plan, *["fails"] * 9), "script")
+        await changes.until(lambda: parts.pool.failing)
+
+        child = await parts.pool.reserve(JobId("AJ_1"), now() + DEADLINE)
+
+        assert child.generation == 1
+        assert told == []
+
+
+async def test_an_old_child_that_is_released_serves_nobody_once_new_code_is_told(
+    plan: Plan, changes: Changes
+) -> None:
+    """An offer that waits gets the next new one, though the old one is there at once."""
+    async with supervised(plan, changes, Script(plan)) as parts:
+        told = news_of(parts.pool)
+        old = await parts.pool.reserve(JobId("AJ_1"), now() + DEADLINE)
+        parts.pool.use_launcher(Script(plan), "script")
+        await changes.until(lambda: told)
+        await parts.pool.reserve(JobId("AJ_2"), now() + DEADLINE)
+        waiting = asyncio.create_task(parts.pool.reserve(JobId("AJ_3"), now() + DEADLINE))
+        await changes.until(lambda: parts.pool.view().waiting)
+
+        old.release("declined")
+
+        assert old.state == "stopping"
+        assert (await waiting).generation == 2
+
+
+async def test_an_old_child_that_becomes_warm_after_new_code_was_told_goes_at_once(
+    plan: Plan, changes: Changes
+) -> None:
+    """It was on its way, and no offer may get it any more."""
+    async with supervised(plan, changes, Script(plan, "warms_up_when_told")) as parts:
+        told = news_of(parts.pool)
+        (old,) = await changes.until(lambda: parts.children("prewarming"))
+        parts.pool.use_launcher(Script(plan), "script")
+        await changes.until(lambda: told)
+        kill(old.pid, signal.SIGUSR1)
+
+        await parts.gone(old)
+
+    assert told == [[("prewarming", 1), ("idle", 2)]]
+    assert changes.actions("child_failed") == []
+
+
+async def test_with_every_seat_taken_by_jobs_new_code_is_told_at_once(
+    plan: Plan, changes: Changes
+) -> None:
+    """Whatever job comes next runs it."""
+    plan = with_pool(plan, max_jobs=1)
+    async with supervised(plan, changes, Script(plan, "job_ignores_shutdown")) as parts:
+        told = news_of(parts.pool)
+        job = await parts.start_job()
+        await job.running()
+
+        parts.pool.use_launcher(Script(plan), "script")
+
+        assert told == [[("running", 1)]]
+
+
+async def test_where_no_warm_children_are_wanted_new_code_is_tried_all_the_same(
+    plan: Plan, changes: Changes
+) -> None:
+    """The old one that a declined offer had left would else take the next job."""
+    plan = with_pool(plan, num_idle_processes=0)
+    async with supervised(plan, changes, Script(plan)) as parts:
+        told = news_of(parts.pool)
+        old = await parts.pool.reserve(JobId("AJ_1"), now() + DEADLINE)
+        old.release("declined")
+
+        parts.pool.use_launcher(Script(plan), "script")
+
+        await changes.until(lambda: told)
+        assert (await parts.pool.reserve(JobId("AJ_2"), now() + DEADLINE)).generation == 2
+
+
+async def test_new_code_need_not_wait_for_a_prewarm_of_the_old_that_hangs(
+    plan: Plan, changes: Changes
+) -> None:
+    """Who has mended it sees that at once."""
+    plan = with_pool(plan, max_starting=1)
+    async with supervised(plan, changes, Script(plan, "never_ready")) as parts:
+        (old,) = await changes.until(lambda: parts.children("prewarming"))
+
+        parts.pool.use_launcher(Script(plan), "script")
+
+        (new,) = await parts.idle()
+        assert (old.state, new.generation) == ("prewarming", 2)
+
+
+async def test_new_code_is_not_blamed_for_the_old_that_failed_too_often(
+    plan: Plan, changes: Changes
+) -> None:
+    """Offers wait for its first child as usual; its health is told when it has lasted."""
+    plan = with_pool(plan, restart_max_delay=1000.0)
+    async with supervised(plan, changes, Script(plan, *["fails"] * 9)) as parts:
+        await changes.until(lambda: parts.pool.failing)
+
+        parts.pool.use_launcher(Script(plan), "script")
+        at_once = parts.pool.failing
+        child = await parts.pool.reserve(JobId("AJ_1"), now() + DEADLINE)
+
+        assert (at_once, parts.pool.failing, child.generation) == ("", "", 2)
+    assert changes.actions("recovered") == []
+
+
+async def test_new_code_that_mends_a_crash_loop_is_told_to_have_recovered(
+    plan: Plan, changes: Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of what was told; once."""
+    monkeypatch.setattr(launching, "HEALTHY_AFTER", 0.05)
+    async with supervised(plan, changes, Script(plan, *["fails"] * 9)) as parts:
+        await changes.until(lambda: parts.pool.failing)
+
+        parts.pool.use_launcher(Script(plan), "script")
+
+        await changes.until(lambda: changes.actions("recovered"))
+
+
+async def test_new_code_that_fails_too_often_as_well_is_slowed_down_as_well(
+    plan: Plan, changes: Changes
+) -> None:
+    """And told once more."""
+    async with supervised(plan, changes, Script(plan, *["fails"] * 9)) as parts:
+        await changes.until(lambda: parts.pool.failing)
+
+        parts.pool.use_launcher(Script(plan, *["fails"] * 9), "script")
+        tries = len(changes.actions("child_failed"))
+
+        await changes.until(lambda: parts.pool.failing)
+        tries = len(changes.actions("child_failed")) - tries
+    assert tries == launching.INTENSITY.restarts + 1
+    assert len(changes.actions("failing")) == 2
+
+
 # -- the end -----------------------------------------------------------------------
 
 

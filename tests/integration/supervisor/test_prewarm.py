@@ -63,7 +63,7 @@ async def parts(folder: Path) -> AsyncIterator[Supervised]:
     """One supervisor and one template for all tests here."""
     plan = Plan(directory=folder, app=AppRef(target=str(folder / "app.py")))
     with subreaper(), Changes() as changes:
-        async with supervised(with_spec(plan, initialize_timeout=0.5), changes) as parts:
+        async with supervised(with_spec(plan, initialize_timeout=2.0), changes) as parts:
             yield parts
 
 
@@ -74,7 +74,7 @@ async def parts(folder: Path) -> AsyncIterator[Supervised]:
         ("sys.exit", "prewarm raised SystemExit: 3"),
         ("os._exit", "exited with code 3 before it was ready"),
         ("aborts", "was ended by SIGABRT"),
-        ("hangs", "was not ready within 0.5 s"),
+        ("hangs", "was not ready within 2 s"),
     ],
 )
 async def test_a_prewarm_that_fails_is_told_and_tried_until_it_does_not(

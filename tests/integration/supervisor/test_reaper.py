@@ -15,7 +15,7 @@ from agentd.supervisor.process import OsProcess, Reaper
 from tests.support.changes import Changes
 from tests.support.subreaper import is_gone, open_descriptors
 
-DEADLINE = 5.0
+DEADLINE = 20.0
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from agentd.supervisor.process import OsProcess, Reaper
 from agentd.supervisor.spawn import spawn_python
 from agentd.supervisor.stacks import Stacks, StackTaker
 
-DEADLINE = 5.0
+DEADLINE = 20.0
 SCRIPT = Path(__file__).parents[2] / "support" / "sick_process.py"
 
 

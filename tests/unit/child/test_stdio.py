@@ -101,7 +101,7 @@ def test_half_a_line_before_a_crash_has_left_the_process(statement: str) -> None
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         check=False,
-        timeout=20,
+        timeout=30,
     )
 
     assert ended.stdout == b"said"
@@ -112,7 +112,7 @@ def test_text_that_utf8_can_not_carry_is_shown_escaped() -> None:
     code = "from agentd.child.stdio import take_over_stdio\ntake_over_stdio()\nprint('a\\udcffb')\n"
 
     ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=20
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
     )
 
     assert ended.stdout == "a\\udcffb\n"

@@ -54,7 +54,7 @@ def test_a_program_that_was_started_does_not_keep_it(tmp_path: Path) -> None:
         with state_lock(tmp_path):
             pass
     finally:
-        child.communicate(b"\n", timeout=10)
+        child.communicate(b"\n", timeout=30)
 
 
 def test_a_directory_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def notices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.
         listening.bind(str(tmp_path / "notify"))
         listening.setblocking(False)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-        monkeypatch.setenv("WATCHDOG_USEC", "400000")
+        monkeypatch.setenv("WATCHDOG_USEC", "1000000")
         yield listening
 
 
@@ -65,21 +65,21 @@ async def test_a_blocked_loop_is_told_with_its_stack_and_again_when_it_goes_on(
     watching = asyncio.create_task(LoopWatch(0.1).run())
     await asyncio.sleep(0)
 
-    block_the_loop(0.6)
+    block_the_loop(2.0)
 
     (blocked,) = changes.actions("loop_blocked")
     (goes_on,) = await changes.until(lambda: changes.actions("loop_unblocked"))
     await cancel_and_wait(watching)
-    assert "block_the_loop(0.6)" in blocked.__dict__[EXCEPTION]
-    assert 0.1 <= blocked.__dict__["seconds"] < 0.6
-    assert goes_on.__dict__["seconds"] >= 0.6
+    assert "block_the_loop(2.0)" in blocked.__dict__[EXCEPTION]
+    assert 0.1 <= blocked.__dict__["seconds"] < 2.0
+    assert goes_on.__dict__["seconds"] >= 2.0
     assert not any(thread.name == "loop-watch" for thread in threading.enumerate())
 
 
 async def test_a_loop_that_goes_round_is_not_told_of(changes: Changes) -> None:
     """However often it is looked at."""
-    watching = asyncio.create_task(LoopWatch(0.2).run())
-    for _ in range(70):
+    watching = asyncio.create_task(LoopWatch(1.0).run())
+    for _ in range(130):
         await asyncio.sleep(0.01)
     await cancel_and_wait(watching)
 
@@ -91,7 +91,7 @@ async def test_the_loop_feeds_the_watchdog_and_a_blocked_one_does_not(
 ) -> None:
     """Through a real socket, at least twice in its period; at the first chance after a block."""
     period = systemd.watchdog_period()
-    assert period == 0.4
+    assert period == 1.0
     watching = asyncio.create_task(LoopWatch(0, Watchdog(period, systemd.feed_watchdog)).run())
     loop = asyncio.get_running_loop()
 
@@ -100,12 +100,12 @@ async def test_the_loop_feeds_the_watchdog_and_a_blocked_one_does_not(
         assert await loop.sock_recv(notices, 100) == b"WATCHDOG=1"
         fed_at.append(now())
     gaps = [after - before for before, after in itertools.pairwise(fed_at)]
-    block_the_loop(0.5)
+    block_the_loop(1.2)
     while_blocked = heard(notices)
     fed_again = await loop.sock_recv(notices, 100)
     await cancel_and_wait(watching)
 
-    assert max(gaps) < 0.4
+    assert max(gaps) < 1.0
     assert while_blocked == []
     assert fed_again == b"WATCHDOG=1"
 
@@ -117,7 +117,7 @@ from agentd.daemon.loopwatch import LoopWatch
 logging.basicConfig(stream=sys.stdout, format="%(action)s")
 
 async def main():
-    watching = asyncio.create_task(LoopWatch(0.2).run())
+    watching = asyncio.create_task(LoopWatch(1.0).run())
     await asyncio.sleep(0.3)
     print("ready", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
@@ -140,9 +140,9 @@ def test_a_process_that_was_stopped_is_not_a_blocked_loop() -> None:
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, process.pid, os.WSTOPPED)
-        block_the_loop(1.2)
+        block_the_loop(2.5)
         process.send_signal(signal.SIGCONT)
 
-        told, _ = process.communicate("\n", timeout=10)
+        told, _ = process.communicate("\n", timeout=30)
 
     assert "loop_blocked" not in told

@@ -102,7 +102,7 @@ def test_a_closed_terminal_is_a_reason_to_stop() -> None:
         installed = reader.readline()
         os.close(controller)
         reason = reader.read()
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=30)
 
     assert installed == "installed\n", errors
     assert reason == "the terminal was closed", errors

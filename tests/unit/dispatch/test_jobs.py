@@ -7,8 +7,9 @@ from typing import get_args
 
 import pytest
 
-from agentd.dispatch.jobs import MOVES, Job, JobState
+from agentd.dispatch.jobs import MOVES, Job
 from agentd.protocol.ids import JobId
+from agentd.protocol.job import JobState
 
 STATES: tuple[JobState, ...] = get_args(JobState)
 FORBIDDEN = [

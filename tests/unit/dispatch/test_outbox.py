@@ -109,7 +109,7 @@ async def test_it_is_empty_only_when_the_last_message_is_out() -> None:
         sending.set()
         await go_on.wait()
 
-    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
         tasks.create_task(outbox.send_next(send_slowly))
         empty = tasks.create_task(outbox.wait_empty())
         await sending.wait()

@@ -13,11 +13,13 @@ import pytest
 
 from agentd.aio.tasks import TaskOwner, cancel_and_wait
 from agentd.aio.timing import now
-from agentd.dispatch.reconcile import MAX_ENDED, Reconciler
+from agentd.dispatch.claimbook import ClaimBook
+from agentd.dispatch.reconcile import Reconciler
 from agentd.dispatch.seen import JobSeen
+from agentd.dispatch.tidy import MAX_ENDED
 from agentd.settings.model import ReconcileSettings
 from agentd.testing.virtual_time import run_virtual
-from tests.support.reconciling import StubHost
+from tests.support.reconciling import ClaimNotes, StubHost
 from tests.support.scripted_rooms import ScriptedRooms, broken
 
 AGENT = JobSeen(id="AJ_1", identity="agent-1")
@@ -25,15 +27,35 @@ AGENT = JobSeen(id="AJ_1", identity="agent-1")
 
 @asynccontextmanager
 async def reconciling(
-    rooms: ScriptedRooms, host: StubHost, settings: ReconcileSettings | None = None
+    rooms: ScriptedRooms,
+    host: StubHost,
+    settings: ReconcileSettings | None = None,
+    *,
+    notes: ClaimNotes | None = None,
 ) -> AsyncIterator[Reconciler]:
     """A reconciler at work for the length of a block."""
-    reconciler = Reconciler(
-        settings or ReconcileSettings(), rooms, "bot", host, rng=random.Random(7)
-    )
+    reconciler = reconciler_of(rooms, host, settings, notes=notes)
     async with TaskOwner("test") as owner:
         owner.start(reconciler.run(), name="reconciler")
         yield reconciler
+
+
+def reconciler_of(
+    rooms: ScriptedRooms,
+    host: StubHost,
+    settings: ReconcileSettings | None = None,
+    *,
+    notes: ClaimNotes | None = None,
+) -> Reconciler:
+    """One for dispatches of "bot"."""
+    return Reconciler(
+        settings or ReconcileSettings(),
+        rooms,
+        "bot",
+        host,
+        ClaimBook(notes or ClaimNotes()),
+        rng=random.Random(7),
+    )
 
 
 def virtual(test: Coroutine[Any, Any, None]) -> None:
@@ -41,20 +63,20 @@ def virtual(test: Coroutine[Any, Any, None]) -> None:
 
 
 def test_a_forgotten_dispatch_is_made_again_when_it_is_12_s_old() -> None:
-    """Once: with its room and metadata, and the host hears of it before and after."""
+    """Once: with its room and metadata, and the journal has it until it is done."""
 
     async def scenario() -> None:
-        rooms, host = ScriptedRooms(), StubHost(4)
+        rooms, host, notes = ScriptedRooms(), StubHost(4), ClaimNotes()
         old = rooms.add("r", metadata="m")
-        async with reconciling(rooms, host) as reconciler:
+        async with reconciling(rooms, host, notes=notes) as reconciler:
             await asyncio.sleep(20)
 
             (at,) = rooms.made()
             assert 12.0 <= at <= 12.5
             (new,) = rooms.dispatches.values()
             assert (new.room, new.agent_name, new.metadata) == ("r", "bot", "m")
-            assert host.claimed == [old]
-            assert host.recreated == [("r", old, new.id)]
+            assert notes.flushed == [[old]]
+            assert notes.over == [old]
             assert reconciler.view().recreated == 1
 
     virtual(scenario())
@@ -247,7 +269,7 @@ def test_being_cancelled_between_the_two_calls_loses_no_dispatch() -> None:
     async def scenario() -> None:
         rooms, host = ScriptedRooms(call_takes=0.5), StubHost(4)
         rooms.add("r", created_at=-100.0)
-        reconciler = Reconciler(ReconcileSettings(), rooms, "bot", host)
+        reconciler = reconciler_of(rooms, host)
         async with TaskOwner("test") as owner:
             running = owner.start(reconciler.run(), name="reconciler")
             await asyncio.sleep(1.2)  # the two lists take 0.5 s each
@@ -271,7 +293,7 @@ def test_a_room_that_closed_meanwhile_costs_nobody_else_anything() -> None:
         async with reconciling(rooms, host):
             await asyncio.sleep(1)
 
-            assert [room for room, _, _ in host.recreated] == ["r2"]
+            assert rooms.made_in == ["r2"]
 
     virtual(scenario())
 
@@ -304,7 +326,7 @@ def test_calls_keep_to_the_rate_and_every_room_has_its_turn() -> None:
             assert len(at) <= 20 * 67
             assert max(sum(1 for each in at if t <= each < t + 1) for t in range(66)) <= 40
             assert len(seen) == 1001
-            assert [room for room, _, _ in host.recreated] == ["new"]
+            assert rooms.made_in == ["new"]
 
     virtual(scenario())
 
@@ -349,7 +371,7 @@ def test_ended_jobs_that_wait_are_bounded(caplog: pytest.LogCaptureFixture) -> N
     async def scenario() -> None:
         rooms, host = ScriptedRooms(), StubHost(0)
         rooms.failures["delete"] = broken(10_000)
-        reconciler = Reconciler(ReconcileSettings(), rooms, "bot", host)
+        reconciler = reconciler_of(rooms, host)
         for number in range(MAX_ENDED + 1):
             reconciler.job_ended("r", f"AD_{number}")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import jwt
 import msgspec
@@ -72,27 +71,18 @@ class NoPool:
         raise AssertionError(f"{child_id} with pid {pid} is not alive")
 
 
-def saying(answer: bool) -> Callable[[object], Awaitable[bool]]:
-    """LiveKit's answer to a question about a room or a job."""
-
-    async def says(_about: object) -> bool:
-        return answer
-
-    return says
-
-
-def restored(memory: Memory, *, occupied: bool = True, wanted: bool = True) -> Office:
+def restored(memory: Memory, *, over: str = "") -> Office:
     """A new daemon's office, after it has looked after the jobs of the one before."""
 
     async def run() -> Office:
         office = Office()
         restorer = Restorer(office.desk.book, office.desk.running, NoPool())
 
-        async def is_wanted(_job: Job) -> bool:
-            return wanted
+        async def why_over(_job: Job) -> str:
+            return over
 
         orphans = await restorer.adopt_living(memory)
-        await restorer.resume_orphans(orphans, saying(occupied), is_wanted)
+        await restorer.resume_orphans(orphans, why_over)
         await settle()
         return office
 
@@ -107,19 +97,13 @@ def test_a_job_whose_process_is_gone_goes_on_from_its_snapshot() -> None:
     assert office.child.resume == Resume(resumes=2, snapshot_version=1, snapshot=b"what was said")
 
 
-@pytest.mark.parametrize(
-    ("occupied", "wanted", "why"),
-    [(False, True, "room is empty"), (True, False, "dispatch is gone")],
-)
-def test_a_job_that_nobody_waits_for_is_lost_with_the_reason(
-    occupied: bool, wanted: bool, why: str
-) -> None:
+def test_a_job_that_nobody_waits_for_is_lost_with_the_reason() -> None:
     """Nobody is called back by an agent hours later, nor does a second host begin the job."""
-    office = restored(Memory(DEAD), occupied=occupied, wanted=wanted)
+    office = restored(Memory(DEAD), over="its room is empty")
 
     assert office.desk.job_count == 0
     assert office.ledger.facts["ending"] == "lost"
-    assert why in str(office.ledger.facts["reason"])
+    assert office.ledger.facts["reason"] == "its process died, and its room is empty"
 
 
 def test_a_job_that_had_told_its_end_is_not_begun_again() -> None:

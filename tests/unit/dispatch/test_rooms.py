@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import jwt
 import msgspec
@@ -16,6 +17,8 @@ from agentd.dispatch.seen import DispatchSeen, ParticipantSeen, RoomSeen
 from agentd.errors import RoomApiError, RoomGone
 from agentd.protocol.ids import JobId
 from agentd.protocol.job import JobAnswer, JobAssignment
+
+T = TypeVar("T")
 
 CALLER = ParticipantSeen(identity="caller", is_agent=False, attributes={})
 AGENT = ParticipantSeen(identity="agent-AJ_1", is_agent=True, attributes={})
@@ -33,6 +36,7 @@ class ScriptedApi:
         sid: str = "RM_1",
         error: RoomApiError | None = None,
     ) -> None:
+        self.asked: list[str] = []
         self.sent: list[tuple[str, str, bytes]] = []
         self.removed: list[tuple[str, str]] = []
         self._there = there or []
@@ -41,16 +45,19 @@ class ScriptedApi:
         self._error = error
 
     async def list_participants(self, room_name: str) -> list[ParticipantSeen]:
+        self.asked.append("participants")
         self._fail()
         return self._there
 
     async def list_dispatches(self, room_name: str) -> list[DispatchSeen]:
+        self.asked.append("dispatches")
         self._fail()
         return self._dispatches
 
-    async def list_rooms(self) -> list[RoomSeen]:
+    async def find_room(self, room_name: str) -> RoomSeen | None:
+        self.asked.append("room")
         self._fail()
-        return [RoomSeen("RM_other", "other"), RoomSeen(self._sid, "room")]
+        return RoomSeen(self._sid, room_name) if self._sid else None
 
     async def send_data(self, room_name: str, topic: str, data: bytes) -> None:
         self._fail()
@@ -82,36 +89,40 @@ def job() -> Job:
     return made
 
 
-def ask(question: Callable[[Rooms, Job], Awaitable[bool]], api: ScriptedApi) -> bool:
+def ask(question: Callable[[Rooms, Job], Awaitable[T]], api: ScriptedApi) -> T:
     """The answer to a question about the job's room."""
 
-    async def run() -> bool:
+    async def run() -> T:
         return await question(Rooms(api), job())
 
     return asyncio.run(run())
 
 
-async def occupied(rooms: Rooms, one: Job) -> bool:
-    """Whether somebody waits for the job's agent."""
-    assert one.assignment is not None
-    return await rooms.is_occupied(one.assignment)
-
-
 @pytest.mark.parametrize(
-    ("api", "answer"),
+    ("api", "why", "asked"),
     [
-        (ScriptedApi(there=[CALLER, AGENT]), True),
-        (ScriptedApi(there=[AGENT]), False),
-        (ScriptedApi(), False),
-        (ScriptedApi(error=RoomGone("gone")), False),
-        (ScriptedApi(error=RoomApiError("down")), True),
+        (
+            ScriptedApi(there=[CALLER, AGENT], dispatches=[DISPATCH]),
+            "",
+            ["participants", "dispatches"],
+        ),
+        (
+            ScriptedApi(there=[CALLER]),
+            "its dispatch is gone",
+            ["participants", "dispatches", "room"],
+        ),
+        (ScriptedApi(there=[AGENT], dispatches=[DISPATCH]), "its room is empty", ["participants"]),
+        (ScriptedApi(), "its room is empty", ["participants"]),
+        (ScriptedApi(error=RoomGone("gone")), "its room is gone", ["participants"]),
+        (ScriptedApi(error=RoomApiError("down")), "", ["participants"]),
     ],
 )
-def test_a_room_is_worth_going_on_for_while_somebody_but_agents_is_in_it(
-    api: ScriptedApi, answer: bool
+def test_a_job_is_worth_going_on_with_while_a_caller_and_its_dispatch_are_there(
+    api: ScriptedApi, why: str, asked: list[str]
 ) -> None:
-    """In doubt the call goes on."""
-    assert ask(occupied, api) is answer
+    """In doubt the call goes on; what one answer settles is not asked again."""
+    assert ask(Rooms.why_over, api) == why
+    assert api.asked == asked
 
 
 @pytest.mark.parametrize(
@@ -120,6 +131,7 @@ def test_a_room_is_worth_going_on_for_while_somebody_but_agents_is_in_it(
         (ScriptedApi(dispatches=[DISPATCH]), True),
         (ScriptedApi(), False),
         (ScriptedApi(sid="RM_built_anew"), True),
+        (ScriptedApi(sid=""), False),
         (ScriptedApi(error=RoomGone("gone")), False),
         (ScriptedApi(error=RoomApiError("down")), True),
     ],

@@ -14,7 +14,7 @@ Ends = tuple[socket.socket, socket.socket]
 def ends() -> Iterator[Ends]:
     """A connected pair: ours, for the code under test, and the other side's."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    theirs.settimeout(5.0)
+    theirs.settimeout(20.0)
     yield ours, theirs
     ours.close()
     theirs.close()

@@ -35,7 +35,7 @@ from agentd.protocol.ids import ChildId
 from .conftest import Ends
 
 Stream = FrameStream[FromChild]
-DEADLINE = 5.0
+DEADLINE = 20.0
 BIG = Shutdown(reason="x" * 1_000_000)
 
 

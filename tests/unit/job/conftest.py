@@ -81,7 +81,7 @@ def run(assignment: JobAssignment, process: JobProcess) -> Runner:
     ) -> JobOutcome:
         app = AgentServer()
         app.rtc_session(entrypoint, on_session_end=on_session_end)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             return await run_job(
                 app,
                 msgspec.structs.replace(assignment, fake=fake),

@@ -171,7 +171,7 @@ async def test_answer_is_given_at_once_and_the_function_goes_on(
     assert answer.accept
     assert not went_on.is_set()
     may_go_on.set()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(20):
         await went_on.wait()
 
 
@@ -208,7 +208,7 @@ async def test_cancelled_offer_cancels_the_users_function(
     await asked.wait()
     answering.cancel()
 
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(20):
         await cancelled.wait()
 
 

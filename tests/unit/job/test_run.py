@@ -12,7 +12,8 @@ import pytest
 from agentd.app.server import AgentServer
 from agentd.errors import NoEntrypoint, NotInJob
 from agentd.job import run as run_module
-from agentd.job.context import JobContext, get_job_context
+from agentd.job.context import JobContext
+from agentd.job.current import get_job_context
 from agentd.job.listener import Nobody
 from agentd.job.logfields import current_fields
 from agentd.job.run import ShutdownRequest, run_job

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from agentd.journal.backlog import MAX_POST_MORTEMS, MAX_REQUESTS, Backlog
+from agentd.journal.backlog import MAX_CLAIMS, MAX_POST_MORTEMS, MAX_REQUESTS, Backlog
 from agentd.journal.records import Batch
-from tests.support.journal_records import ended_job, event, post_mortem, running_job, snapshot
+from tests.support.journal_records import (
+    claim,
+    ended_job,
+    event,
+    post_mortem,
+    running_job,
+    snapshot,
+)
 
 
 def test_taking_empties_it() -> None:
@@ -39,6 +46,27 @@ def test_snapshots_of_a_job_are_merged() -> None:
     backlog.put_snapshot(snapshot(data=b"new"))
 
     assert backlog.take().batch.snapshots == (snapshot(data=b"new"),)
+
+
+def test_a_claim_that_is_over_is_all_that_is_written_of_it() -> None:
+    """Where the disk was slower than the server."""
+    backlog = Backlog()
+    backlog.put_claim(claim())
+    backlog.put_claim(claim(data=b""))
+
+    assert backlog.take().batch.claims == (claim(data=b""),)
+
+
+def test_claims_are_bounded() -> None:
+    """A disk that hangs must not fill the memory; what is known may still end."""
+    backlog = Backlog()
+    for number in range(MAX_CLAIMS):
+        backlog.put_claim(claim(f"AD_{number}"))
+
+    room = [backlog.put_claim(claim(name, data=b"")) for name in ("AD_one_more", "AD_0")]
+
+    assert room == [False, True]
+    assert backlog.take().dropped == 1
 
 
 def test_events_over_the_bound_are_dropped_and_counted() -> None:

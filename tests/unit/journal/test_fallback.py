@@ -16,7 +16,14 @@ from agentd.journal.fallback import UNKNOWN_JOB, FallbackStore
 from agentd.journal.records import Batch, Query
 from agentd.journal.sqlite import SqliteStore
 from agentd.protocol.ids import JobId
-from tests.support.journal_records import ended_job, event, events, running_job, snapshot
+from tests.support.journal_records import (
+    claim,
+    ended_job,
+    event,
+    events,
+    running_job,
+    snapshot,
+)
 
 AJ_1 = JobId("AJ_1")
 
@@ -37,7 +44,7 @@ def opened(path: Path) -> FallbackStore:
 def filled(path: Path) -> Path:
     """A file with a running job, and closed."""
     with closing(SqliteStore(path)) as store:
-        store.write(Batch(jobs=(running_job(),), snapshots=(snapshot(),)))
+        store.write(Batch(jobs=(running_job(),), snapshots=(snapshot(),), claims=(claim(),)))
         store.write(events(500))
     return path
 
@@ -133,6 +140,7 @@ def test_unfinished_jobs_are_saved_from_a_damaged_file(path: Path) -> None:
 
     assert store.unfinished_jobs() == [running_job()]
     assert store.snapshot(AJ_1) == snapshot()
+    assert store.claims() == [claim()]
 
 
 def test_a_damaged_file_is_told_with_its_new_name(
@@ -233,6 +241,7 @@ def test_what_memory_has_is_written_when_the_disk_works_again(
     path = tmp_path / "missing" / "journal.db"
     store = opened(path)
     store.write(Batch(jobs=(running_job(),), snapshots=(snapshot(),), events=(event("a"),)))
+    store.write(Batch(claims=(claim(),)))
     path.parent.mkdir()
 
     store.try_disk()
@@ -243,6 +252,7 @@ def test_what_memory_has_is_written_when_the_disk_works_again(
     with closing(SqliteStore(path)) as again:
         assert again.unfinished_jobs() == [running_job()]
         assert again.snapshot(AJ_1) == snapshot()
+        assert again.claims() == [claim()]
         assert again.events(Query())[0].text == "a"
 
 
@@ -271,15 +281,16 @@ def test_a_job_that_nobody_went_on_with_is_ended(tmp_path: Path) -> None:
 
 
 def test_what_ended_in_memory_ends_on_disk(path: Path) -> None:
-    """Memory is newer."""
+    """Memory is newer. A claim that is over must not be finished by the next daemon."""
     store = opened(filled(path))
     hidden = path.rename(path.with_name("hidden"))
-    store.write(Batch(jobs=(ended_job(),)))
+    store.write(Batch(jobs=(ended_job(),), claims=(claim(data=b""),)))
     hidden.rename(path)
 
     store.try_disk()
 
     assert store.unfinished_jobs() == []
+    assert store.claims() == []
     job = store.job(AJ_1)
     assert job is not None
     assert job.ending == "completed"

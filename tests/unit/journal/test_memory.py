@@ -5,6 +5,7 @@ from __future__ import annotations
 from agentd.journal.memory import InMemoryStore
 from agentd.journal.records import Batch, Query
 from tests.support.journal_records import (
+    claim,
     ended_job,
     events,
     post_mortem,
@@ -48,7 +49,9 @@ def test_forgetting_history_leaves_what_a_resume_needs() -> None:
     store = InMemoryStore()
     store.write(Batch(jobs=(running_job("AJ_1"), ended_job("AJ_2")), snapshots=(snapshot(),)))
     store.write(events(3))
+    store.write(Batch(claims=(claim(),)))
 
     store.forget_history()
 
-    assert store.everything() == Batch(jobs=(running_job(),), snapshots=(snapshot(),))
+    left = Batch(jobs=(running_job(),), snapshots=(snapshot(),), claims=(claim(),))
+    assert store.everything() == left

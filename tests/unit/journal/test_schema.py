@@ -67,11 +67,13 @@ def test_a_journal_of_the_first_version_goes_on_in_the_newest(tmp_path: Path) ->
         (job,) = store.unfinished_jobs()
         snapshot = store.snapshot(job.id)
         events = store.events(Query(job="AJ_old"))
+        claims = store.claims()
 
     assert (job.id, job.pid, job.assignment, job.boot) == ("AJ_old", 4711, b"token", "")
     assert snapshot is not None
     assert snapshot.data == b"hist"
     assert events[0].fields == {"slot": 2}
+    assert claims == []
     with closing(sqlite3.connect(path)) as connection:
         assert version_of(connection) == len(STEPS)
 

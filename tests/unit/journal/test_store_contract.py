@@ -15,6 +15,7 @@ from agentd.journal.sqlite import SqliteStore
 from agentd.journal.store import Store
 from agentd.protocol.ids import JobId
 from tests.support.journal_records import (
+    claim,
     ended_job,
     event,
     events,
@@ -197,6 +198,24 @@ def test_post_mortems_are_kept_and_chosen_like_events(store: Store) -> None:
     assert [replace(record, seq=0) for record in found] == [post_mortem("c-1", job="AJ_1")]
 
 
+def test_claims_come_oldest_first_and_go_when_they_are_over(store: Store) -> None:
+    """What the next daemon has to finish, and nothing else."""
+    store.write(Batch(claims=(claim("AD_2", at=102.0), claim("AD_1", at=101.0), claim("AD_3"))))
+
+    store.write(Batch(claims=(claim("AD_3", data=b""), claim("AD_9", data=b""))))
+
+    assert store.claims() == [claim("AD_1", at=101.0), claim("AD_2", at=102.0)]
+
+
+def test_a_claim_that_is_begun_again_is_one_claim(store: Store) -> None:
+    """The dispatch is one."""
+    store.write(Batch(claims=(claim(data=b"before"),)))
+
+    store.write(Batch(claims=(claim(at=101.0, data=b"now"),)))
+
+    assert store.claims() == [claim(at=101.0, data=b"now")]
+
+
 @pytest.mark.parametrize("count", [1, 9, 10, 11, 99, 100, 111, 250])
 def test_a_batch_of_any_length_is_written_whole(store: Store, count: int) -> None:
     """However the store cuts it up."""
@@ -245,8 +264,8 @@ def test_pruning_goes_on_until_all_is_gone(store: Store) -> None:
 
 @pytest.mark.parametrize("older_than", [None, 1e9], ids=["by size", "by age"])
 def test_pruning_spares_unfinished_jobs(store: Store, older_than: float | None) -> None:
-    """And what happened to them, however old."""
-    store.write(Batch(jobs=(running_job(),), snapshots=(snapshot(),)))
+    """And what happened to them, however old; claims too."""
+    store.write(Batch(jobs=(running_job(),), snapshots=(snapshot(),), claims=(claim(),)))
     store.write(events(3, job="AJ_1"))
     store.write(Batch(post_mortems=(post_mortem("c-1", job="AJ_1"),)))
 
@@ -255,6 +274,7 @@ def test_pruning_spares_unfinished_jobs(store: Store, older_than: float | None) 
     assert removed == 0
     assert store.unfinished_jobs() == [running_job()]
     assert store.snapshot(AJ_1) == snapshot()
+    assert store.claims() == [claim()]
     assert len(store.events(Query(job="AJ_1"))) == 3
     assert len(store.post_mortems(Query(job="AJ_1"))) == 1
 

@@ -69,7 +69,7 @@ def test_the_number_of_dropped_lines_is_told() -> None:
         handler.handle(record(message))
 
     stream.released.set()
-    assert all(stream.written.acquire(timeout=5) for _ in range(4))
+    assert all(stream.written.acquire(timeout=20) for _ in range(4))
     handler.handle(record("after"))
     handler.close()
 

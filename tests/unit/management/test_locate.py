@@ -85,7 +85,7 @@ def test_the_end_of_a_process_is_seen() -> None:
 
     with ProcessEnd(process.pid) as end:
         before = end.wait(0)
-        process.communicate(timeout=5.0)
+        process.communicate(timeout=30)
         after = end.wait(5.0)
 
     assert (before, after) == (False, True)

@@ -40,7 +40,7 @@ def framed(body: bytes) -> bytes:
 @pytest.mark.parametrize(
     "frame_type", [type(frame) for frame in FRAMES], ids=lambda frame_type: frame_type.__name__
 )
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_any_frame_comes_back_as_it_was(frame_type: type[Frame], data: st.DataObject) -> None:
     """Whatever its fields hold."""
@@ -59,7 +59,7 @@ def test_frames_may_arrive_byte_by_byte() -> None:
     assert max(len(frames) for frames in arrived) == 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(cuts=st.lists(st.integers(0, len(JOINED)), max_size=20))
 def test_frames_may_arrive_in_any_pieces(cuts: list[int]) -> None:
     """A stream has no borders but those of the frames."""
@@ -123,7 +123,7 @@ def test_a_body_that_is_no_frame_is_malformed(body: bytes) -> None:
         list(decoder().feed(framed(body)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(body=st.binary(max_size=200))
 def test_random_bodies_are_frames_or_malformed(body: bytes) -> None:
     """Nothing else can come out of a decoder."""

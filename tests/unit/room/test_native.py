@@ -50,7 +50,7 @@ def run_python(code: str, *arguments: str, **variables: str) -> str:
         env=child_environment(Settings()) | variables,
         stdout=subprocess.PIPE,
         text=True,
-        timeout=20,
+        timeout=30,
         check=True,
     )
     return done.stdout.strip()

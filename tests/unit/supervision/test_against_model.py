@@ -74,7 +74,8 @@ def schedules(draw: st.DrawFn) -> Schedule:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.timeout(180)  # all of it is computing
+@settings(max_examples=200)
 @given(schedule=schedules())
 def test_starts_stops_and_restarts_are_those_of_the_model(schedule: Schedule) -> None:
     """The same things happen to the same children in the same order at the same instants."""

@@ -93,6 +93,19 @@ def test_a_failed_prewarm_is_told_rather_than_the_exit_code() -> None:
     )
 
 
+def test_the_kill_that_clears_a_failed_start_away_is_no_part_of_the_reason() -> None:
+    """It was ours; a report would else show it as what had ended the child."""
+    failed = judge_exit(
+        KILLED,
+        ready=False,
+        asked_to_stop=False,
+        killed_because="",
+        failure="prewarm raised X",
+    )
+
+    assert (failed.text, failed.status) == ("prewarm raised X", UNKNOWN)
+
+
 @pytest.mark.parametrize("status", [CLEAN, CODE_3, KILLED, UNKNOWN])
 def test_a_death_before_ready_is_a_failure_however_it_came(status: WaitStatus) -> None:
     """A child that exits with 0 in prewarm would else be started again for ever."""

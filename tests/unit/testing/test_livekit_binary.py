@@ -118,7 +118,7 @@ def test_of_two_builders_one_waits_for_the_other(tmp_path: Path) -> None:
         assert second.stderr is not None
         said = second.stderr.readline()
         program.touch()
-    found, _ = second.communicate(timeout=20)
+    found, _ = second.communicate(timeout=30)
 
     assert "another process is building" in said
     assert found.strip() == str(program)

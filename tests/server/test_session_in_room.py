@@ -1,0 +1,93 @@
+"""A whole conversation in a real room: the session's models are scripted, all else is real."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from livekit import rtc
+
+from agentd import Agent, AgentSession
+from agentd.room.audio_output import RoomAudioOutput
+from agentd.testing import FakeLLM, FakeSTT, FakeTTS, FakeVAD
+from agentd.testing.livekit_server import LiveKitServer
+from tests.support.roommates import DEADLINE, Listener, tone, two_in_a_room
+
+
+class Caller:
+    """Speaks and listens."""
+
+    def __init__(self, room: rtc.Room) -> None:
+        self.room = room
+        self.ear = Listener(room)
+        self.mouth = RoomAudioOutput(room, track_name="microphone")
+
+    async def say(self, seconds: float) -> float:
+        """Speak; when the last of it was spoken, on the monotonic clock."""
+        await self.mouth.capture_frame(tone(seconds))
+        self.mouth.flush()
+        await self.mouth.wait_for_playout()
+        return time.monotonic()
+
+
+@asynccontextmanager
+async def conversation(
+    server: LiveKitServer, **models: object
+) -> AsyncIterator[tuple[AgentSession[None], Caller]]:
+    """A session in a room with a caller in it."""
+    async with two_in_a_room(server) as (agent_room, caller_room):
+        caller = Caller(caller_room)
+        await caller.mouth.start()
+        session: AgentSession[None] = AgentSession(aec_warmup_duration=None, **models)  # type: ignore[arg-type]
+        await session.start(Agent(instructions="Be brief."), room=agent_room)
+        try:
+            yield session, caller
+        finally:
+            await session.aclose()
+            await caller.mouth.aclose()
+            await caller.ear.aclose()
+
+
+async def test_a_caller_is_answered(livekit_server: LiveKitServer) -> None:
+    """What is said is understood, answered, and heard by the caller."""
+    llm = FakeLLM(by_input={"hello there": "Good morning to you, caller."})
+    async with conversation(
+        livekit_server,
+        vad=FakeVAD(threshold=0.05),
+        stt=FakeSTT(["hello there"]),
+        llm=llm,
+        tts=FakeTTS(seconds_per_character=0.03),
+    ) as (session, caller):
+        await caller.say(0.8)
+        await caller.ear.hears(0.5)
+        await caller.ear.hears_nothing(0.5)
+        said = [(m.role, m.text_content) for m in session.history.messages()]
+
+    assert said == [("user", "hello there"), ("assistant", "Good morning to you, caller.")]
+
+
+async def test_a_caller_cuts_in(livekit_server: LiveKitServer) -> None:
+    """The agent falls silent, and remembers only what was heard."""
+    text = "This is a long story that nobody will hear to its very end, I am quite sure of that."
+    async with conversation(
+        livekit_server,
+        vad=FakeVAD(threshold=0.05),
+        stt=FakeSTT(["tell me", "stop it"]),
+        llm=FakeLLM([text, "All right."]),
+        tts=FakeTTS(seconds_per_character=0.06),
+    ) as (session, caller):
+        await caller.say(0.6)
+        await caller.ear.hears(1.0)
+        added: asyncio.Queue[object] = asyncio.Queue()
+        session.on("conversation_item_added", added.put_nowait)
+        await caller.say(1.0)
+        async with asyncio.timeout(DEADLINE):
+            for _ in range(3):  # what was cut off, what the caller said, and the answer
+                await added.get()
+        messages = session.history.messages()
+
+    assert [m.role for m in messages] == ["user", "assistant", "user", "assistant"]
+    assert messages[1].interrupted
+    assert 0 < len(messages[1].text_content or "") < len(text)
