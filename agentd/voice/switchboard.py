@@ -133,7 +133,7 @@ class Switchboard:
 
     def _is_over(self, change: asyncio.Task[None]) -> None:
         self._asked.discard(change)
-        self._core.bench.floor.bell.ring()
+        self._core.changed()
 
     async def _change(self, agent: Agent) -> None:
         async with self._changing:

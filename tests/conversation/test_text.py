@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -25,6 +25,7 @@ from agentd.voice.agent import Agent
 from agentd.voice.context import RunContext
 from agentd.voice.default_nodes import ModelSettings
 from agentd.voice.run_result import RunResult
+from agentd.voice.session import AgentSession
 
 
 class Clerk(Agent):
@@ -517,17 +518,22 @@ class Early(Toolset):
         super().__init__(id="early")
         self._write = write
 
-    async def setup(self) -> None:
+    async def setup(self) -> Self:
         self._write()
         await asyncio.sleep(1.0)
+        return self
 
 
 class Greeter(Clerk):
     """Greets, after it has thought about it."""
 
     def __init__(self, *, after: float = 0.0) -> None:
-        super().__init__(tools=[Early(lambda: self.session.take_text("How much is tea?"))])
+        super().__init__(tools=[Early(self._write)])
         self._after = after
+
+    def _write(self) -> None:
+        assert isinstance(self.session, AgentSession)
+        self.session.take_text("How much is tea?")
 
     async def on_enter(self) -> None:
         if self._after:
