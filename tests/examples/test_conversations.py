@@ -18,6 +18,9 @@ from tests.support.recordings import recording
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
+YOUR_COUNTRY = recording("jfk").cut(7.7, 11.0)
+"""The last words of it: "ask what you can do for your country"."""
+
 pytestmark = pytest.mark.timeout(150)
 
 
@@ -88,10 +91,9 @@ async def test_a_conversation_goes_on_counting_when_it_is_killed(
 async def test_a_button_is_held_to_talk(livekit_server: LiveKitServer, workdir: Path) -> None:
     """What is said before it is pressed is not heard; what is said while it is held is answered."""
     async with called(livekit_server, workdir, "push_to_talk") as (_, chat):
-        speech = recording("jfk")
-        await chat.speaks(speech)
+        await chat.speaks(YOUR_COUNTRY)
         assert await chat.rpc("start_turn") == "listening"
-        await chat.speaks(speech)
+        await chat.speaks(YOUR_COUNTRY)
         assert await chat.rpc("end_turn") == "answering"
 
         await chat.reads("You spoke of your country.")
@@ -112,7 +114,7 @@ async def test_minutes_are_taken_of_everybody(livekit_server: LiveKitServer, wor
         job = await callers.dispatch(daemon, "", room="minutes")
         await daemon.wait_for(action="job_assigned", room=job.room)
 
-        await asyncio.gather(*(chat.speaks(recording("jfk")) for chat in chats))
+        await asyncio.gather(*(chat.speaks(YOUR_COUNTRY) for chat in chats))
 
         for one in chats:
             for other in chats:
