@@ -161,8 +161,10 @@ async def test_a_child_that_does_not_hand_over_is_killed_and_its_call_goes_on(
     livekit_server: LiveKitServer, callers: Callers, workdir: Path
 ) -> None:
     """From its last snapshot: a blocked event loop can't take another."""
+    # Its heartbeat would be missed after 15 s; a reload takes half of that on a busy machine.
+    patient = {"AGENTD_HEARTBEAT_TIMEOUT": "60"}
     async with (
-        swapping(workdir, livekit_server) as daemon,
+        swapping(workdir, livekit_server, environ=patient) as daemon,
         call(livekit_server, callers, daemon) as (job, ear),
     ):
         await callers.say(job["room"], "note figs")
