@@ -7,6 +7,7 @@ import faulthandler
 import os
 import signal
 import sys
+from typing import NoReturn
 
 import uvloop
 
@@ -46,3 +47,14 @@ def _reseed_numpy() -> None:
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
         numpy_random.seed(int.from_bytes(os.urandom(4), "big"))
+
+
+def exit_at_once() -> NoReturn:
+    """End the process as a crash would, but with what was printed.
+
+    No code of the user's may run any more: what it does when it is cancelled (close a session,
+    delete a room) is for the end of a job, and the job goes on elsewhere.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

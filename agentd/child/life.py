@@ -15,6 +15,7 @@ from agentd.aio.timing import monotonic, now, within
 from agentd.app.server import AgentServer
 from agentd.app.usererror import one_line, user_traceback
 from agentd.errors import AppImportFailed, ChannelError, ProtocolError
+from agentd.job.departure import Departure
 from agentd.job.hooks import answer_offer, run_prewarm
 from agentd.job.logfields import current_fields
 from agentd.job.process import JobProcess
@@ -26,6 +27,7 @@ from agentd.protocol.frames import (
     Answer,
     ChildConfig,
     ClosingNoted,
+    HandOver,
     Hello,
     InitFailed,
     Initialize,
@@ -42,7 +44,7 @@ from agentd.protocol.ids import ChildId
 from agentd.protocol.job import JobAssignment, JobOffer, Resume
 from agentd.settings.load import export_livekit_env
 
-from .bootstrap import new_loop, settle_process
+from .bootstrap import exit_at_once, new_loop, settle_process
 from .logs import FrameLogHandler, install
 from .report import JobReport
 from .supervisor_line import INITIALIZE_TIMEOUT, SupervisorLine
@@ -137,6 +139,7 @@ class _Life:
         self._tasks = tasks
         self._over = asyncio.Event()
         self._shutdown = ShutdownRequest()
+        self._departure = Departure()
         self._question: asyncio.Task[None] | None = None
         self._report: JobReport | None = None
         """Of the job; None until there is one."""
@@ -170,7 +173,7 @@ class _Life:
         if self._report is not None and self._report.has_ended:
             self._over.set()
 
-    def _handle(self, frame: ToChild) -> None:
+    def _handle(self, frame: ToChild) -> None:  # noqa: PLR0912 - a table: one case a frame
         match frame:
             case Ping(seq=seq):
                 self._line.send(Pong(seq=seq))
@@ -186,6 +189,8 @@ class _Life:
                     self._report.noted.set()
             case Shutdown(reason=reason):
                 self._end(reason)
+            case HandOver():
+                self._tasks.start(self._leave(self._known_report()), name="hand over")
             case Initialize() | Adopted():
                 raise ProtocolError(f"a {type(frame).__name__} frame at the wrong time")
             case _:
@@ -213,12 +218,29 @@ class _Life:
                 shutdown=self._shutdown,
                 listener=report,
                 resume=resume,
+                departure=self._departure,
             )
         except BaseException:
             self._over.set()  # a fault of ours: the supervisor sees a job without an end
             raise
         report.ended(outcome)
         await self._see_off_the_end()
+
+    def _known_report(self) -> JobReport:
+        if self._report is None:
+            raise ProtocolError("a HandOver frame without a job")
+        return self._report
+
+    async def _leave(self, report: JobReport) -> None:
+        """Let go of the job, which goes on in another child, and exit; or say why that can't be."""
+        refusal = await self._departure.prepare()
+        told = report.handed_over(refusal)
+        if refusal:
+            return
+        if told and await self._line.flush(FLUSH_TIMEOUT):
+            self._departure.clear_up()
+            exit_at_once()
+        self._departure.stay()  # the supervisor is lost, and with it whoever would go on
 
     async def _see_off_the_end(self) -> None:
         """The child may go when the end of its job is told, or nobody is left to be told."""

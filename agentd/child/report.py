@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from agentd.protocol.frames import (
     PROTOCOL_VERSION,
     Frame,
+    HandedOver,
     Hello,
+    JobBack,
     JobClosing,
     JobEnded,
     JobStarted,
@@ -33,6 +35,7 @@ class JobReport:
         self._resumes = resume.resumes if resume is not None else 0
         self._line = line
         self._started = False
+        self._back = resume is None
         self._snapshot: Snapshot | None = None
         self._closing: JobClosing | None = None
         self._ended: JobEnded | None = None
@@ -42,6 +45,16 @@ class JobReport:
     def started(self) -> None:
         self._started = True
         self._line.send(JobStarted(job_id=self._job_id))
+
+    def back(self) -> None:
+        """It is in its room again; said once, and only of a job that goes on."""
+        if not self._back:
+            self._back = True
+            self._line.send(JobBack(job_id=self._job_id))
+
+    def handed_over(self, refusal: str) -> bool:
+        """It was let go of for another process, or why not; False if there is no supervisor."""
+        return self._line.send(HandedOver(job_id=self._job_id, refusal=refusal))
 
     def snapshot(self, version: int, data: bytes) -> None:
         if self._ended is not None:

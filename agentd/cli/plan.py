@@ -25,12 +25,13 @@ def make_plan(
     config: str | None,
     dev: bool,
     reload: bool = False,
+    swap: bool = False,
     verbose: bool = False,
 ) -> DaemonPlan:
     """The plan; raises SettingsError now for what can be known before the app is imported."""
     layers = load_layers(flags, config=config, dev=dev)
     resolve(layers)
-    return DaemonPlan(app=app, layers=layers, dev=dev, reload=reload, verbose=verbose)
+    return DaemonPlan(app=app, layers=layers, dev=dev, reload=reload, swap=swap, verbose=verbose)
 
 
 def run_plan(plan: DaemonPlan) -> ExitCode:

@@ -20,7 +20,7 @@ class DaemonControls:
     """The daemon as `agentd.management.controls.Controls` wants it."""
 
     def __init__(
-        self, parts: Parts, *, drain: Callable[[str], None], reload: Callable[[str], None]
+        self, parts: Parts, *, drain: Callable[[str], None], reload: Callable[..., None]
     ) -> None:
         """`drain` and `reload` are the daemon's own and take a reason."""
         self._parts = parts
@@ -99,9 +99,9 @@ class DaemonControls:
         """Take no new job, let those that run end, then end the daemon."""
         self._request_drain(reason)
 
-    def reload(self) -> None:
-        """Import the app anew, for new jobs."""
-        self._request_reload("asked for over the control socket")
+    def reload(self, *, swap: bool = False) -> None:
+        """Import the app anew, for new jobs; `swap`: for those that run, too."""
+        self._request_reload("asked for over the control socket", swap=swap)
 
     def stop_job(self, job_id: JobId, reason: str) -> bool:
         """Ask a running job to shut down; False when it does not run."""

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import os
 from contextlib import AsyncExitStack
+from functools import partial
 
 from agentd.aio.tasks import TaskOwner, cancel_and_wait
 from agentd.aio.timing import now, within
@@ -64,6 +65,7 @@ class Daemon:
     def __init__(self, plan: DaemonPlan) -> None:
         self._plan = plan
         self._stop = StopRequests(self._end_at_once, lambda: self.reload("SIGHUP"))
+        self._why_reloaded = ""
         self._reaper = Reaper()
         self._sink = LogSink()
         self._tasks = TaskOwner("daemon")
@@ -100,19 +102,25 @@ class Daemon:
             return self._parts.tree_view()
         return self._tree.view() if self._tree is not None else None
 
-    def reload(self, reason: str) -> None:
-        """Have the app imported anew for new jobs; the log says how it went."""
+    def reload(self, reason: str, *, swap: bool = False) -> None:
+        """Have the app imported anew for new jobs; the log says how it went.
+
+        `swap`: those that run go on with it too, where they can.
+        """
         if self._keeper is None or self._tree is None or self._stop.requested.is_set():
             return
         logger.info("the app is imported anew", extra={"action": "reloading", "reason": reason})
-        self._hurry(self._keeper, self._tree)
+        self._take_new_code(self._keeper, self._tree, reason, swap=swap)
 
     def drain(self, reason: str) -> None:
         """Stop as a SIGTERM does; one that comes later is the first one all the same."""
         self._stop.request(reason)
 
-    def _hurry(self, keeper: TemplateKeeper, tree: Supervisor) -> None:
-        keeper.reload()
+    def _take_new_code(
+        self, keeper: TemplateKeeper, tree: Supervisor, why: str, *, swap: bool = False
+    ) -> None:
+        self._why_reloaded = why
+        keeper.reload(swap=swap or self._plan.swap)
         tree.hurry("template")  # where it waits to be tried again
 
     # -- inside ------------------------------------------------------------------------
@@ -165,7 +173,8 @@ class Daemon:
         assert keeper.app is not None
         parts = self._parts = self._make_parts(keeper.app, base, keeper, tree)
         keeper.attach(base.pool)
-        reload = (lambda: self._hurry(keeper, tree)) if self._plan.reload else None
+        keeper.on_swap = lambda: base.desk.running.swaps.swap_all(self._why_reloaded)
+        reload = partial(self._take_new_code, keeper, tree) if self._plan.reload else None
         controls = self._controls = DaemonControls(parts, drain=self.drain, reload=self.reload)
         for spec in part_children(parts, controls, reload=reload):
             await add_child(tree, spec)

@@ -17,5 +17,7 @@ class DaemonPlan(Struct, frozen=True, kw_only=True):
     dev: bool = False
     reload: bool = False
     """Watch the app's files and run new jobs on new code."""
+    swap: bool = False
+    """Move running jobs onto the new code too, at each reload."""
     verbose: bool = False
     """Show agentd's own frames in tracebacks of user code."""

@@ -17,8 +17,11 @@ DEBOUNCE_MS = 200
 STEP_MS = 40
 
 
-async def watch_app(app: AppInfo, reload: Callable[[], None]) -> None:
-    """Reload on each change of the app's files, and of files beside them, until cancelled."""
+async def watch_app(app: AppInfo, reload: Callable[[str], None]) -> None:
+    """Reload on each change of the app's files, and of files beside them, until cancelled.
+
+    `reload` is told the names of those that changed.
+    """
     folders = watched_folders(app.files)
     if not folders:
         logger.warning(
@@ -36,12 +39,12 @@ async def watch_app(app: AppInfo, reload: Callable[[], None]) -> None:
         step=STEP_MS,
         recursive=True,
     ):
-        changed = sorted({Path(path).name for _, path in changes})
+        changed = ", ".join(sorted({Path(path).name for _, path in changes}))
         logger.info(
             "the app changed; it is imported anew",
-            extra={"action": "reloading", "files": ", ".join(changed)},
+            extra={"action": "reloading", "files": changed},
         )
-        reload()
+        reload(changed)
 
 
 def watched_folders(files: Iterable[str]) -> list[Path]:

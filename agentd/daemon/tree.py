@@ -74,7 +74,7 @@ def base_children(base: Base, *, spare_jobs: bool) -> Iterator[ChildSpec]:
 
 
 def part_children(
-    parts: Parts, controls: Controls, *, reload: Callable[[], None] | None
+    parts: Parts, controls: Controls, *, reload: Callable[[str], None] | None
 ) -> Iterator[ChildSpec]:
     """All children after the template, in order of their start. `reload`: watch the app's files."""
     control = partial(_control, parts, controls)

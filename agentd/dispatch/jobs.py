@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Literal
 
 from agentd.protocol.ids import JobId
-from agentd.protocol.job import JobAnswer, JobAssignment, JobOutcome, JobState, Resume
+from agentd.protocol.job import (
+    JobAnswer,
+    JobAssignment,
+    JobOutcome,
+    JobState,
+    Resume,
+    ResumeReason,
+)
 from agentd.settings.model import JobSettings
 from agentd.supervision.intensity import Intensity, add_restart
 
@@ -43,7 +50,9 @@ class Job:
         """Whether its entrypoint has been called in any child."""
         self.resumes = 0
         self.resumed_at: tuple[float, ...] = ()
-        """When, within the period of its policy."""
+        """When its process died, within the period of its policy."""
+        self.resume_reason: ResumeReason = "crash"
+        """Of the last resume."""
         self.snapshot_version = 0
         self.snapshot = b""
 
@@ -64,7 +73,10 @@ class Job:
         if not self.begun:
             return None
         return Resume(
-            resumes=self.resumes, snapshot_version=self.snapshot_version, snapshot=self.snapshot
+            resumes=self.resumes,
+            snapshot_version=self.snapshot_version,
+            snapshot=self.snapshot,
+            reason=self.resume_reason,
         )
 
 

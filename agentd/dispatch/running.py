@@ -18,12 +18,14 @@ from agentd.errors import AgentdError
 from agentd.protocol.ids import ChildId, JobId
 from agentd.protocol.job import JobAssignment, JobOutcome
 from agentd.settings.model import JobSettings, LiveKitSettings
+from agentd.supervision.intensity import Intensity
 from agentd.supervisor.child import ADOPTED, Child
 from agentd.supervisor.procfs import boot_id, process_started
 
 from .book import JobBook
 from .jobs import Job, count_resume, resume_policy
 from .resuming import Pauses, renewed
+from .swapping import Swaps
 
 logger = logging.getLogger("agentd.dispatch")
 
@@ -38,6 +40,10 @@ class Reserves(Protocol):
         self, job_id: JobId, deadline_at: float, *, urgent: bool = False
     ) -> Child: ...
 
+    async def reserve_beside(self, job_id: JobId, deadline_at: float) -> Child: ...
+
+    def is_outdated(self, child: Child) -> bool: ...
+
 
 class RunningJobs:
     """Starts jobs in children and starts them again in others."""
@@ -50,6 +56,8 @@ class RunningJobs:
         self._children = children
         self._book = book
         self._running: dict[JobId, Child] = {}
+        self.swaps = Swaps(self, children, book)
+        """Moves them onto new code."""
         self._resumes = TaskOwner("resumes")
         self._resuming: dict[JobId, asyncio.Task[None]] = {}
         self._unwanted: dict[JobId, str] = {}
@@ -83,6 +91,15 @@ class RunningJobs:
     def ids(self) -> list[JobId]:
         """Jobs that run in a child."""
         return list(self._running)
+
+    def child_of(self, job_id: JobId) -> Child | None:
+        """Where a job runs; None while it has no child."""
+        return self._running.get(job_id)
+
+    def policy(self, job: Job) -> Intensity:
+        """How often a job may go on where its process dies."""
+        assert job.assignment is not None
+        return resume_policy(self._settings, job.assignment.answer)
 
     # -- a job -----------------------------------------------------------------------------
 
@@ -147,9 +164,11 @@ class RunningJobs:
 
     def resume(self, job: Job, why: str) -> None:
         """Have a job go on in another child, if it may; else it has failed."""
+        self.swaps.forget(job)
         if refusal := self._closed or self._count(job):
             self._fail(job, f"{why}; {refusal}")
             return
+        job.resume_reason = "crash"
         if job.state != "resuming":
             self._book.move(job, "resuming", resumes=job.resumes)
         self._homeless.add(job.id)
@@ -167,9 +186,20 @@ class RunningJobs:
         self._resuming[job.id] = finding
         finding.add_done_callback(partial(self._resume_done, job, why))
 
+    def move_over(self, job: Job, child: Child) -> None:
+        """Have a job that was let go of go on in this child, which was reserved for it.
+
+        That was planned: it counts as no failure, and there is nothing to wait for.
+        """
+        job.resumes += 1
+        job.resume_reason = "swap"
+        self._book.move(job, "resuming", resumes=job.resumes)
+        self._go_on(job, child)
+
     async def aclose(self, why: str) -> None:
         """Resume nothing any more."""
         self._closed = why
+        await self.swaps.aclose()
         await self._resumes.aclose()
 
     # -- what a job's child says -----------------------------------------------------------
@@ -191,7 +221,7 @@ class RunningJobs:
                     "child_pid": child.pid,
                 },
             )
-        if resumed:
+        if resumed and job.resume_reason == "crash":
             logger.info(
                 "job goes on",
                 extra={
@@ -206,6 +236,21 @@ class RunningJobs:
         job.begun = True
         self._book.report_running(job)
         self._changed()
+        self.swaps.consider(job)
+
+    def note_back(self, job: Job) -> None:
+        """The agent of a job that goes on is in its room again."""
+        self.swaps.note_back(job)
+
+    def note_kept(self, job: Job, why: str) -> None:
+        """The child does not let go of the job."""
+        self.swaps.note_kept(job, why)
+
+    def note_handed_over(self, job: Job) -> None:
+        """The child has let go of the job."""
+        self._running.pop(job.id, None)
+        if not self.swaps.note_handed_over(job):
+            self.resume(job, "it was handed over when nobody waited for that any more")
 
     def note_snapshot(self, job: Job, version: int, data: bytes) -> None:
         self._book.keep_snapshot(job, version, data)
@@ -220,6 +265,7 @@ class RunningJobs:
     def note_ended(self, job: Job, outcome: JobOutcome) -> None:
         """The job is over."""
         self._running.pop(job.id, None)
+        self.swaps.forget(job)
         self._pauses.forget(job)
         self._book.report(job, outcome)
         self._book.close(job, outcome)
@@ -229,6 +275,7 @@ class RunningJobs:
         """The child died under the job."""
         self._running.pop(job.id, None)
         if job.outcome is not None:  # it had ended, only its cleaning up was cut short
+            self.swaps.forget(job)
             self._book.close(job, job.outcome)
             return
         self.resume(job, why)
@@ -258,15 +305,16 @@ class RunningJobs:
     def _count(self, job: Job) -> str:
         if job.assignment is None:
             return "its assignment is not known"
-        policy = resume_policy(self._settings, job.assignment.answer)
-        return count_resume(job, policy, now())
+        return count_resume(job, self.policy(job), now())
 
     async def _find_child(self, job: Job) -> None:
         deadline_at = now() + self._settings.resume_timeout
         if pause := self._pauses.next(job, now()):
             await asyncio.sleep(pause)
         self._homeless.discard(job.id)
-        child = await self._children.reserve(job.id, deadline_at, urgent=True)
+        self._go_on(job, await self._children.reserve(job.id, deadline_at, urgent=True))
+
+    def _go_on(self, job: Job, child: Child) -> None:
         assert job.assignment is not None
         job.assignment = renewed(job.assignment, self._livekit)
         self._begin(job, child)
@@ -308,6 +356,15 @@ class JobWatch:
 
     def job_closing(self, outcome: JobOutcome) -> None:
         self._jobs.note_closing(self._job, outcome)
+
+    def job_back(self) -> None:
+        self._jobs.note_back(self._job)
+
+    def job_kept(self, why: str) -> None:
+        self._jobs.note_kept(self._job, why)
+
+    def job_handed_over(self) -> None:
+        self._jobs.note_handed_over(self._job)
 
     def job_ended(self, outcome: JobOutcome) -> None:
         self._jobs.note_ended(self._job, outcome)

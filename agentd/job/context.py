@@ -14,6 +14,7 @@ from livekit import rtc
 from livekit.api.access_token import Claims
 from livekit.protocol.agent import Job
 
+from agentd.protocol.job import ResumeReason
 from agentd.room.connect import AutoSubscribe
 from agentd.room.participants import (
     DEFAULT_KINDS,
@@ -101,13 +102,18 @@ class JobContext:
 
     @property
     def resumed(self) -> bool:
-        """Whether another process had begun this job and died: go on, don't begin."""
+        """Whether another process had begun this job: go on, don't begin."""
         return self._parts.resumes > 0
 
     @property
     def resumes(self) -> int:
         """How often the job has gone on in another process."""
         return self._parts.resumes
+
+    @property
+    def resume_reason(self) -> ResumeReason | None:
+        """Why it goes on in another process, such as "swap" for new code; None if it does not."""
+        return self._parts.resume_reason if self.resumed else None
 
     @property
     def state(self) -> JobState:
@@ -155,6 +161,8 @@ class JobContext:
             )
             self._connected = True
             self._watch.start()
+            if not self._parts.session:  # a session that goes on says so itself, once it listens
+                self._parts.listener.back()
 
     async def wait_for_participant(
         self,

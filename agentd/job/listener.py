@@ -14,6 +14,10 @@ class JobListener(Protocol):
         """The entrypoint is called now."""
         ...
 
+    def back(self) -> None:
+        """A job that goes on is in its room again, and listens. May be repeated."""
+        ...
+
     async def closing(self, outcome: JobOutcome) -> None:
         """How the job has ended; the agent leaves the room when this returns."""
         ...
@@ -27,6 +31,9 @@ class Nobody:
     """Hears nothing: for a job that has no supervisor."""
 
     def started(self) -> None:
+        return
+
+    def back(self) -> None:
         return
 
     async def closing(self, outcome: JobOutcome) -> None:

@@ -11,10 +11,11 @@ from livekit.protocol import agent
 
 from agentd.aio.tasks import TaskOwner
 from agentd.protocol.frames import ChildConfig
-from agentd.protocol.job import JobAssignment, Resume
+from agentd.protocol.job import JobAssignment, Resume, ResumeReason
 from agentd.room.connect import Joiner
 from agentd.room.fake import FakeRoom
 
+from .departure import Departure
 from .ending import AtEnd
 from .listener import JobListener
 from .process import JobProcess
@@ -54,6 +55,9 @@ class JobParts:
     calls: ServerCalls
     shutdown: ShutdownRequest
     resumes: int
+    resume_reason: ResumeReason
+    listener: JobListener
+    departure: Departure
     state: JobState
     snapshots: SnapshotWriter
     session: bytes = b""
@@ -70,6 +74,7 @@ def make_parts(
     shutdown: ShutdownRequest,
     listener: JobListener,
     resume: Resume | None = None,
+    departure: Departure | None = None,
 ) -> JobParts:
     """The pieces of a job that was assigned. Needs a running loop; connects nothing."""
     kept = restore(assignment.job_id, resume)
@@ -85,6 +90,9 @@ def make_parts(
         calls=ServerCalls(config, room=assignment.room, fake=assignment.fake),
         shutdown=shutdown,
         resumes=resume.resumes if resume is not None else 0,
+        resume_reason=resume.reason if resume is not None else "crash",
+        listener=listener,
+        departure=departure or Departure(),
         state=JobState(values, snapshots),
         snapshots=snapshots,
         session=kept.session,

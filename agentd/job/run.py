@@ -18,6 +18,7 @@ from agentd.voice.host import hosting
 
 from .context import JobContext
 from .current import current_job
+from .departure import Departure
 from .ending import CANCEL_GRACE, Steps, finish, with_reason
 from .listener import JobListener
 from .logfields import fields_from
@@ -44,7 +45,7 @@ CRASHED = "job crashed"
 NEVER_CONNECTED = "the entrypoint returned without connecting to the room"
 
 
-async def run_job(
+async def run_job(  # noqa: PLR0913 - who calls it has made all of these
     app: AgentServer,
     assignment: JobAssignment,
     process: JobProcess,
@@ -53,18 +54,21 @@ async def run_job(
     shutdown: ShutdownRequest,
     listener: JobListener,
     resume: Resume | None = None,
+    departure: Departure | None = None,
 ) -> JobOutcome:
     """Run a job until it has ended and cleaned up; says how it went, whatever the app raises.
 
     The listener hears of the start just before the entrypoint is called, and of the outcome
     just before the agent leaves the room; leaving waits for it a second at most. The job
     ends on `shutdown`, which the context asks for too. `resume` is given where another
-    process has begun the job. Code that does not heed being cancelled may still run when
-    this returns: the process has to exit without waiting for it. Raises NoEntrypoint.
+    process has begun the job; by `departure` it can leave this one for another. Code that does
+    not heed being cancelled may still run when this returns: the process has to exit without
+    waiting for it. Raises NoEntrypoint.
     """
     if app.entrypoint_fnc is None:
         raise NoEntrypoint
-    parts = make_parts(assignment, process, config, shutdown, listener, resume)
+    parts = make_parts(assignment, process, config, shutdown, listener, resume, departure)
+    parts.departure.open(parts.snapshots, shutdown, lambda: _remove_directory(parts))
     context = JobContext(parts)
     with (
         current_job(context),

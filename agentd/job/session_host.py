@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from agentd.protocol.job import ResumeReason
+
 from .context import JobContext
 from .parts import JobParts
 
@@ -34,6 +36,15 @@ class JobSessionHost:
         """See SessionHost."""
         remembered, self._remembered = self._remembered, b""
         return remembered
+
+    def why_resumed(self) -> ResumeReason:
+        """See SessionHost."""
+        return self._parts.resume_reason
+
+    def at_work(self, settle: Callable[[], Awaitable[str]]) -> None:
+        """See SessionHost."""
+        self._parts.departure.settle = settle
+        self._parts.listener.back()
 
     def request_shutdown(self, reason: str) -> None:
         """See SessionHost."""

@@ -104,6 +104,7 @@ class SnapshotWriter:
         self._send = send
         self._session = session
         self._take_session: Callable[[], bytes] | None = None
+        self._ask_session: Callable[[], bytes] | None = None
         self._loop = asyncio.get_running_loop()
         self._scheduled = False
         self._closed = False
@@ -132,8 +133,22 @@ class SnapshotWriter:
 
     def remember_session(self, take: Callable[[], bytes]) -> None:
         """The session has changed: ask it for what is to be kept of it, and write, soon."""
-        self._take_session = take
+        self._take_session = self._ask_session = take
         self.write_soon()
+
+    def write_last(self) -> str:
+        """Write once more, and nothing after that, for the process that is to go on with the job.
+
+        Says why that can't be, or nothing; then it goes on here.
+        """
+        self._take_session = self._take_session or self._ask_session
+        why = self._write(leaving=True)
+        self._closed = self._closed or not why
+        return why
+
+    def go_on(self) -> None:
+        """The last one was not the last: write as before."""
+        self._closed = False
 
     def close(self) -> None:
         """The job is over: nothing is written any more."""
@@ -143,22 +158,27 @@ class SnapshotWriter:
         if self._scheduled:
             self._write()
 
-    def _write(self) -> None:
+    def _write(self, *, leaving: bool = False) -> str:
+        """Write; says why that can't be. `leaving`: with nothing to say it can't be either."""
         self._scheduled = False
         if self._closed:
-            return
+            return "the job is over"
         encoded, problems = encode_values(self._values.copy())
         if problems:
             self._tell_of(problems)
-            return
-        data = msgpack.encode(JobSnapshot(state=encoded, session=self._latest_session()))
+            return f"ctx.state[{next(iter(problems))!r}] can't be remembered"
+        session = self._latest_session()
+        if leaving and not encoded and not session:
+            return "it keeps nothing: no AgentSession that runs, and nothing in ctx.state"
+        data = msgpack.encode(JobSnapshot(state=encoded, session=session))
         if len(data) > MAX_SNAPSHOT_BYTES:
             self._tell_too_large(len(data))
-            return
+            return f"its snapshot is too large: {len(data)} bytes"
         if self._told:
             self._told.clear()
             logger.info("snapshots are taken again", extra=self._fields("snapshots_again"))
         self._send(SNAPSHOT_VERSION, data)
+        return ""
 
     def _latest_session(self) -> bytes:
         take, self._take_session = self._take_session, None

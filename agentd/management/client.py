@@ -112,9 +112,9 @@ class ControlClient:
         """Take no new job, let those that run end, then end the daemon."""
         await self._post("/drain", DrainRequest(reason=reason))
 
-    async def reload(self) -> None:
-        """Import the app anew."""
-        await self._post("/reload", ReloadRequest())
+    async def reload(self, *, swap: bool = False) -> None:
+        """Import the app anew, for new jobs; `swap`: for those that run, too."""
+        await self._post("/reload", ReloadRequest(swap=swap))
 
     async def stop_job(self, job_id: JobId, reason: str = "") -> None:
         """Ask a job to shut down."""

@@ -90,8 +90,8 @@ class ControlApi:
         return answer(Accepted(accepted="drain"), 202)
 
     async def _reload(self, request: web.Request) -> web.Response:
-        await read_body(request, ReloadRequest)
-        self._controls.reload()
+        body = await read_body(request, ReloadRequest)
+        self._controls.reload(swap=body.swap)
         _log_taken("reload")
         return answer(Accepted(accepted="reload"), 202)
 

@@ -32,8 +32,8 @@ class Controls(Protocol):
     def drain(self, reason: str) -> None:
         """Take no new job, let those that run end, then end the daemon. May be repeated."""
 
-    def reload(self) -> None:
-        """Import the app anew, for new jobs."""
+    def reload(self, *, swap: bool = False) -> None:
+        """Import the app anew, for new jobs; `swap`: for those that run, too."""
 
     def stop_job(self, job_id: JobId, reason: str) -> bool:
         """Ask a running job to shut down within its budgets; False when it does not run."""

@@ -135,7 +135,10 @@ class StopRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class ReloadRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The body of POST reload: an empty object."""
+    """The body of POST reload; all of it may be left out."""
+
+    swap: bool = False
+    """Jobs that run go on with the new code too."""
 
 
 class Accepted(Struct, frozen=True, kw_only=True):

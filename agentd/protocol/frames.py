@@ -17,7 +17,7 @@ from .app import AppInfo
 from .ids import ChildId
 from .job import JobAnswer, JobAssignment, JobOffer, JobOutcome, Resume
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 
 MAX_FRAME_BYTES = 4 * 1024 * 1024
 """Largest body of a frame. A job's metadata is bounded by LiveKit far below it."""
@@ -106,7 +106,7 @@ class StartJob(Frame, frozen=True, kw_only=True, tag="start_job"):
 
     assignment: JobAssignment
     resume: Resume | None = None
-    """Set when another child has begun this job and died."""
+    """Set when another child has begun this job, and died or handed it over."""
 
 
 class ClosingNoted(Frame, frozen=True, kw_only=True, tag="closing_noted"):
@@ -115,6 +115,12 @@ class ClosingNoted(Frame, frozen=True, kw_only=True, tag="closing_noted"):
 
 class Shutdown(Frame, frozen=True, kw_only=True, tag="shutdown"):
     """End in an orderly way: shut the running job down, then exit."""
+
+    reason: str
+
+
+class HandOver(Frame, frozen=True, kw_only=True, tag="hand_over"):
+    """Let go of the job, which is to go on in another child: answer with `HandedOver`."""
 
     reason: str
 
@@ -180,6 +186,20 @@ class Snapshot(Frame, frozen=True, kw_only=True, tag="snapshot"):
     """Of the document in `data`, for the code that will read it."""
     data: bytes
     """At most `MAX_SNAPSHOT_BYTES`."""
+
+
+class HandedOver(Frame, frozen=True, kw_only=True, tag="handed_over"):
+    """The last `Snapshot` was sent and the child exits at once; or why it keeps the job."""
+
+    job_id: str
+    refusal: str = ""
+    """Why the job stays where it is; empty where it was let go."""
+
+
+class JobBack(Frame, frozen=True, kw_only=True, tag="job_back"):
+    """A job that goes on here is in its room again, and its session, if it has one, listens."""
+
+    job_id: str
 
 
 class Pong(Frame, frozen=True, kw_only=True, tag="pong"):
@@ -266,7 +286,9 @@ class Description(Struct, frozen=True, kw_only=True):
     failure: TemplateFailed | None = None
 
 
-ToChild = Initialize | Adopted | Offer | Withdraw | StartJob | ClosingNoted | Shutdown | Ping
+ToChild = (
+    Initialize | Adopted | Offer | Withdraw | StartJob | ClosingNoted | Shutdown | HandOver | Ping
+)
 FromChild = (
     Hello
     | Ready
@@ -276,6 +298,8 @@ FromChild = (
     | JobClosing
     | JobEnded
     | Snapshot
+    | HandedOver
+    | JobBack
     | Pong
     | Log
     | LogsDropped

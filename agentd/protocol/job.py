@@ -12,6 +12,9 @@ Outcome = Literal["completed", "failed"]
 
 JobState = Literal["offered", "accepted", "assigned", "running", "resuming", "ended"]
 
+ResumeReason = Literal["crash", "swap"]
+"""Why a job goes on in another process: its own died, or it was moved onto new code."""
+
 MAX_SNAPSHOT_BYTES = 1024 * 1024
 """What a job may ask to have remembered: a long conversation is a tenth of it."""
 
@@ -68,6 +71,7 @@ class Resume(Struct, frozen=True, kw_only=True):
     snapshot_version: int = 0
     snapshot: bytes = b""
     """The latest that the job had taken; empty when there was none."""
+    reason: ResumeReason = "crash"
 
 
 class JobOutcome(Struct, frozen=True, kw_only=True):

@@ -24,8 +24,11 @@ from agentd.protocol.frames import (
     ChildConfig,
     ClosingNoted,
     FromChild,
+    HandedOver,
+    HandOver,
     Hello,
     InitFailed,
+    JobBack,
     JobClosing,
     JobEnded,
     JobStarted,
@@ -264,7 +267,7 @@ class Child:
 
     # -- frames --------------------------------------------------------------------
 
-    def _handle(self, frame: FromChild) -> None:
+    def _handle(self, frame: FromChild) -> None:  # noqa: PLR0912 - a table: one case a frame
         self.recorder.note_frame("in", type(frame).__name__, now())
         match frame:
             case Log() | LogsDropped():
@@ -280,6 +283,10 @@ class Child:
                 self._handle_job_ended(frame)
             case Snapshot(version=version, data=data):
                 self._job.watcher_of(frame).job_snapshot(version, data)
+            case JobBack():
+                self._job.watcher_of(frame).job_back()
+            case HandedOver():
+                self._handle_handed_over(frame)
             case Pong(seq=seq):
                 self._observer.child_answered(self, seq)
             case Hello() | Ready() | InitFailed():
@@ -307,6 +314,18 @@ class Child:
         self._move("stopping")
         self._kill_after(self._spec.exit_timeout, "it did not exit after its job")
         self._job.end(frame.outcome)
+
+    def _handle_handed_over(self, frame: HandedOver) -> None:
+        watcher = self._job.watcher_of(frame)
+        if frame.refusal:
+            watcher.job_kept(frame.refusal)
+            return
+        if self._end.asked:  # the two orders have crossed: the job is to end, not to go on
+            return
+        self._job.let_go()
+        self._move("stopping")
+        self._kill_after(self._spec.exit_timeout, "it did not exit after its job was handed over")
+        watcher.job_handed_over()
 
     # -- what others ask of it -------------------------------------------------------
 
@@ -343,6 +362,16 @@ class Child:
         self._job.id = job_id
         self._job.give(room, watcher)
         self._move("adopting")
+
+    def hand_over(self, reason: str) -> None:
+        """Ask it to let go of its job; the watcher hears what came of it, perhaps nothing."""
+        self._send(HandOver(reason=reason))
+
+    def take_job(self, why: str) -> None:
+        """Take its job away and end it at once: the job goes on from its last snapshot."""
+        self._job.let_go()
+        self._move("stopping")
+        self.kill(why)
 
     def shutdown(self, reason: str) -> None:
         """Ask it to end in an orderly way, by force once its budget is spent. May be repeated."""

@@ -12,6 +12,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from agentd.aio.tasks import TaskOwner, cancel_and_wait
 from agentd.aio.timing import now
 from agentd.errors import AgentdError, AppImportFailed, TemplateError
@@ -37,6 +39,13 @@ HEALTHY_AFTER = 10.0
 STOP_MARGIN = 10.0
 """Seconds for the templates to end, side by side: each is asked, killed after a moment, and given
 up where the kernel does not let it go."""
+
+
+class _Reload(Struct, frozen=True):
+    """One whose code no job has run yet."""
+
+    began_at: float
+    swap: bool
 
 
 class TemplateKeeper:
@@ -65,10 +74,13 @@ class TemplateKeeper:
         self._generation = 0
         self._last_error = ""
         self._reload = asyncio.Event()
-        self._reload_began_at: float | None = None  # of one whose code no job has run yet
+        self._swap_asked = False
+        self._reloaded: _Reload | None = None
         self._retired = TaskOwner("retired-templates")
         self.on_app: Callable[[AppInfo], None] = _ignore
         """Told what the app says of itself each time that it was imported."""
+        self.on_swap: Callable[[], None] = _nothing
+        """Called when new jobs run new code and those that run are to go on with it too."""
 
     # -- views -----------------------------------------------------------------------
 
@@ -117,8 +129,12 @@ class TemplateKeeper:
         pool.on_new_code = self._tell_reload
         self._serve()
 
-    def reload(self) -> None:
-        """Have the app imported anew, for the jobs to come; `run` sees to it."""
+    def reload(self, *, swap: bool = False) -> None:
+        """Have the app imported anew, for the jobs to come; `run` sees to it.
+
+        `swap`: for those that run, too; see `on_swap`.
+        """
+        self._swap_asked = self._swap_asked or swap
         self._reload.set()
 
     def kill(self) -> None:
@@ -136,7 +152,7 @@ class TemplateKeeper:
             self._pool.use_launcher(None, "none")
         templates = self._templates()
         self._template = self._spare = self._coming = self._ready = None
-        self._reload_began_at = None
+        self._reloaded = None
         for template in templates:
             self._retire(template)
         try:
@@ -148,7 +164,10 @@ class TemplateKeeper:
 
     async def _boot(self) -> None:
         """Start the first template of a life."""
+        began_at = now()
         ready = await self._bring_up_newest()
+        if self._swap_asked:  # while there was no template
+            self._note_reload(began_at, swap=self._take_wish())
         self._serve()
         logger.info(
             "app imported",
@@ -184,10 +203,10 @@ class TemplateKeeper:
         if why:
             raise TemplateError(f"the template {why}")
         self._reload.clear()
-        await self._swap(template)
+        await self._replace(template)
 
-    async def _swap(self, old: Template) -> None:
-        began_at = now()
+    async def _replace(self, old: Template) -> None:
+        began_at, swap = now(), self._take_wish()
         try:
             await self._bring_up()
         except AgentdError as error:
@@ -196,22 +215,33 @@ class TemplateKeeper:
             )
             return
         self._retire(old)
-        self._reload_began_at = began_at
+        self._note_reload(began_at, swap=swap)
         self._serve()
+
+    def _take_wish(self) -> bool:
+        """Whether jobs that run are to go on with the code that is imported now."""
+        swap, self._swap_asked = self._swap_asked, False
+        return swap
+
+    def _note_reload(self, began_at: float, *, swap: bool) -> None:
+        earlier = self._reloaded is not None and self._reloaded.swap
+        self._reloaded = _Reload(began_at, swap or earlier)
 
     def _tell_reload(self) -> None:
         """New jobs run the code of the latest template."""
-        began_at, self._reload_began_at = self._reload_began_at, None
-        if began_at is None:
+        reloaded, self._reloaded = self._reloaded, None
+        if reloaded is None:
             return
         logger.info(
             "new jobs run the new code",
             extra={
                 "action": "reloaded",
                 "generation": self._generation,
-                "seconds": round(now() - began_at, 3),
+                "seconds": round(now() - reloaded.began_at, 3),
             },
         )
+        if reloaded.swap:
+            self.on_swap()
 
     async def _bring_up(self) -> TemplateReady:
         template = self._coming = self._new_template()
@@ -329,4 +359,8 @@ def _obstacle(ready: TemplateReady) -> str:
 
 
 def _ignore(_app: AppInfo) -> None:
+    return
+
+
+def _nothing() -> None:
     return

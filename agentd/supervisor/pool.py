@@ -41,6 +41,7 @@ class Pool:
         self._waiting = WaitingJobs()
         self._draining = False
         self._closing = False
+        self._beside = 0  # jobs that wait for a child beside the one that they have
         self.on_new_code: Callable[[], None] = _tell_nobody
         """Called once no offer gets a child of an earlier launcher any more."""
         self._subscribers: list[Callable[[], None]] = []
@@ -66,8 +67,9 @@ class Pool:
     @property
     def busy(self) -> int:
         """Slots that a job has, was promised, or waits for."""
-        taken = sum(child.job_id is not None for child in self.children)
-        return taken + len(self._waiting)
+        # A job that is moved onto new code has two children, or one and a place in the queue.
+        promised = {child.job_id for child in self.children if child.job_id is not None}
+        return len(promised.union(self._waiting.jobs))
 
     @property
     def capacity(self) -> int:
@@ -77,6 +79,10 @@ class Pool:
     def idle(self) -> int:
         """Warm children that wait for a job, of old code too."""
         return sum(child.state == "idle" for child in self.children)
+
+    def is_outdated(self, child: Child) -> bool:
+        """Whether its code is older than what new jobs get."""
+        return child.generation < self._launching.in_service
 
     def view(self) -> PoolView:
         """The pool at this moment."""
@@ -125,7 +131,7 @@ class Pool:
         self.on_new_code()
 
     def _retire_if_outdated(self, child: Child) -> None:
-        if child.generation < self._launching.in_service:
+        if self.is_outdated(child):
             child.shutdown("its code is out of date")
 
     def note_obstacle(self, why: str) -> None:
@@ -226,6 +232,17 @@ class Pool:
         self.refill()
 
     # -- offers ----------------------------------------------------------------------
+
+    async def reserve_beside(self, job_id: JobId, deadline_at: float) -> Child:
+        """A warm child for a job that has one, also where all slots are taken; see `reserve`."""
+        self._beside += 1
+        self.roster.add_seat()
+        try:
+            return await self.reserve(job_id, deadline_at)
+        finally:
+            self._beside -= 1
+            if not self._beside:
+                self.roster.drop_empty_seats()
 
     async def reserve(self, job_id: JobId, deadline_at: float, *, urgent: bool = False) -> Child:
         """A warm child for a job, now or when there is one; ChildError after the deadline.

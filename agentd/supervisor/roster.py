@@ -91,6 +91,15 @@ class Roster:
     def free_seats(self) -> int:
         return sum(slot.child is None for slot in self._slots)
 
+    def add_seat(self) -> None:
+        """Put one seat beside the others, unless one is free; it goes with the child in it."""
+        if not self.free_seats:
+            self._slots.append(Slot(SlotId(self._slots[-1].number + 1)))
+
+    def drop_empty_seats(self) -> None:
+        """Take away the seats beside the others in which nobody sits."""
+        self._slots = [s for s in self._slots if s.number < self.seats or s.child is not None]
+
     # -- how children come ---------------------------------------------------------------
 
     def start(self, launcher: Launcher, generation: int) -> None:
@@ -111,10 +120,8 @@ class Roster:
         if self._named(child_id) is not None:
             child_id = self._new_id()
         self._skip_number(child_id)
-        slot = next((slot for slot in self._slots if slot.child is None), None)
-        if slot is None:
-            slot = Slot(SlotId(self._slots[-1].number + 1))
-            self._slots.append(slot)
+        self.add_seat()
+        slot = next(slot for slot in self._slots if slot.child is None)
         child = Child(child_id, slot.number, self._spec, self._owner, self._sink)
         child.take_process(self._reaper.watch(pid))
         slot.seat(child)

@@ -28,6 +28,11 @@ class WaitingJobs:
     def __len__(self) -> int:
         return len(self._places)
 
+    @property
+    def jobs(self) -> list[JobId]:
+        """Who waits."""
+        return [place.job_id for place in self._places]
+
     def join(self, job_id: JobId, *, urgent: bool = False) -> Place:
         """Wait from now on; `urgent`: before all that wait already."""
         place = Place(job_id)

@@ -6,13 +6,25 @@ import asyncio
 from typing import Protocol
 
 from agentd.errors import ChildError, ProtocolError
-from agentd.protocol.frames import JobClosing, JobEnded, JobStarted, Snapshot
+from agentd.protocol.frames import (
+    HandedOver,
+    JobBack,
+    JobClosing,
+    JobEnded,
+    JobStarted,
+    Snapshot,
+)
 from agentd.protocol.ids import JobId
 from agentd.protocol.job import JobAnswer, JobOutcome
 
+JobFrame = JobStarted | JobClosing | JobEnded | Snapshot | HandedOver | JobBack
+
 
 class JobWatcher(Protocol):
-    """Hears how a job fares. In the end comes one of `job_ended` and `job_lost`, once."""
+    """Hears how a job fares.
+
+    In the end comes one of `job_ended`, `job_lost` and `job_handed_over`, once.
+    """
 
     def job_started(self) -> None: ...
 
@@ -21,6 +33,18 @@ class JobWatcher(Protocol):
         ...
 
     def job_snapshot(self, version: int, data: bytes) -> None: ...
+
+    def job_back(self) -> None:
+        """A job that goes on here is in its room again."""
+        ...
+
+    def job_kept(self, why: str) -> None:
+        """It was asked to hand the job over and does not: the job runs on where it is."""
+        ...
+
+    def job_handed_over(self) -> None:
+        """It has let go of the job, whose last snapshot was told before."""
+        ...
 
     def job_ended(self, outcome: JobOutcome) -> None: ...
 
@@ -67,7 +91,7 @@ class WatchedJob:
 
     # -- what the child says of it -----------------------------------------------------
 
-    def watcher_of(self, frame: JobStarted | JobClosing | JobEnded | Snapshot) -> JobWatcher:
+    def watcher_of(self, frame: JobFrame) -> JobWatcher:
         """Who watches the job that a frame is about; ProtocolError unless it is this one."""
         if frame.job_id != self.id or self._watcher is None:
             raise ProtocolError(
@@ -94,6 +118,10 @@ class WatchedJob:
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
             watcher.job_ended(outcome)
+
+    def let_go(self) -> None:
+        """It goes on elsewhere: nobody is told what becomes of this process."""
+        self._watcher = None
 
     def lose(self, why: str, *, asked: bool) -> None:
         """The process is dead: whoever waits for a word from it hears that.

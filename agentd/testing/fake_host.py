@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from agentd.protocol.job import ResumeReason
+
 
 class FakeHost:
     """A SessionHost. What it was left with by one can be given to the next."""
 
-    def __init__(self, remembered: bytes = b"") -> None:
+    def __init__(self, remembered: bytes = b"", *, reason: ResumeReason = "crash") -> None:
         self.kept = b""
         """The last snapshot; what a process that dies now leaves behind."""
         self.snapshots = 0
@@ -19,7 +21,10 @@ class FakeHost:
         self.deleted_rooms = 0
         self.connected = False
         self.closers: list[Callable[[], Awaitable[object]]] = []
+        self.settle: Callable[[], Awaitable[str]] | None = None
+        """Waits for a moment in which the job may be given to another process."""
         self._remembered = remembered
+        self._reason = reason
         self._session: Any = None
         self._take: Callable[[], bytes] | None = None
 
@@ -41,6 +46,14 @@ class FakeHost:
         """See SessionHost."""
         remembered, self._remembered = self._remembered, b""
         return remembered
+
+    def why_resumed(self) -> ResumeReason:
+        """See SessionHost."""
+        return self._reason
+
+    def at_work(self, settle: Callable[[], Awaitable[str]]) -> None:
+        """See SessionHost."""
+        self.settle = settle
 
     def request_shutdown(self, reason: str) -> None:
         """See SessionHost."""

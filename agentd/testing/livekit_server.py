@@ -11,21 +11,18 @@ from __future__ import annotations
 
 import argparse
 import http.client
-import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 from pathlib import Path
 
-from msgspec import Struct
-
 from agentd.aio.timing import monotonic
 from agentd.errors import AgentdError
 
 from .livekit_binary import NoLiveKitServer, find_or_build
+from .ports import HeldPorts, Ports, ServerNotReady
 
 __all__ = ["LiveKitServer", "NoLiveKitServer", "Ports", "ServerNotReady", "find_or_build"]
 
@@ -36,53 +33,11 @@ API_SECRET = "not-a-secret-this-server-is-on-loopback"
 
 READY_TIMEOUT = 15.0
 START_ATTEMPTS = 3
-PORT_RANGE = range(20000, 32000)
 STOP_LADDER = ((signal.SIGTERM, 1.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 5.0))
 """The first SIGTERM waits for calls to end, the second closes them. In its first 0.1 s the
 server takes note of a signal and then forgets it, so the ladder is needed even with no calls."""
 
 LIFELINE = Path(__file__).with_name("lifeline.py")
-
-
-class ServerNotReady(AgentdError):
-    """livekit-server did not become ready."""
-
-
-class Ports(Struct, frozen=True, kw_only=True):
-    """The ports of one server."""
-
-    http: int
-    rtc_tcp: int
-    rtc_udp: int
-
-
-def free_ports() -> Ports:
-    """Three ports that nobody uses now.
-
-    From below the kernel's range for outgoing connections: in that range a client that
-    tries a stopped server again and again can be given the server's own port, and then
-    connects to itself and keeps the server from coming back.
-    """
-    with (
-        bound_socket(socket.SOCK_STREAM) as first,
-        bound_socket(socket.SOCK_STREAM) as second,
-        bound_socket(socket.SOCK_DGRAM) as third,
-    ):
-        http_port, tcp, udp = (each.getsockname()[1] for each in (first, second, third))
-        return Ports(http=http_port, rtc_tcp=tcp, rtc_udp=udp)
-
-
-def bound_socket(kind: socket.SocketKind) -> socket.socket:
-    """A socket on some free port of all addresses, as the server's own media sockets are."""
-    for port in random.sample(PORT_RANGE, 50):
-        candidate = socket.socket(socket.AF_INET, kind)
-        try:
-            candidate.bind(("", port))
-        except OSError:
-            candidate.close()
-        else:
-            return candidate
-    raise ServerNotReady(f"no free port found between {PORT_RANGE[0]} and {PORT_RANGE[-1]}")
 
 
 class LiveKitServer:
@@ -99,7 +54,7 @@ class LiveKitServer:
         self.log_path = log_path or Path(tempfile.mkdtemp(prefix="livekit-")) / "livekit.log"
         """What the server writes; restarts append."""
         self._program = program
-        self._ports: Ports | None = None
+        self._held: HeldPorts | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> LiveKitServer:
@@ -112,9 +67,9 @@ class LiveKitServer:
     @property
     def ports(self) -> Ports:
         """The ports in use; raises ServerNotReady before the first start."""
-        if self._ports is None:
+        if self._held is None:
             raise ServerNotReady("the server was never started: call start() first")
-        return self._ports
+        return self._held.ports
 
     @property
     def url(self) -> str:
@@ -140,11 +95,11 @@ class LiveKitServer:
             return
         self._program = self._program or find_or_build()
         for attempt in range(1, START_ATTEMPTS + 1):
-            self._ports = free_ports()
+            self._held = HeldPorts()
             try:
                 self._launch(self._program)
             except ServerNotReady:
-                # Somebody may have taken a port since it was found free.
+                # Somebody who holds no locks may have taken a port since it was found free.
                 if attempt == START_ATTEMPTS:
                     raise
             else:
@@ -158,7 +113,7 @@ class LiveKitServer:
     def start_again(self) -> None:
         """Start on the ports of the last start, after stop() or kill()."""
         program = self._program
-        if program is None or self._ports is None:
+        if program is None or self._held is None:
             self.start()
         elif not self.running:
             self._launch(program)
@@ -209,6 +164,8 @@ class LiveKitServer:
                     f"livekit-server is not ready after {READY_TIMEOUT:.0f} s. {self._log_end()}"
                 )
             pause.wait(0.02)
+        if process.poll() is not None:  # somebody else answers on that port
+            raise ServerNotReady(f"livekit-server ended at once. {self._log_end()}")
 
     def _signal(self, number: signal.Signals, patience: float) -> bool:
         """Send a signal through the lifeline; says whether the process is gone."""

@@ -66,11 +66,17 @@ class Activity:
         self._taker = self._make_taker()
         self._toolsets = ToolContext(agent.tools).toolsets
         self._hooks: set[ScopeKind] = set()
+        self._turns: set[asyncio.Task[None]] = set()
 
     @property
     def hooks(self) -> frozenset[ScopeKind]:
         """Those of the agent's hooks that are running."""
         return frozenset(self._hooks)
+
+    @property
+    def is_taking_turn(self) -> bool:
+        """Whether something that the user has said is not in the history yet."""
+        return bool(self._turns)
 
     # -- its place in the session (AgentPlace) ---------------------------------------------
 
@@ -205,11 +211,20 @@ class Activity:
 
     def take_turn(self, turn: CommitTurn) -> None:
         """The user has finished a turn."""
-        self._owner.start(self._taker.take(turn), name=f"turn {turn.turn_id}")
+        self._take(self._taker.take(turn), turn.turn_id)
 
     def exceed_turn(self, turn: UserTurnExceeded) -> None:
         """The user has spoken too long."""
-        self._owner.start(self._taker.exceed(turn), name=f"turn {turn.turn_id}")
+        self._take(self._taker.exceed(turn), turn.turn_id)
+
+    def _take(self, taking: Coroutine[Any, Any, None], turn_id: int) -> None:
+        task = self._owner.start(taking, name=f"turn {turn_id}")
+        self._turns.add(task)
+        task.add_done_callback(self._turn_taken)
+
+    def _turn_taken(self, task: asyncio.Task[None]) -> None:
+        self._turns.discard(task)
+        self._core.changed()
 
     def begin_preemptive(self, order: StartPreemptive) -> None:
         """The user has probably finished: begin a reply."""

@@ -178,7 +178,8 @@ class Agent(AgentBase):
         )
 
     async def on_resume(self, ctx: ResumeContext) -> None:
-        """The conversation goes on in another process, since the one that had it died.
+        """The conversation goes on in another process: the one that had it died, or it was moved
+        onto new code (`ctx.reason`).
 
         History, agent and userdata are back. By default, what was being said is said again from
         the start of the sentence in which it was cut off; or the turn is answered whose reply had

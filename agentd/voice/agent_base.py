@@ -76,6 +76,8 @@ class AgentBook:
     ) -> None:
         self.id = id
         self.instructions = instructions
+        self.instructions_changed = False
+        """Whether they are others than those that it was made with."""
         self.chat_ctx = chat_ctx
         self.tools: list[AnyTool] = list(tools)
         self.overrides = overrides
@@ -137,7 +139,7 @@ class AgentBase:
         book = self._book
         if instructions == book.instructions:
             return
-        book.instructions = instructions
+        book.instructions, book.instructions_changed = instructions, True
         self._note(AgentConfigUpdate(instructions=str(instructions)))
         if book.listener is not None:
             await book.listener.instructions_changed()

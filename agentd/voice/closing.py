@@ -33,7 +33,7 @@ async def close(engine: Engine, *, drain: bool) -> None:
             speech.interrupt()
     await _step("agent", engine.switchboard.drain(), DRAIN_TIMEOUT)
     engine.ears.deafen()
-    await _take_last_turn(engine)
+    await take_last_turn(engine)
     engine.driver.close()
     engine.manual.close()
     await _step("agents", engine.switchboard.aclose(), STEP_TIMEOUT)
@@ -46,7 +46,7 @@ async def close(engine: Engine, *, drain: bool) -> None:
         engine.log.run.finish()
 
 
-async def _take_last_turn(engine: Engine) -> None:
+async def take_last_turn(engine: Engine) -> None:
     """What the user has said and nobody has answered goes into the history."""
     if not engine.orders.turn_is_open and engine.states.user != "speaking":
         return

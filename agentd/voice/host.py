@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
 
+from agentd.protocol.job import ResumeReason
+
 
 class SessionHost(Protocol):
     """A job, as far as a session knows it."""
@@ -27,6 +29,13 @@ class SessionHost(Protocol):
     def take_remembered(self) -> bytes:
         """The snapshot that an earlier process of the job has left; empty where there is none,
         and the second time."""
+
+    def why_resumed(self) -> ResumeReason:
+        """Why the job goes on in this process; without meaning where it began here."""
+
+    def at_work(self, settle: Callable[[], Awaitable[str]]) -> None:
+        """The job's session has begun. Have `settle` awaited before the job is given to another
+        process: it waits for a good moment and says why there is none, or nothing."""
 
     def request_shutdown(self, reason: str) -> None:
         """End the job."""

@@ -22,6 +22,7 @@ from .remembering import Remembering
 from .restoring import restore
 from .room_link import RoomLink, make_room_link
 from .run_result import Run
+from .settling import settle
 from .snapshot import decode
 from .turn_inputs import ParticipantPresent
 
@@ -84,6 +85,8 @@ class Lifetime:
             raise
         self._begun.set()
         self._tasks.start(self._watch_tree(engine), name="tree")
+        if self._host is not None and self._primary:
+            self._host.at_work(self._settle)
 
     async def wait_until_begun(self) -> None:
         """Wait until the first agent has the word."""
@@ -144,18 +147,28 @@ class Lifetime:
             await engine.switchboard.start(agent)
             return
         kept = self._kept
-        restored, kept.userdata = restore(snapshot, agent, kept.history, kept.userdata)
+        assert self._host is not None
+        reason = self._host.why_resumed()
+        restored, kept.userdata = restore(
+            snapshot, agent, kept.history, kept.userdata, reason=reason
+        )
         logger.info(
             "the conversation goes on",
             extra={
                 "action": "conversation_resumed",
                 "agent": restored.agent.id,
+                "reason": reason,
                 "items": len(kept.history.items),
                 "away_for": round(restored.context.away_for, 3),
                 "unfinished_calls": [call.name for call in restored.context.unfinished_calls],
             },
         )
         await engine.switchboard.start(restored.agent, resume=restored)
+
+    async def _settle(self) -> str:
+        if self.engine is None or self._closing is not None:
+            return "its session is closed"
+        return await settle(self.engine)
 
     def _take_snapshot(self) -> bytes:
         if self.engine is None:

@@ -61,6 +61,7 @@ class Remembering:
             id=agent.id,
             path=path_of(type(agent)),
             instructions="" if isinstance(instructions, Instructions) else instructions,
+            instructions_changed=book.instructions_changed,
             known=[item.id for item in book.chat_ctx.items if item.id in in_history],
             own=[item for item in book.chat_ctx.items if item.id not in in_history],
             state=self._state(agent),

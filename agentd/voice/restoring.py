@@ -18,6 +18,7 @@ from agentd.given import NotGivenOr, is_given
 from agentd.ids import shortuuid
 from agentd.llm.chat import ChatContext
 from agentd.llm.items import ChatItem, ChatMessage, FunctionCall, FunctionCallOutput
+from agentd.protocol.job import ResumeReason
 
 from .agent import Agent
 from .agent_base import AgentBase, Overrides, book_of
@@ -30,6 +31,8 @@ OUTCOME_UNKNOWN = (
     "The process was lost while the tool was at work. Its outcome is unknown: it may have been "
     "carried out or not. Do not call it again without having found out."
 )
+
+MAIN = "__main__"
 
 _SENTENCE_END = re.compile(r"[.!?\u2026\u3002\uff01\uff1f]+[\"')\]]*\s+")
 
@@ -44,10 +47,16 @@ class Restored(Struct, frozen=True, kw_only=True, eq=False):
 
 
 def restore(
-    snapshot: SessionSnapshot, agent: Agent, history: ChatContext, userdata: NotGivenOr[Any]
+    snapshot: SessionSnapshot,
+    agent: Agent,
+    history: ChatContext,
+    userdata: NotGivenOr[Any],
+    *,
+    reason: ResumeReason = "crash",
 ) -> tuple[Restored, NotGivenOr[Any]]:
     """Fill history, agent and userdata; `agent` is the one that a fresh start would begin with.
 
+    After a swap the agent is told what its new code says, unless the conversation had changed that.
     Gives what to begin with, and the userdata, which may be another object.
     """
     said, again = _split(snapshot.speaking)
@@ -61,9 +70,10 @@ def restore(
     ]
     history.items[:] = items
     current = _agent(snapshot.agent, agent)
-    _fill(current, snapshot, items)
+    _fill(current, snapshot, items, reason)
     redo = [entry.call for entry in lost if entry.idempotent]
     context = ResumeContext(
+        reason=reason,
         interrupted_text=again,
         # Calls that are made again end in a reply anyway.
         unanswered="" if redo else _unanswered(items),
@@ -132,7 +142,7 @@ def _unknown(calls: list[FunctionCall], *, known: list[ChatItem]) -> list[ChatIt
 
 
 def _agent(snapshot: AgentSnapshot | None, fresh: Agent) -> Agent:
-    if snapshot is None or path_of(type(fresh)) == snapshot.path:
+    if snapshot is None or _is_class(type(fresh), snapshot.path):
         return fresh
     try:
         return _make(_find(snapshot.path), snapshot)
@@ -146,6 +156,15 @@ def _agent(snapshot: AgentSnapshot | None, fresh: Agent) -> Agent:
             },
         )
         return fresh
+
+
+def _is_class(kind: type, path: str) -> bool:
+    """Whether a class is the one of a path, also where its file is run as a script in one life only
+    (it makes its app under `if __name__ == "__main__"`, or did when it was saved)."""
+    module, _, name = path.partition(":")
+    return path_of(kind) == path or (
+        kind.__qualname__ == name and MAIN in (kind.__module__, module)
+    )
 
 
 def _find(path: str) -> type[Agent]:
@@ -185,7 +204,9 @@ def _needs_nothing(kind: type[Agent]) -> bool:
     )
 
 
-def _fill(agent: Agent, snapshot: SessionSnapshot, items: list[ChatItem]) -> None:
+def _fill(
+    agent: Agent, snapshot: SessionSnapshot, items: list[ChatItem], reason: ResumeReason
+) -> None:
     told = snapshot.agent
     if told is None:
         return
@@ -195,7 +216,9 @@ def _fill(agent: Agent, snapshot: SessionSnapshot, items: list[ChatItem]) -> Non
     mine = [item for item in items if item.id in known or item.id not in before]
     book.chat_ctx = ChatContext([*told.own, *mine])
     book.id = told.id
-    if told.instructions and isinstance(book.instructions, str):
+    book.instructions_changed = told.instructions_changed
+    keeps = reason == "crash" or told.instructions_changed
+    if keeps and told.instructions and isinstance(book.instructions, str):
         book.instructions = told.instructions
     for name, value in told.state.items():
         setattr(agent, name, _like(getattr(agent, name, None), value))
@@ -215,18 +238,21 @@ def _userdata(snapshot: SessionSnapshot, fresh: NotGivenOr[Any]) -> NotGivenOr[A
         fresh.clear()
         fresh.update(value)
         return fresh
+    if isinstance(fresh, list) and isinstance(value, list):
+        fresh[:] = value
+        return fresh
     return _filled(fresh, value)
 
 
 def _filled(fresh: Any, value: Any) -> Any:
     """The fields of one object in another of its class, where they may be set."""
-    if type(value) is not type(fresh):
-        return value
     names = (
         fresh.__struct_fields__
         if isinstance(fresh, Struct)
         else [*getattr(fresh, "__dataclass_fields__", ())]
     )
+    if type(value) is not type(fresh) or not names:
+        return value
     try:
         for name in names:
             setattr(fresh, name, getattr(value, name))

@@ -5,11 +5,15 @@ from __future__ import annotations
 from msgspec import Struct
 
 from agentd.llm.items import FunctionCall
+from agentd.protocol.job import ResumeReason
 
 
 class ResumeContext(Struct, frozen=True, kw_only=True):
-    """Where the conversation was when its process died."""
+    """Where the conversation was when it left its process, which died or was replaced."""
 
+    reason: ResumeReason = "crash"
+    """`swap`: it was moved onto new code, on purpose and at a moment in which no tool was at work
+    that must not be cut off."""
     interrupted_text: str = ""
     """What was being said, from the start of the sentence in which it was cut off."""
     unanswered: str = ""

@@ -28,6 +28,8 @@ class AgentSnapshot(Struct, frozen=True, kw_only=True):
     """Its class, as `module:qualified.name`."""
     instructions: str = ""
     """As they were changed; empty where they can't be told as a text."""
+    instructions_changed: bool = False
+    """Whether they were changed in the conversation, not by the code that made the agent."""
     known: list[str] = []
     """Ids of the items of the history that it knows."""
     own: list[ChatItem] = []

@@ -139,11 +139,13 @@ async def test_what_is_asked_reaches_the_daemon(
     """With its reason, or a stated one."""
     await client.drain("new release")
     await client.reload()
+    await client.reload(swap=True)
     await client.stop_job(JobId("AJ_1"))
 
     assert controls.asked == [
         ("drain", "new release"),
         ("reload",),
+        ("reload", "swap"),
         ("stop", "AJ_1", "stopped by the operator"),
     ]
 

@@ -346,8 +346,9 @@ def test_a_damaged_journal_is_told(workdir: Path, capsys: Printed) -> None:
 async def test_reload_asks_for_new_code(controls: ScriptedControls, capsys: Printed) -> None:
     """And says that it did."""
     assert await run("reload") == ExitCode.OK
+    assert await run("reload", "--swap") == ExitCode.OK
 
-    assert controls.asked == [("reload",)]
+    assert controls.asked == [("reload",), ("reload", "swap")]
     assert "imports the app anew" in capsys.readouterr().out
 
 

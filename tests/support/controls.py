@@ -109,8 +109,8 @@ class ScriptedControls:
         left = len(self.shown.jobs)
         self.show_drain(DrainView(draining=True, reason=reason, jobs_left=left, seconds_left=90.0))
 
-    def reload(self) -> None:
-        self.asked.append(("reload",))
+    def reload(self, *, swap: bool = False) -> None:
+        self.asked.append(("reload", "swap") if swap else ("reload",))
 
     def stop_job(self, job_id: JobId, reason: str) -> bool:
         self.asked.append(("stop", job_id, reason))

@@ -28,6 +28,10 @@ class Ear:
         self.identity = identity
         self.heard_at: list[float] = []
         """When each audible frame of an agent came."""
+        self.frames = 0
+        """How many came of agents, silent ones too."""
+        self.failures: list[BaseException] = []
+        """What went wrong in here."""
         self.subscribed_at: list[float] = []
         """When each track of an agent was subscribed to."""
         self.agents = 0
@@ -57,7 +61,8 @@ class Ear:
         """What there was, for whoever reads why a test has failed."""
         return (
             f"room {self.room.name}: {self.agents} agents, {len(self.subscribed_at)} tracks, "
-            f"{len(self.heard_at)} audible frames"
+            f"{len(self.heard_at)} of {self.frames} frames audible, "
+            f"{self.room.connection_state=}, failures: {self.failures}"
         )
 
     async def has_track_since(self, instant: float) -> None:
@@ -99,6 +104,7 @@ class Ear:
         stream = rtc.AudioStream(track)
         self._streams.append(stream)
         async for event in stream:
+            self.frames += 1
             samples = np.frombuffer(event.frame.data, dtype=np.int16).astype(np.float32)
             if float(np.sqrt(np.mean(samples**2))) > LOUD:
                 self.heard_at.append(time.monotonic())
@@ -111,7 +117,12 @@ class Ear:
     def _start(self, coro: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coro)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            self.failures.append(failure)
 
 
 @asynccontextmanager

@@ -41,6 +41,21 @@ async def stays(ctx: JobContext) -> None:
     await asyncio.Event().wait()
 
 
+async def remembers(ctx: JobContext) -> None:
+    """Keep what is needed to go on, and say how far it is. Its end would be told, too."""
+
+    async def its_end() -> None:
+        print("its end")
+
+    ctx.state["step"] = ctx.state.get("step", 0) + 1
+    ctx.add_shutdown_callback(its_end)
+    print("step", ctx.state["step"], ctx.resume_reason)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        print("was cancelled")
+
+
 async def returns(ctx: JobContext) -> None:
     """Return and be connected: a job without a room of its own stays until it is ended."""
 
@@ -140,5 +155,6 @@ MANNERS = {
     "prints": prints,
     "prints_a_lot": prints_a_lot,
     "raises": raises,
+    "remembers": remembers,
     "stays": stays,
 }

@@ -36,6 +36,8 @@ class FakeChild:
         self.watcher: JobWatcher | None = None
         self.resume: Resume | None = None
         self.shutdown_reason = ""
+        self.asked_to_hand_over: list[str] = []
+        self.taken_from: list[str] = []
         self._pool = pool
         self._says = says
 
@@ -55,6 +57,31 @@ class FakeChild:
 
     def shutdown(self, reason: str) -> None:
         self.shutdown_reason = reason
+
+    def hand_over(self, reason: str) -> None:
+        self.asked_to_hand_over.append(reason)
+
+    def take_job(self, why: str) -> None:
+        self.taken_from.append(why)
+        self.state = "gone"
+
+    def let_go(self, snapshot: bytes = b"the last words") -> None:
+        """It hands its job over, and its process is gone."""
+        assert self.watcher is not None
+        self.watcher.job_snapshot(1, snapshot)
+        self.state = "gone"
+        self.watcher.job_handed_over()
+
+    def keep(self, why: str) -> None:
+        """It does not hand its job over."""
+        assert self.watcher is not None
+        self.watcher.job_kept(why)
+
+    def arrive(self) -> None:
+        """The job that goes on here runs, and its agent is in the room again."""
+        assert self.watcher is not None
+        self.watcher.job_started()
+        self.watcher.job_back()
 
     def die(self, why: str = "the job's process was ended by SIGKILL") -> None:
         """Its process is dead, with a job; its seat gets another child."""
@@ -84,6 +111,8 @@ class FakePool:
         self.children = [FakeChild(self, says) for _ in range(slots)]
         self.urgent: list[bool] = []
         self.dies_when_taken = 0
+        self.code = 1
+        """The generation of children that new jobs get."""
         self.warm = asyncio.Event()
         self.warm.set()
 
@@ -97,6 +126,27 @@ class FakePool:
 
     def subscribe(self, _callback: Callable[[], None]) -> None:
         return
+
+    def is_outdated(self, child: Child) -> bool:
+        return child.generation < self.code
+
+    def take_new_code(self, *, children: int = 1) -> None:
+        """New jobs run new code: so many children of it are warm, and idle ones of the old gone."""
+        self.code += 1
+        for child in self.children:
+            if child.state == "idle":
+                child.state = "gone"
+        self.add_children(children)
+
+    def add_children(self, count: int) -> None:
+        """So many more are warm."""
+        for _ in range(count):
+            child = FakeChild(self, None, number=self.children[-1].number + 1)
+            child.generation = self.code
+            self.children.append(child)
+
+    async def reserve_beside(self, job_id: JobId, deadline_at: float) -> Child:
+        return await self.reserve(job_id, deadline_at)
 
     async def reserve(self, _job_id: JobId, deadline_at: float, *, urgent: bool = False) -> Child:
         self.urgent.append(urgent)

@@ -16,7 +16,7 @@ from agentd.ipc.listener import Listener
 from agentd.protocol.app import AppRef
 from agentd.protocol.frames import ChildConfig, Log, LogValue
 from agentd.protocol.ids import ChildId, JobId
-from agentd.protocol.job import JobAnswer, JobAssignment, JobOutcome
+from agentd.protocol.job import JobAnswer, JobAssignment, JobOutcome, Resume
 from agentd.settings.load import child_environment
 from agentd.settings.model import PoolSettings, Settings, StartMethod
 from agentd.supervision.supervisor import Supervisor
@@ -102,6 +102,9 @@ class Watcher:
         self.outcomes: list[JobOutcome] = []
         self.snapshots: list[tuple[int, bytes]] = []
         self.losses: list[str] = []
+        self.back = 0
+        self.refusals: list[str] = []
+        self.handed_over = 0
         self._changes = changes
 
     def job_started(self) -> None:
@@ -122,6 +125,21 @@ class Watcher:
     def job_snapshot(self, version: int, data: bytes) -> None:
         """The job wants something remembered."""
         self.snapshots.append((version, data))
+        self._changes.note()
+
+    def job_back(self) -> None:
+        """A job that goes on is in its room again."""
+        self.back += 1
+        self._changes.note()
+
+    def job_kept(self, why: str) -> None:
+        """The job is not handed over."""
+        self.refusals.append(why)
+        self._changes.note()
+
+    def job_handed_over(self) -> None:
+        """The job was let go of."""
+        self.handed_over += 1
         self._changes.note()
 
     def job_lost(self, why: str) -> None:
@@ -191,12 +209,14 @@ class Supervised:
             lambda: child.state == "gone" and all(child is not c for c in self.pool.children)
         )
 
-    async def start_job(self, metadata: str = "", job_id: str = "AJ_1") -> Watcher:
+    async def start_job(
+        self, metadata: str = "", job_id: str = "AJ_1", *, resume: Resume | None = None
+    ) -> Watcher:
         """Have a warm child run a job without LiveKit."""
         await self.idle()
         child = await self.pool.reserve(JobId(job_id), now() + DEADLINE)
         watcher = Watcher(child, self.changes)
-        child.start_job(assignment(metadata, job_id), watcher)
+        child.start_job(assignment(metadata, job_id), watcher, resume)
         return watcher
 
 

@@ -15,7 +15,7 @@ from msgspec import structs
 
 from agentd.protocol.app import AppRef
 from agentd.protocol.frames import Log, LogValue
-from agentd.protocol.job import JobOutcome
+from agentd.protocol.job import JobOutcome, Resume
 from tests.support.changes import Changes
 from tests.support.subreaper import open_descriptors, subreaper
 from tests.support.supervised import (
@@ -298,3 +298,50 @@ async def run_jobs(parts: Supervised, count: int) -> None:
     jobs = [await parts.start_job(manners[n % 3], f"AJ_{n}") for n in range(count)]
     for job in jobs:
         await parts.gone(job.child)
+
+
+# -- going on elsewhere ----------------------------------------------------------------
+
+
+async def test_a_job_that_is_handed_over_goes_on_in_another_child(parts: Supervised) -> None:
+    """As after a crash, but told: nothing of its end happens in the first, which is no failure."""
+    first = await parts.start_job("remembers")
+    await line(parts, "step 1 None")
+
+    first.child.hand_over("app.py")
+
+    await parts.gone(first.child)
+    assert (first.handed_over, first.losses, first.outcomes) == (1, [], [])
+    assert parts.sink.texts().count("its end") == parts.sink.texts().count("was cancelled") == 0
+    version, data = first.snapshots[-1]
+    resume = Resume(resumes=1, snapshot_version=version, snapshot=data, reason="swap")
+    second = await parts.start_job("remembers", resume=resume)
+    await line(parts, "step 2 swap")
+    assert parts.changes.actions("child_failed") == []
+    second.child.kill("the test is over")
+
+
+async def test_a_job_that_keeps_nothing_is_not_handed_over(parts: Supervised) -> None:
+    """It says why, and runs on."""
+    job = await parts.start_job("stays")
+    await job.running()
+
+    job.child.hand_over("app.py")
+
+    (why,) = await parts.changes.until(lambda: job.refusals)
+    assert why.startswith("it keeps nothing")
+    assert (job.child.state, job.handed_over) == ("running", 0)
+
+
+async def test_a_job_that_is_taken_from_its_child_is_nobody_s_loss(parts: Supervised) -> None:
+    """Its child is killed, and that is a failure of the child's."""
+    job = await parts.start_job("blocks")
+    await line(parts, "blocking")
+    assert job.child.has_job
+
+    job.child.take_job("it did not hand its job over within 10 s")
+
+    await parts.gone(job.child)
+    assert (job.losses, job.outcomes, job.child.has_job) == ([], [], False)
+    (failed,) = parts.changes.actions("child_failed")
+    assert failed.__dict__["reason"] == "was killed: it did not hand its job over within 10 s"

@@ -676,3 +676,45 @@ async def test_closing_kills_and_reaps_whatever_lives(plan: Plan, changes: Chang
 
     assert job.losses == ["the job's process was killed: the daemon is stopping"]
     assert [r.__dict__["job"] for r in changes.actions("child_failed")] == ["AJ_1"]
+
+
+# -- a child beside the one that a job has ---------------------------------------------
+
+
+async def test_a_child_beside_is_to_be_had_though_every_seat_is_taken(
+    plan: Plan, changes: Changes
+) -> None:
+    """For a job that is moved onto new code; the seat goes with it, and the job counts once."""
+    plan = with_pool(plan, num_idle_processes=1, max_jobs=1)
+    async with supervised(plan, changes, Script(plan)) as parts:
+        await parts.idle()
+        first = await parts.pool.reserve(JobId("AJ_1"), now() + DEADLINE)
+        parts.pool.use_launcher(Script(plan), "script")
+
+        second = await parts.pool.reserve_beside(JobId("AJ_1"), now() + DEADLINE)
+
+        view = parts.pool.view()
+        outdated = [parts.pool.is_outdated(child) for child in (first, second)]
+        second.kill("the test is over")
+        await parts.gone(second)
+        left = parts.pool.roster.free_seats
+
+    assert (second.slot, view.busy, view.slots) == (1, 1, 1)
+    assert outdated == [True, False]
+    assert left == 0
+
+
+async def test_a_child_beside_that_does_not_come_leaves_no_seat(
+    plan: Plan, changes: Changes
+) -> None:
+    """The next job would get it, and be one too many."""
+    plan = with_pool(plan, num_idle_processes=1, max_jobs=1)
+    async with supervised(plan, changes, Script(plan)) as parts:
+        await parts.idle()
+        await parts.pool.reserve(JobId("AJ_1"), now() + DEADLINE)
+        parts.pool.use_launcher(None, "none")
+
+        with pytest.raises(ChildError, match="no template"):
+            await parts.pool.reserve_beside(JobId("AJ_1"), now() + 0.05)
+
+        assert parts.pool.roster.free_seats == 0

@@ -347,6 +347,48 @@ async def test_a_reload_to_broken_code_leaves_the_old_code_serving(
     assert "y = 1 / 0" in shown
 
 
+async def test_a_reload_for_running_jobs_too_says_so_when_its_code_is_in_service(
+    plan_of: MakePlan, changes: Changes
+) -> None:
+    """Once; not for a plain reload, and not for code that can't be imported."""
+    plan = plan_of()
+    told: list[int] = []
+    async with supervised(plan, changes) as parts:
+        parts.keeper.on_swap = lambda: told.append(parts.keeper.view().generation)
+        await parts.idle()
+        parts.keeper.reload()
+        await changes.until(lambda: changes.actions("reloaded"))
+        plan_of("y = 1 / 0\n")
+        parts.keeper.reload(swap=True)
+        await changes.until(lambda: changes.actions("reload_failed"))
+        plan_of(NEW_APP)
+
+        parts.keeper.reload(swap=True)
+
+        await changes.until(lambda: len(changes.actions("reloaded")) == 2)
+        parts.keeper.reload()
+        await changes.until(lambda: len(changes.actions("reloaded")) == 3)
+
+    assert told == [3]
+
+
+async def test_a_wish_for_running_jobs_outlives_a_template_that_is_dead(
+    plan_of: MakePlan, changes: Changes
+) -> None:
+    """It is the next one's code that they go on with."""
+    plan = plan_of()
+    told: list[int] = []
+    async with supervised(plan, changes) as parts:
+        parts.keeper.on_swap = lambda: told.append(parts.keeper.view().generation)
+        await parts.idle()
+        parts.keeper.kill()
+        parts.keeper.reload(swap=True)
+
+        await changes.until(lambda: told)
+
+    assert told == [2]
+
+
 async def test_a_template_that_dies_with_broken_code_is_tried_until_it_is_mended(
     plan_of: MakePlan, changes: Changes
 ) -> None:

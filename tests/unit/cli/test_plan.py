@@ -28,13 +28,15 @@ def test_a_plan_holds_layers_that_the_apps_own_can_join() -> None:
         config=None,
         dev=True,
         reload=True,
+        swap=True,
     )
 
     resolved = resolve([*plan.layers, app_layer({"max_jobs": 9, "drain_timeout": 5.0})])
     assert resolved.settings.pool.max_jobs == 3
     assert resolved.settings.jobs.drain_timeout == 5.0
     assert resolved.settings.log.log_level == "DEBUG"
-    assert (plan.app.target, plan.app.name, plan.reload) == ("package.module", "server", True)
+    assert (plan.app.target, plan.app.name) == ("package.module", "server")
+    assert (plan.reload, plan.swap) == (True, True)
 
 
 def test_a_value_that_cant_be_used_is_told_before_anything_starts() -> None:

@@ -10,7 +10,7 @@ from livekit.protocol import agent
 from agentd.dispatch.roomapi import RoomApi, dispatch_of
 from agentd.errors import RoomApiError, RoomGone
 from agentd.settings.model import LiveKitSettings
-from agentd.testing.livekit_server import free_ports
+from agentd.testing.ports import free_ports
 
 
 def test_a_job_knows_its_dispatch() -> None:

@@ -11,6 +11,7 @@ import pytest
 from livekit.protocol import agent, models
 
 from agentd.app.server import AgentServer
+from agentd.job.departure import Departure
 from agentd.job.listener import JobListener, Nobody
 from agentd.job.process import JobProcess
 from agentd.job.run import ShutdownRequest, run_job
@@ -76,6 +77,7 @@ def run(assignment: JobAssignment, process: JobProcess) -> Runner:
         on_session_end: Callable[[Any], Any] | None = None,
         listener: JobListener | None = None,
         resume: Resume | None = None,
+        departure: Departure | None = None,
         fake: bool = True,
         **budgets: float,
     ) -> JobOutcome:
@@ -90,6 +92,7 @@ def run(assignment: JobAssignment, process: JobProcess) -> Runner:
                 shutdown=shutdown or ShutdownRequest(),
                 listener=listener or Nobody(),
                 resume=resume,
+                departure=departure,
             )
 
     return run_to_the_end

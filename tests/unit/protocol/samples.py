@@ -20,10 +20,13 @@ from agentd.protocol.frames import (
     Frame,
     FromChild,
     FromTemplate,
+    HandedOver,
+    HandOver,
     Hello,
     ImportApp,
     InitFailed,
     Initialize,
+    JobBack,
     JobClosing,
     JobEnded,
     JobStarted,
@@ -102,7 +105,7 @@ ASSIGNMENT = JobAssignment(
 
 FRAMES: list[Frame] = [
     Hello(
-        version=2,
+        version=3,
         child_id=ChildId("c1"),
         pid=4711,
         job_id="AJ_1",
@@ -126,10 +129,11 @@ FRAMES: list[Frame] = [
     Withdraw(reason="no assignment"),
     StartJob(
         assignment=ASSIGNMENT,
-        resume=Resume(resumes=2, snapshot_version=1, snapshot=b"\x80"),
+        resume=Resume(resumes=2, snapshot_version=1, snapshot=b"\x80", reason="swap"),
     ),
     ClosingNoted(),
     Shutdown(reason="terminated by LiveKit"),
+    HandOver(reason="app.py was saved"),
     Ping(seq=7),
     Ready(prewarm_seconds=0.25),
     InitFailed(error="ValueError: no", traceback="Traceback"),
@@ -138,6 +142,8 @@ FRAMES: list[Frame] = [
     JobClosing(job_id="AJ_1", outcome=JobOutcome(outcome="completed", reason="done")),
     JobEnded(job_id="AJ_1", outcome=JobOutcome(outcome="failed", error="boom", reason="crash")),
     Snapshot(job_id="AJ_1", version=1, data=b"\x80"),
+    HandedOver(job_id="AJ_1", refusal="a tool is at work"),
+    JobBack(job_id="AJ_1"),
     Pong(seq=7),
     Log(
         level=20,
