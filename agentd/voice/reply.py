@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agentd.aio.timing import now
 from agentd.given import NOT_GIVEN, NotGivenOr
+from agentd.ids import shortuuid
 from agentd.llm.chat import ChatContext
 from agentd.llm.events import ToolChoice
 from agentd.llm.instructions import Instructions
@@ -76,12 +78,16 @@ class Reply:
         """Reply. Raises what the model failed of."""
         await self._take_message()
         choice = self._plan.tool_choice
-        while True:
-            answers = await (self._redo() if self._calls else self._step(choice))
-            if answers is None or not self._tools.follow(answers):
-                return
-            self._speech.num_steps += 1
-            choice = self._next_choice(answers)
+        try:
+            while True:
+                answers = await (self._redo() if self._calls else self._step(choice))
+                if answers is None or not self._tools.follow(answers):
+                    return
+                self._speech.num_steps += 1
+                choice = self._next_choice(answers)
+        finally:
+            # A model that fails after a call has called all the same: what comes of it is known.
+            self._tools.leave()
 
     async def _take_message(self) -> None:
         plan = self._plan
@@ -175,9 +181,17 @@ class Reply:
             self._has_floor = True
             bench.turns.speech_thinking(speech)
             try:
-                return await step.perform(speech, lambda call: self._tools.begin(call, tools))
+                return await step.perform(speech, lambda call: self._begin_call(call, tools))
             finally:
                 self._has_floor = False
+
+    def _begin_call(self, call: FunctionCall, tools: ToolContext) -> ToolCallRun:
+        # Some servers name none of their calls, or begin anew with each reply; outputs are found
+        # by these names.
+        known = call_ids(self._chat_ctx) | {run.call.call_id for run in self._bench.runner.ledger}
+        if not call.call_id or call.call_id in known:
+            call = replace(call, call_id=shortuuid("call_"))
+        return self._tools.begin(call, tools)
 
     def _priority(self) -> int:
         # What tools have found goes before what was asked for meanwhile.

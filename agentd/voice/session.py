@@ -15,6 +15,7 @@ from agentd.errors import SessionError
 from agentd.given import NOT_GIVEN, NotGiven, NotGivenOr, is_given, only_given
 from agentd.io.attached import AgentInput, AgentOutput
 from agentd.llm.chat import ChatContext, ReadOnlyChatContext
+from agentd.llm.clean_text import clean
 from agentd.llm.events import ToolChoice
 from agentd.llm.instructions import Instructions
 from agentd.llm.items import ChatMessage
@@ -27,7 +28,6 @@ from agentd.vad import VAD
 
 from .agent import Agent
 from .agent_base import AgentBase, AnyTool, LanguageModel
-from .clean_text import clean
 from .engine import Engine, EngineConfig
 from .events import CloseEvent, CloseReason, OutputDegradedEvent
 from .face import BaseSession, UserdataT

@@ -13,7 +13,7 @@ from typing import Any
 
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now
-from agentd.errors import ToolError
+from agentd.errors import SessionError, ToolError
 from agentd.llm.execute import call_tool
 from agentd.llm.items import FunctionCall, FunctionCallOutput
 from agentd.llm.tools import CallContext, ToolFlag
@@ -254,9 +254,14 @@ class ToolRunner:
     ) -> Any:
         enter_scope(Scope("tool", run.agent, speech=run.speech, deadline=run))
         mock = mock_of(run.agent, call.name)
-        if mock is not None:
-            return await call_mock(mock, tool, call, context(run.call))
-        return await call_tool(tool, call.arguments, call_ctx=context(run.call))
+        try:
+            if mock is not None:
+                return await call_mock(mock, tool, call, context(run.call))
+            return await call_tool(tool, call.arguments, call_ctx=context(run.call))
+        except SystemExit as error:  # in a task it would end the process, and every call in it
+            raise SessionError(
+                "a tool called sys.exit(): use session.shutdown() to end the conversation"
+            ) from error
 
     def _settle_duplicates(self, run: ToolCallRun) -> FunctionCall:
         """The call as it is to be made; raises ToolError where it is not to be."""
