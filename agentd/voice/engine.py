@@ -214,7 +214,7 @@ class Engine:
             output=self.config.output,
             turns=self.speeches,
             faults=self.faults,
-            emit_tools=self._emit,
+            emit=self._emit,
             hand_over=self._hand_over,
             context=self._context,
             progress=self.config.changed,

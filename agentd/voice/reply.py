@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
@@ -19,6 +20,7 @@ from agentd.llm.toolset import ToolContext
 from .agent import Agent
 from .bench import Bench
 from .default_nodes import ModelSettings
+from .events import UserTurnDroppedEvent
 from .message import assistant_message
 from .models import Setting
 from .options import InputModality
@@ -28,7 +30,9 @@ from .speech import Speech, SpeechHandle
 from .tool_result import ToolAnswer
 from .tool_rounds import ToolRounds
 from .toolrun import ToolCallRun, names_of
-from .turn_actions import TurnTiming
+from .turn_actions import DropReason, TurnTiming
+
+logger = logging.getLogger("agentd.voice")
 
 
 class ReplyPlan(Struct, frozen=True, kw_only=True, eq=False):
@@ -212,9 +216,27 @@ class Reply:
             self._keep([message])
         if step.thought.error is None and step.thought.first_at is not None:
             self._bench.faults.worked("llm")
+        if end is PassEnd.DONE and step.thought.error is None and not step.gave_something:
+            self._tell_empty()
         if step.thought.error is not None and end is PassEnd.DONE:
             self._bench.faults.failed("llm", step.thought.error, plan.setting.models.llm)
             raise step.thought.error
+
+    def _tell_empty(self) -> None:
+        speech, said = self._speech, self._chat_ctx.messages()
+        logger.warning(
+            "the model was asked and gave nothing: nothing is said",
+            extra={"action": "reply_empty", "speech_id": speech.id, "step": speech.num_steps},
+        )
+        answers = speech.turn_id is not None or self._plan.user_message is not None
+        was_heard = any(isinstance(item, ChatMessage) for item in speech.chat_items)
+        if answers and not was_heard:
+            asked = [message.text_content for message in said if message.role == "user"]
+            self._bench.emit(
+                UserTurnDroppedEvent(
+                    reason=DropReason.EMPTY_REPLY, transcript=(asked[-1] or "") if asked else ""
+                )
+            )
 
     # -- what follows ---------------------------------------------------------------------
 
