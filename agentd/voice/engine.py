@@ -25,7 +25,12 @@ from .chatlog import ChatLog
 from .context import RunContext
 from .core import Core
 from .ears import Ears
-from .events import AgentStateChangedEvent, SpeechCreatedEvent, UserStateChangedEvent
+from .events import (
+    AgentStateChangedEvent,
+    OutputDegradedEvent,
+    SpeechCreatedEvent,
+    UserStateChangedEvent,
+)
 from .face import BaseSession
 from .faults import Faults
 from .floor import Floor
@@ -110,7 +115,9 @@ class Engine:
             emit=emit,
             say=self._say_if_possible,
         )
-        self.ears = Ears(config.input, feed=self.feed, faults=self.faults)
+        self.ears = Ears(
+            config.input, feed=self.feed, faults=self.faults, lost=self._audio_input_lost
+        )
         self.tree = make_tree(mouth=self.mouth.run, ears=self.ears.run, watchdog=self.watchdog.run)
         self._core = self._make_core()
         self.switchboard = Switchboard(self._core)
@@ -254,6 +261,9 @@ class Engine:
             self.faults.worked("tts")
             self.speeches.speech_audible(speech)
         self.config.changed()
+
+    def _audio_input_lost(self, reason: str) -> None:
+        self._emit(OutputDegradedEvent(lost="audio_input", reason=reason))
 
     def _ring(self) -> None:
         self.floor.bell.ring()

@@ -345,11 +345,11 @@ class BrokenVAD(VAD):
         return made
 
 
-def test_a_vad_that_fails_ends_the_session() -> None:
-    """The fourth frame in a row: nobody would hear the user."""
+def test_a_vad_that_keeps_failing_ends_the_session() -> None:
+    """The fourth time in a row, after some pauses: nobody would hear the user."""
 
     async def listen(scene: Scene) -> None:
-        await scene.until(2.0)
+        await scene.until(9.0)
 
     scene = on(listen, vad=BrokenVAD(), stt=FakeSTT())
 
