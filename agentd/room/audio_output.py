@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 
 from livekit import rtc
@@ -33,6 +34,10 @@ CHUNK = 0.1
 
 BUFFER = 1.0
 """Seconds that are held here before `capture_frame` waits."""
+
+
+UNPUBLISH_TIMEOUT = 2.0
+"""Seconds for the room to let go of the track; one that is being deleted may not answer."""
 
 
 @dataclass
@@ -188,10 +193,10 @@ class RoomAudioOutput(AudioOutput):
         await self._tasks.aclose()
         publication, self._publication = self._publication, None
         if publication is not None and self._room.isconnected():
-            try:
-                await self._room.local_participant.unpublish_track(publication.sid)
-            except rtc.participant.UnpublishTrackError:
-                pass  # the room is being left, and the track with it
+            with suppress(rtc.participant.UnpublishTrackError, TimeoutError, AssertionError):
+                # Where it fails the room is being left, and the track with it.
+                async with asyncio.timeout(UNPUBLISH_TIMEOUT):
+                    await self._room.local_participant.unpublish_track(publication.sid)
         await self._source.aclose()
 
     # -- inside --------------------------------------------------------------------------

@@ -453,6 +453,14 @@ class AgentSession(BaseSession[UserdataT]):
         )
         self._life.begin_close(CloseReason.PARTICIPANT_DISCONNECTED, drain=False)
 
+    def room_lost(self, reason: str) -> None:
+        """The room is gone for good, and everybody with it."""
+        logger.info(
+            "the room is gone: the session closes",
+            extra={"action": "room_lost", "reason": reason},
+        )
+        self._life.room_lost()
+
     def audio_lost(self, reason: str) -> None:
         """The room's audio can't be used any more: go on with text."""
         lost = "audio_output" if self._output.audio is None else "audio_input"
