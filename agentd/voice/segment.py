@@ -10,6 +10,7 @@ from agentd.aio.channel import Channel
 from agentd.aio.timing import now
 from agentd.audio.frame import AudioFrame, as_frame
 from agentd.errors import ChannelClosed
+from agentd.llm.clean_text import CleanPieces
 from agentd.tts.events import SynthesizedAudio
 from agentd.tts.segment import is_speakable
 
@@ -73,10 +74,12 @@ class Segment:
 
     async def transcribe(self, node: TextNode) -> None:
         """Let the transcript's node see the text. Raises what the node raises."""
+        pieces = CleanPieces()
         try:
             async for text in stream_of(node(self._to_read), "transcription_node"):
-                self.spoken.push_text(text)
+                self.spoken.push_text(pieces.push(text))
                 self.on_text()
+            self.spoken.push_text(pieces.finish())
         finally:
             if not self._aligned:
                 self.spoken.end_text()

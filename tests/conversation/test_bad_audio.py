@@ -219,6 +219,13 @@ def test_a_vad_that_fails_is_started_anew(caplog: pytest.LogCaptureFixture) -> N
     assert scene.history()[1:] == [*ANSWERED, "user: hello again", "assistant: Hi."]
 
 
+def test_a_vad_that_hears_nothing_is_made_up_for() -> None:
+    """By the STT, whose words are a turn as well."""
+    scene = play(spoken(6.0, 1.0), vad=FakeVAD(threshold=0.9), **hearing("hello"))
+
+    assert scene.history()[1:] == ANSWERED
+
+
 def test_failures_of_a_vad_that_works_in_between_are_no_end() -> None:
     """Only those in a row are: it has heard more than a second between each of these."""
     scene = play(spoken(24.0, 21.0), vad=FailingVAD(*[60] * 5), **hearing("hello"))
