@@ -336,7 +336,12 @@ class AgentSession(BaseSession[UserdataT]):
             for speech in cut:
                 await speech.wait()
 
-        return engine.owner.start(wait(), name="interrupt")
+        waiting = wait()
+        try:
+            return engine.owner.start(waiting, name="interrupt")
+        except RuntimeError:  # its tasks are being ended, and so is all that it says
+            waiting.close()
+            return _done()
 
     def run(
         self,
@@ -419,9 +424,7 @@ class AgentSession(BaseSession[UserdataT]):
         """The user has written: answer, instead of what is being said."""
         engine = self._engine
         if engine is None or self._life.closing is not None:
-            ignored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            ignored.set_result(None)
-            return ignored
+            return _done()
         engine.feed(UserActive(at=now()))
         return engine.owner.start(self._answer_text(text), name="written text")
 
@@ -540,6 +543,12 @@ class _Kept:
 
     def emit(self, event: CloseEvent) -> None:
         self._session.emit(event.type, event)
+
+
+def _done() -> asyncio.Future[None]:
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    done.set_result(None)
+    return done
 
 
 def _as_message(user_input: str | ChatMessage) -> ChatMessage:

@@ -391,6 +391,18 @@ def test_a_room_that_does_not_let_go_holds_up_no_close(monkeypatch: pytest.Monke
     assert run_virtual(scenario()) == (STEP_TIMEOUT, False)
 
 
+def test_interrupting_a_session_that_is_closed_already_does_nothing() -> None:
+    """As the room may, when a participant leaves meanwhile."""
+    asked: list[bool] = []
+
+    async def scenario(scene: Scene) -> None:
+        scene.session.on("close", lambda _: asked.append(scene.session.interrupt().done()))
+
+    on(scenario)
+
+    assert asked == [True]
+
+
 def test_a_start_that_fails_leaves_nothing_behind() -> None:
     """The error is raised, and the session can be started again."""
 
