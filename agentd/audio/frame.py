@@ -13,6 +13,9 @@ from agentd.errors import AudioError
 
 from .pcm import FULL_SCALE, SAMPLE_BYTES, Samples
 
+PCM_FORMATS = ("B", "b", "c", "h", "<h")
+"""Of a memoryview: bytes, or the samples themselves."""
+
 
 class FrameLike(Protocol):
     """What an `rtc.AudioFrame` has too: user code may hand in either."""
@@ -64,11 +67,17 @@ def as_frame(frame: AudioFrame | FrameLike) -> AudioFrame:
     """Our own kind of frame; raises AudioError for what is no PCM16."""
     if isinstance(frame, AudioFrame):
         return frame
-    return AudioFrame(
-        data=bytes(memoryview(frame.data).cast("B")),
-        sample_rate=frame.sample_rate,
-        num_channels=frame.num_channels,
-    )
+    try:
+        view = memoryview(frame.data)
+        if view.format not in PCM_FORMATS:
+            raise AudioError(f"samples of the format '{view.format}' are no PCM16")
+        return AudioFrame(
+            data=bytes(view.cast("B")),
+            sample_rate=frame.sample_rate,
+            num_channels=frame.num_channels,
+        )
+    except (AttributeError, TypeError) as error:
+        raise AudioError(f"{type(frame).__name__} is no frame of audio: {error}") from error
 
 
 def from_samples(samples: Samples, sample_rate: int) -> AudioFrame:

@@ -10,7 +10,7 @@ at 8 kHz, and a 20 ms frame costs it some 50 µs.
 from __future__ import annotations
 
 from functools import lru_cache
-from math import gcd
+from math import ceil, gcd
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,10 @@ from agentd.errors import AudioError
 
 from .frame import AudioFrame, from_samples
 from .pcm import Samples, clipped
+
+MAX_WEIGHTS = 2**20
+"""Of a filter, which takes a tenth of a second to make. All rates that microphones and models have
+need a twentieth of it; two that have no common divisor need gigabytes."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -49,6 +53,11 @@ class Resampler:
         self.channels = channels
         common = gcd(input_rate, output_rate)
         self._up, self._down = output_rate // common, input_rate // common
+        if self._up * 2 * _reach(self._up, self._down) > MAX_WEIGHTS:
+            raise AudioError(
+                f"can't resample from {input_rate} Hz to {output_rate} Hz: "
+                "they have too small a common divisor"
+            )
         self._filter = _filter(self._up, self._down)
         self._reach = self._filter.shape[1] // 2
         self._restart()
@@ -128,12 +137,17 @@ def _windows(row: Floats, size: int) -> Floats:
     return np.lib.stride_tricks.as_strided(row, shape, (row.itemsize, row.itemsize))
 
 
+def _reach(up: int, down: int) -> int:
+    """How many inputs the filter looks at on either side of an output."""
+    return ceil(ZERO_CROSSINGS * max(1.0, down / up))
+
+
 @lru_cache(maxsize=16)
 def _filter(up: int, down: int) -> Floats:
     """Weights of the inputs around an output, a row for each place between two inputs."""
     # Below the lower rate's limit, or its aliases would be heard.
     cutoff = ROLL_OFF * min(1.0, up / down)
-    reach = int(np.ceil(ZERO_CROSSINGS * max(1.0, down / up)))
+    reach = _reach(up, down)
     # Row p is for an output p/up after an input; the taps go from reach - 1 before that input
     # to reach after it.
     offsets = np.arange(-reach + 1, reach + 1) - np.arange(up)[:, None] / up

@@ -85,6 +85,9 @@ class SessionSide(Protocol):
     def participant_left(self, identity: str, reason: str) -> None:
         """The linked participant has left for good: the session closes itself, without waiting."""
 
+    def room_lost(self, reason: str) -> None:
+        """The room is gone for good, and everybody with it: the session closes itself."""
+
     def audio_lost(self, reason: str) -> None:
         """The room's audio can't be used any more (input or output, the slots say which): the
         session goes on with text, and tells so by an event."""

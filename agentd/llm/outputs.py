@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from agentd.errors import StopResponse, ToolError
 
+from .clean_text import clean
 from .items import FunctionCall, FunctionCallOutput
 from .tools import ToolResult
 
@@ -17,6 +18,10 @@ logger = logging.getLogger("agentd.llm")
 
 INTERNAL_ERROR = "An internal error occurred"
 """What a model is told of an exception that was not meant for it; the rest is in the log."""
+
+
+MAX_OUTPUT_CHARS = 500_000
+"""Of a tool's result: more than models take in a request, and than a snapshot has room for."""
 
 
 class FunctionCallResult(Struct, kw_only=True):
@@ -42,7 +47,7 @@ def make_function_call_output(
         case StopResponse():
             made = None
         case ToolError():
-            made = _output(fnc_call, exception.message, is_error=True)
+            made = _output(fnc_call, _message(exception), is_error=True)
         case _:
             logger.error(
                 "a tool failed: the model is told that there was an error, not which",
@@ -77,18 +82,26 @@ def _returned(call: FunctionCall, output: Any) -> FunctionCallOutput:
         text = to_text(result.output)
     # The result is the user's, and encoding it asks its properties: anything may go wrong.
     except Exception as error:  # noqa: BLE001
-        logger.error(
-            "a tool's result can't be told to a model: return text, or what can be encoded as JSON",
-            extra={
-                "action": "tool_result_unusable",
-                "tool": call.name,
-                "call_id": call.call_id,
-                "type": type(result.output).__qualname__,
-                "reason": str(error) or type(error).__name__,
-            },
-        )
+        _tell_unusable(call, result.output, str(error) or type(error).__name__)
         return _output(call, INTERNAL_ERROR, is_error=True)
+    if len(text) > MAX_OUTPUT_CHARS:
+        told = f"The result is too long: {len(text)} characters, {MAX_OUTPUT_CHARS} at most."
+        _tell_unusable(call, result.output, told)
+        return _output(call, told, is_error=True)
     return _output(call, text, reply_required=result.reply_required)
+
+
+def _tell_unusable(call: FunctionCall, result: Any, reason: str) -> None:
+    logger.error(
+        "a tool's result can't be told to a model: return text, or what can be encoded as JSON",
+        extra={
+            "action": "tool_result_unusable",
+            "tool": call.name,
+            "call_id": call.call_id,
+            "type": type(result).__qualname__,
+            "reason": reason,
+        },
+    )
 
 
 def _output(
@@ -97,10 +110,15 @@ def _output(
     return FunctionCallOutput(
         call_id=call.call_id,
         name=call.name,
-        output=text,
+        output=clean(text),
         is_error=is_error,
         reply_required=reply_required,
     )
+
+
+def _message(error: ToolError) -> str:
+    # A subclass of the user's may have put anything there, or nothing.
+    return str(getattr(error, "message", error))
 
 
 def _encode_other(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
 from typing import Any, ClassVar, Literal, Protocol, Self
@@ -23,9 +24,12 @@ from agentd.ids import shortuuid
 from agentd.metrics import LLMMetrics
 
 from .chat import ChatContext
+from .clean_text import REPLACEMENT, CleanPieces, clean
 from .events import ChatChunk, ChoiceDelta, CompletionUsage, FunctionToolCall
 from .request import ChatRequest
 from .tools import Tool
+
+logger = logging.getLogger("agentd.llm")
 
 CLIENT_CLOSED = 499
 """Status of a request that was given up on purpose: it ends the reply, and is no error."""
@@ -34,6 +38,8 @@ MAX_REPLY_CHARS = 100_000
 """Text and arguments of one reply; two hours of speech."""
 MAX_REPLY_CHUNKS = 100_000
 """Pieces of one reply, empty ones too."""
+MAX_REPLY_CALLS = 64
+"""Calls of tools in one reply; more are no plan but a fault."""
 
 CLOSE_TIMEOUT = 2.0
 """Seconds for a plugin to let go of an attempt that is over."""
@@ -193,6 +199,7 @@ class LLMStream:
     async def _attempt(self) -> AsyncGenerator[ChatChunk, None]:
         """One attempt, every fault of which is an APIError."""
         chunks: AsyncIterator[ChatChunk] | None = None
+        self._reply.begin()
         empty = True
         try:
             with self._faults():
@@ -200,6 +207,8 @@ class LLMStream:
             while (chunk := await self._next(chunks)) is not None:
                 empty = False
                 yield self._reply.taken(chunk)
+            if (rest := self._reply.rest()) is not None:
+                yield rest
         finally:
             await _close(chunks)
         if empty:
@@ -271,6 +280,13 @@ class _Reply:
         self.ended = False
         self._chars = 0
         self._chunks = 0
+        self._calls = 0
+        self._clean = CleanPieces()
+        self._mended = False
+
+    def begin(self) -> None:
+        """An attempt begins: half a character of the one before has no other half."""
+        self._clean = CleanPieces()
 
     def taken(self, chunk: ChatChunk) -> ChatChunk:
         """The chunk as it is handed out; raises APIError for what can't be."""
@@ -278,6 +294,7 @@ class _Reply:
         if self._chunks == 0 and chunk.id:
             self.request_id = chunk.id
         self._count(chunk)
+        chunk = self._cleaned(chunk)
         self.usage = chunk.usage or self.usage
         if chunk.delta is not None and (chunk.delta.content or chunk.delta.tool_calls):
             self.was_handed_out = True
@@ -287,11 +304,44 @@ class _Reply:
             return chunk
         return msgspec.structs.replace(chunk, id=self.request_id)
 
+    def rest(self) -> ChatChunk | None:
+        """The attempt has ended: what was held back of its text."""
+        text = self._clean.finish()
+        if not text:
+            return None
+        self._tell_mended()
+        return ChatChunk(id=self.request_id, delta=ChoiceDelta(content=text))
+
+    def _cleaned(self, chunk: ChatChunk) -> ChatChunk:
+        """With text that can be sent on: no half characters in it."""
+        if chunk.delta is None:
+            return chunk
+        given = chunk.delta
+        calls = [_clean_call(call) for call in given.tool_calls]
+        content = self._clean.push(given.content) if given.content else given.content
+        if content == given.content and calls == given.tool_calls:
+            return chunk
+        if calls != given.tool_calls or REPLACEMENT in (content or ""):
+            self._tell_mended()
+        delta = msgspec.structs.replace(given, content=content, tool_calls=calls)
+        return msgspec.structs.replace(chunk, delta=delta)
+
+    def _tell_mended(self) -> None:
+        if not self._mended:
+            self._mended = True
+            logger.warning(
+                "a model's reply has halves of characters in it: they are replaced",
+                extra={"action": "text_mended", "request_id": self.request_id},
+            )
+
     def _count(self, chunk: ChatChunk) -> None:
         self._chunks += 1
         if chunk.delta is not None:
             self._chars += len(chunk.delta.content or "")
             self._chars += sum(len(call.arguments) for call in chunk.delta.tool_calls)
+            self._calls += len(chunk.delta.tool_calls)
+        if self._calls > MAX_REPLY_CALLS:
+            raise ReplyTooLong(f"the reply calls more than {MAX_REPLY_CALLS} tools: it is given up")
         if self._chars > MAX_REPLY_CHARS or self._chunks > MAX_REPLY_CHUNKS:
             raise ReplyTooLong(
                 f"the reply is longer than {MAX_REPLY_CHARS} characters "
@@ -303,13 +353,30 @@ def _check(chunk: object) -> None:
     """Raise APIError for what a plugin's types promise not to be."""
     if not isinstance(chunk, ChatChunk):
         raise APIError(f"the model gave {type(chunk).__name__}, not a ChatChunk", retryable=False)
-    content: object = chunk.delta.content if chunk.delta is not None else None
+    delta: object = chunk.delta
+    if delta is None:
+        return
+    if not isinstance(delta, ChoiceDelta):
+        raise APIError(f"the model gave {type(delta).__name__}, not a ChoiceDelta", retryable=False)
+    content: object = delta.content
     if content is not None and not isinstance(content, str):
         raise APIError(f"the model gave {type(content).__name__} for text", retryable=False)
-    try:
-        (content or "").encode()
-    except UnicodeEncodeError as error:
-        raise APIError(f"the model gave text that is not Unicode: {error}") from error
+    calls: object = delta.tool_calls
+    if not isinstance(calls, list) or not all(_is_call(call) for call in calls):
+        raise APIError("the model gave a call of other things than texts", retryable=False)
+
+
+def _is_call(call: object) -> bool:
+    if not isinstance(call, FunctionToolCall):
+        return False
+    texts: list[object] = [call.name, call.arguments, call.call_id]
+    return all(isinstance(text, str) for text in texts)
+
+
+def _clean_call(call: FunctionToolCall) -> FunctionToolCall:
+    return msgspec.structs.replace(
+        call, name=clean(call.name), arguments=clean(call.arguments), call_id=clean(call.call_id)
+    )
 
 
 def _as_iterator(made: object) -> AsyncIterator[ChatChunk]:

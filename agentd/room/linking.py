@@ -86,10 +86,16 @@ class ParticipantLink:
         if self._active:
             self._look()
 
+    def is_another_agent(self, participant: rtc.RemoteParticipant) -> bool:
+        """Whether this is an agent, and not one that only shows ours."""
+        is_agent = is_of_kind(participant, rtc.ParticipantKind.PARTICIPANT_KIND_AGENT)
+        return is_agent and not self._is_ours(participant)
+
     def _fits(self, participant: rtc.RemoteParticipant) -> bool:
         if self._wanted is not None:
             return participant.identity == self._wanted
+        return not self._is_ours(participant) and is_of_kind(participant, self._kinds)
+
+    def _is_ours(self, participant: rtc.RemoteParticipant) -> bool:
         ours = self._room.local_participant.identity
-        if participant.attributes.get(ATTRIBUTE_PUBLISH_ON_BEHALF) == ours:
-            return False
-        return is_of_kind(participant, self._kinds)
+        return participant.attributes.get(ATTRIBUTE_PUBLISH_ON_BEHALF) == ours

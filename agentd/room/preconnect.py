@@ -29,6 +29,11 @@ MAX_AGE = 1.0
 MAX_SECONDS = 60.0
 """Of audio that is taken at most."""
 
+MAX_RATE = 96_000
+MAX_CHANNELS = 2
+MAX_OPEN = 4
+"""Streams that are received at once."""
+
 
 class PreConnectAudio:
     """Takes such a stream and hands its audio on, as one frame."""
@@ -47,6 +52,7 @@ class PreConnectAudio:
         self._take = take
         self._tasks = TaskOwner("pre-connect audio")
         self._registered = False
+        self._open = 0
 
     def start(self) -> None:
         """Take streams from now on, if the app does not take them itself."""
@@ -64,6 +70,11 @@ class PreConnectAudio:
         await self._tasks.aclose()
 
     def _on_stream(self, reader: ByteStreamReader, identity: str) -> None:
+        if self._open >= MAX_OPEN:
+            reader.close()
+            self._leave_out(identity, f"{MAX_OPEN} others are not complete")
+            return
+        self._open += 1
         self._tasks.start(self._read(reader, identity), name=f"of {identity}")
 
     async def _read(self, reader: ByteStreamReader, identity: str) -> None:
@@ -75,6 +86,7 @@ class PreConnectAudio:
             self._leave_out(identity, reason)
             return
         finally:
+            self._open -= 1
             reader.close()
         age = wall_time() - reader.info.timestamp / 1000 - frame.duration
         if age > MAX_AGE + self._timeout:
@@ -84,8 +96,8 @@ class PreConnectAudio:
 
     async def _whole(self, reader: ByteStreamReader) -> AudioFrame:
         attributes = reader.info.attributes or {}
-        rate = int(attributes.get("sampleRate", 48000))
-        channels = int(attributes.get("channels", 1))
+        rate = _bounded(attributes, "sampleRate", 48000, MAX_RATE)
+        channels = _bounded(attributes, "channels", 1, MAX_CHANNELS)
         if reader.info.mime_type.startswith("audio/") and "opus" in reader.info.mime_type:
             raise AudioError("it is Opus, which needs the extra `codecs`")
         data = bytearray()
@@ -102,3 +114,11 @@ class PreConnectAudio:
             "audio from before the connection is left out",
             extra={"action": "pre_connect_dropped", "participant": identity, "reason": reason},
         )
+
+
+def _bounded(attributes: dict[str, str], name: str, default: int, most: int) -> int:
+    """A number that a client has written; raises AudioError, or ValueError where it is none."""
+    value = int(attributes.get(name, default))
+    if not 1 <= value <= most:
+        raise AudioError(f"its {name} is {value}: {most} at most")
+    return value

@@ -113,6 +113,8 @@ class RoomIO:
         self._session.on(AGENT_STATE_CHANGED, self._on_agent_state)
         self._session.on(USER_INPUT_TRANSCRIBED, self._on_transcribed)
         self._room.on("sip_dtmf_received", self._on_dtmf)
+        self._room.on("participant_connected", self._on_company)
+        self._room.on("disconnected", self._on_room_lost)
         self._state.publish(self._session.agent_state)
         self._link.start()
 
@@ -125,6 +127,8 @@ class RoomIO:
         self._session.off(AGENT_STATE_CHANGED, self._on_agent_state)
         self._session.off(USER_INPUT_TRANSCRIBED, self._on_transcribed)
         self._room.off("sip_dtmf_received", self._on_dtmf)
+        self._room.off("participant_connected", self._on_company)
+        self._room.off("disconnected", self._on_room_lost)
         parts = (
             self._text_input,
             self._pre_connect,
@@ -201,6 +205,27 @@ class RoomIO:
         )
         self._follow(participant)
         self._session.audience_present(True)
+        for other in self._room.remote_participants.values():
+            self._on_company(other)
+
+    def _on_company(self, other: rtc.RemoteParticipant) -> None:
+        linked = self._link.linked
+        if linked is None or not self._link.is_another_agent(other):
+            return
+        logger.warning(
+            "another agent is in the room: both hear the participant, and both may answer",
+            extra={
+                "action": "participant_shared",
+                "participant": linked.identity,
+                "agent": other.identity,
+            },
+        )
+
+    def _on_room_lost(self, reason: rtc.DisconnectReason.ValueType) -> None:
+        self._link.stop()
+        self._follow(None)
+        self._session.audience_present(False)
+        self._session.room_lost(rtc.DisconnectReason.Name(reason))
 
     def _on_left(self, participant: rtc.RemoteParticipant) -> None:
         self._follow(None)
@@ -219,6 +244,9 @@ class RoomIO:
         )
         if closes:
             self._session.participant_left(participant.identity, name)
+        elif not self._room.remote_participants:
+            # Nobody hears the rest of it: it is not to be remembered as heard.
+            self._session.interrupt(force=True)
 
     def _follow(self, participant: rtc.RemoteParticipant | None) -> None:
         identity = participant.identity if participant is not None else None

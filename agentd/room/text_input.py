@@ -66,8 +66,12 @@ class TextInput:
         await self._tasks.aclose()
 
     def _on_stream(self, reader: TextStreamReader, identity: str) -> None:
-        if not self._accepts(identity) or self._open >= MAX_OPEN:
+        if not self._accepts(identity):
             reader.close()
+            return
+        if self._open >= MAX_OPEN:
+            reader.close()
+            self._refuse(identity, f"{MAX_OPEN} others are not complete")
             return
         self._open += 1
         reading = self._read(reader, identity, self._latest)
@@ -90,6 +94,9 @@ class TextInput:
             await asyncio.wait({before})  # not for long: it has READ_TIMEOUT, and came earlier
         if text is None:
             self._refuse(identity, f"it is longer than {MAX_TEXT} characters")
+            return
+        if not text.strip():
+            self._refuse(identity, "it is empty")
             return
         participant = self._room.remote_participants.get(identity)
         self._take(TextInputEvent(text=text, participant=participant, info=reader.info))

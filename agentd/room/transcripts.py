@@ -35,6 +35,9 @@ WRITE_TIMEOUT = 5.0
 
 END = object()
 
+FAULTS = (StreamError, RuntimeError, TimeoutError, AssertionError)
+"""Of the SDK. It asserts where the end of the room has taken away what it is given."""
+
 
 class AgentTranscript(TextOutput):
     """The agent's words, in step with whoever captures them."""
@@ -114,7 +117,7 @@ class _Segment:
             async with asyncio.timeout(WRITE_TIMEOUT):
                 writer = self._writer or await self._open(track_sid)
                 await writer.write(text)
-        except (StreamError, RuntimeError, TimeoutError) as error:
+        except FAULTS as error:
             self._break(error)
 
     async def end(self) -> None:
@@ -123,7 +126,7 @@ class _Segment:
         try:
             async with asyncio.timeout(WRITE_TIMEOUT):
                 await self._writer.aclose(attributes={**self._attributes, ATTRIBUTE_FINAL: "true"})
-        except (StreamError, RuntimeError, TimeoutError) as error:
+        except FAULTS as error:
             self._break(error)
 
     async def _open(self, track_sid: str) -> rtc.TextStreamWriter:
@@ -198,7 +201,7 @@ class UserTranscript:
                 )
                 await writer.write(text)
                 await writer.aclose(attributes=attributes)
-        except (StreamError, RuntimeError, TimeoutError) as error:
+        except FAULTS as error:
             if self._room.isconnected():
                 logger.warning(
                     "a user's transcript could not be sent",

@@ -173,8 +173,9 @@ class AudioStream(ABC):
     async def _pass_on(self, attempt: Attempt, spoken: AsyncIterator[Spoken]) -> None:
         async with aclosing(_as_generator(spoken)) as pieces:
             async for piece in pieces:
+                ready = attempt.audio.push(piece)  # raises for what is no audio
                 self._note_format(piece)
-                await self._hand_out(attempt, attempt.audio.push(piece))
+                await self._hand_out(attempt, ready)
         await self._hand_out(attempt, attempt.audio.finish())
 
     async def _hand_out(self, attempt: Attempt, pieces: list[SynthesizedAudio]) -> None:

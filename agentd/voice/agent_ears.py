@@ -95,7 +95,7 @@ class Listening:
         detector = setting.detector if setup.detector is not None else None
         vad = setting.models.vad
         return AgentEars(
-            vad=VadEar(vad) if vad is not None else None,
+            vad=VadEar(vad, faults=core.bench.faults) if vad is not None else None,
             stt=SttEar(self._agent, setting, feed=core.feed, faults=core.bench.faults)
             if setup.has_stt
             else None,
@@ -113,7 +113,7 @@ class Listening:
 
     def _restart_stt(self) -> None:
         logger.warning(
-            "the STT says nothing about what the VAD hears: it is started anew",
+            "the STT says nothing about what the VAD hears: it is started anew and hears it again",
             extra={"action": "stt_hangs", "agent": self._agent.id},
         )
         self._owner.start(self._renew_stt(), name="restart stt")
@@ -122,6 +122,7 @@ class Listening:
         ears = self._core.ears.agent
         await end_child(self._core.supervisor, STT_CHILD)
         if ears is not None and ears.stt is not None and self._core.ears.agent is ears:
+            ears.stt.hear_again()
             await self._core.supervisor.add(stt_child(ears.stt))
 
 

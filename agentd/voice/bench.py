@@ -12,7 +12,7 @@ from agentd.llm.items import FunctionCall
 from .agent_base import AgentBase
 from .chatlog import ChatLog
 from .context import RunContext
-from .events import FunctionToolsExecutedEvent
+from .events import FunctionToolsExecutedEvent, UserTurnDroppedEvent
 from .mouth import Mouth
 from .speech import Speech
 from .spoken_text import SpeakingRate
@@ -53,7 +53,7 @@ class Bench:
     output: AgentOutput
     turns: TurnsDesk
     faults: FaultDesk
-    emit_tools: Callable[[FunctionToolsExecutedEvent], None]
+    emit: Callable[[FunctionToolsExecutedEvent | UserTurnDroppedEvent], None]
     hand_over: Callable[[AgentBase], None]
     context: Callable[[FunctionCall, Speech], RunContext[Any]]
     progress: Callable[[], None]

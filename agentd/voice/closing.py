@@ -31,17 +31,17 @@ async def close(engine: Engine, *, drain: bool) -> None:
     if not drain:
         for speech in engine.speeches.alive:
             speech.interrupt()
-    await _step("agent", engine.switchboard.drain(), DRAIN_TIMEOUT)
+    await step("agent", engine.switchboard.drain(), DRAIN_TIMEOUT)
     engine.ears.deafen()
     await take_last_turn(engine)
     engine.driver.close()
     engine.manual.close()
-    await _step("agents", engine.switchboard.aclose(), STEP_TIMEOUT)
-    await _step("tools", engine.runner.aclose(), STEP_TIMEOUT)
-    await _step("tree", engine.tree.aclose(), STEP_TIMEOUT)
-    await _step("tasks", engine.owner.aclose(), STEP_TIMEOUT)
+    await step("agents", engine.switchboard.aclose())
+    await step("tools", engine.runner.aclose())
+    await step("tree", engine.tree.aclose())
+    await step("tasks", engine.owner.aclose())
     engine.metering.close()
-    await _step("adapters", engine.adapters.aclose(), STEP_TIMEOUT)
+    await step("adapters", engine.adapters.aclose())
     if engine.log.run is not None:
         engine.log.run.finish()
 
@@ -56,7 +56,8 @@ async def take_last_turn(engine: Engine) -> None:
     await asyncio.wait({taken}, timeout=timeout + 0.1)
 
 
-async def _step(name: str, work: Awaitable[None], timeout: float) -> None:
+async def step(name: str, work: Awaitable[None], timeout: float = STEP_TIMEOUT) -> None:
+    """One step of an end: bounded in seconds. What goes wrong is logged, and not raised."""
     try:
         async with asyncio.timeout(timeout):
             await work

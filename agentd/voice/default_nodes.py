@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import suppress
 
 from msgspec import Struct
 
 from agentd.aio.tasks import TaskOwner
 from agentd.audio.frame import AudioFrame
-from agentd.errors import SessionError
+from agentd.errors import AudioError, SessionError
 from agentd.given import NOT_GIVEN, NotGivenOr
 from agentd.llm.chat import ChatContext
 from agentd.llm.events import ChatChunk, ToolChoice
@@ -128,7 +129,8 @@ def _no_stt(setting: Setting) -> str:
 async def _hear(audio: AsyncIterable[AudioFrame], stream: RecognizeStream) -> None:
     try:
         async for frame in audio:
-            stream.push_frame(frame)
+            with suppress(AudioError):  # the ears have left it out as well, and said so
+                stream.push_frame(frame)
     finally:
         stream.end_input()
 

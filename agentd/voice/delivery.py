@@ -118,8 +118,7 @@ class Delivery:
         segment = Segment(outlet.rate, aligned=outlet.aligned and outlet.voice is not None)
         owner.start(self._transcribe(segment), name="transcript")
         if outlet.voice is None or not self._is_spoken:
-            segment.spoken.end_audio()
-            segment.frames.close()
+            segment.mute()
         else:
             owner.start(segment.synthesize(outlet.voice), name="voice")
         return segment

@@ -31,6 +31,9 @@ SILENCE_RATE = 16000
 WAITING_SECONDS = 5.0
 """Of audio that are kept while one agent has left and the next does not listen yet."""
 
+LOST_FRAMES = 20
+"""Frames in a row that are no audio, from which on the input counts as lost: a second, mostly."""
+
 
 class Hearer(Protocol):
     """Who is given the user's audio too: a realtime model."""
@@ -82,17 +85,26 @@ class Ears:
     """The session's. `run` is its work, `attend` gives it the agent that listens."""
 
     def __init__(
-        self, input: AgentInput, *, feed: Callable[[TurnInput], None], faults: FaultDesk
+        self,
+        input: AgentInput,
+        *,
+        feed: Callable[[TurnInput], None],
+        faults: FaultDesk,
+        lost: Callable[[str], None],
     ) -> None:
+        """`lost` is called where the input gives nothing that is audio, with the reason."""
         self._input = input
         self._feed = feed
         self._faults = faults
+        self._lost = lost
         self._agent: AgentEars | None = None
         self._silent = False
         self._deaf = False
         self._muted = False
         self._last_frame: AudioFrame | None = None
         self._waiting: deque[AudioFrame] = deque()
+        self._unusable = 0
+        self._in_a_row = 0
         self._changed = asyncio.Event()
         input.subscribe(self._changed.set)
 
@@ -167,11 +179,24 @@ class Ears:
         async for frame in source:
             try:
                 self._hear(as_frame(frame))
+                self._in_a_row = 0
             except AudioError as error:
-                logger.warning(
-                    "a frame of the audio input is no audio: it is left out",
-                    extra={"action": "audio_unusable", "error": str(error)},
-                )
+                self._leave_out(error)
+
+    def _leave_out(self, error: AudioError) -> None:
+        self._unusable += 1
+        self._in_a_row += 1
+        if self._in_a_row == LOST_FRAMES:
+            self._lost(str(error))
+        if self._unusable & (self._unusable - 1) == 0:  # said at 1, 2, 4, 8, ...
+            logger.warning(
+                "frames of the audio input are no audio: they are left out",
+                extra={
+                    "action": "audio_unusable",
+                    "frames": self._unusable,
+                    "error": str(error),
+                },
+            )
 
     def _hear(self, frame: AudioFrame) -> None:
         agent = self._agent
@@ -188,8 +213,8 @@ class Ears:
             inputs = agent.hear(frame, now(), masked=masked)
         except AudioError:
             raise
-        except Exception as error:  # noqa: BLE001 - a VAD of others; the STT may still hear
-            self._faults.failed("vad", error, agent.vad)
+        except Exception as error:  # noqa: BLE001 - a realtime model of others
+            self._faults.failed("realtime", error, agent.model)
             return
         for event in inputs:
             self._feed(event)

@@ -25,7 +25,12 @@ from .chatlog import ChatLog
 from .context import RunContext
 from .core import Core
 from .ears import Ears
-from .events import AgentStateChangedEvent, SpeechCreatedEvent, UserStateChangedEvent
+from .events import (
+    AgentStateChangedEvent,
+    OutputDegradedEvent,
+    SpeechCreatedEvent,
+    UserStateChangedEvent,
+)
 from .face import BaseSession
 from .faults import Faults
 from .floor import Floor
@@ -46,7 +51,7 @@ from .tool_news import ToolNews
 from .toolrun import ToolRunner
 from .tree import make_tree
 from .turn_driver import TurnDriver
-from .turn_inputs import ToolsRunning, TurnInput
+from .turn_inputs import ParticipantPresent, ToolsRunning, TurnInput
 from .turn_options import TurnRules
 from .turn_orders import TurnOrders
 from .turn_setup import TurnSetup
@@ -81,6 +86,8 @@ class Engine:
         self.owner = TaskOwner("session")
         self.adapters = Adapters()
         self.states = States(emit)
+        self._audience = False
+        """Whether somebody is there; to nobody no speech is owed."""
         self.manual = ManualTurns()
         self.metering = Metering(emit)
         self.log = ChatLog(config.history, emit=emit, changed=config.changed)
@@ -105,12 +112,15 @@ class Engine:
         )
         self.watchdog = Watchdog(
             options.dead_air,
-            is_heard=lambda: self.stage.playing,
-            is_patient=self._user_speaks,
+            heard_until=lambda: self.stage.heard_until,
+            is_patient=lambda: self._user_speaks() or not self._audience,
             emit=emit,
             say=self._say_if_possible,
+            give_up_audio=self._give_up_audio,
         )
-        self.ears = Ears(config.input, feed=self.feed, faults=self.faults)
+        self.ears = Ears(
+            config.input, feed=self.feed, faults=self.faults, lost=self._audio_input_lost
+        )
         self.tree = make_tree(mouth=self.mouth.run, ears=self.ears.run, watchdog=self.watchdog.run)
         self._core = self._make_core()
         self.switchboard = Switchboard(self._core)
@@ -137,6 +147,9 @@ class Engine:
 
     def feed(self, event: TurnInput) -> None:
         """Tell turn-taking."""
+        if isinstance(event, ParticipantPresent):
+            self._audience = event.present
+            self.watchdog.heard()
         self.driver.feed(event)
 
     def update_options(self, options: SessionOptions) -> None:
@@ -216,7 +229,7 @@ class Engine:
             output=self.config.output,
             turns=self.speeches,
             faults=self.faults,
-            emit_tools=self._emit,
+            emit=self._emit,
             hand_over=self._hand_over,
             context=self._context,
             progress=self.config.changed,
@@ -251,11 +264,23 @@ class Engine:
 
     def _audible(self) -> None:
         speech = self.mouth.speaking
-        self.watchdog.heard()
+        self.watchdog.audible()
         if speech is not None:
             self.faults.worked("tts")
             self.speeches.speech_audible(speech)
         self.config.changed()
+
+    def _audio_input_lost(self, reason: str) -> None:
+        self._emit(OutputDegradedEvent(lost="audio_input", reason=reason))
+
+    def _give_up_audio(self) -> bool:
+        output = self.config.output
+        if output.active_audio is None:
+            return False
+        output.set_audio_enabled(False)
+        reason = "nothing of what it was given was heard, also not the apology"
+        self._emit(OutputDegradedEvent(lost="audio_output", reason=reason))
+        return True
 
     def _ring(self) -> None:
         self.floor.bell.ring()

@@ -13,9 +13,9 @@ from agentd.audio.conform import Conformer
 from agentd.audio.frame import AudioFrame, join_frames
 from agentd.eot.base import EndOfTurnModel
 from agentd.eot.events import EndOfTurnRequest, TurnText
-from agentd.errors import ModelError
 from agentd.llm.chat import ChatContext
 
+from .end_of_turn import TIMEOUTS
 from .turn_actions import AskEndOfTurn
 from .turn_inputs import EndOfTurnFailed, EndOfTurnPredicted, TurnInput
 
@@ -23,6 +23,10 @@ logger = logging.getLogger("agentd.voice")
 
 HISTORY_TURNS = 6
 """Messages before the turn that a model for text is told; livekit-agents' figure."""
+
+HANG_PAUSE = 30.0
+"""Seconds in which a model that gave no answer in time is not asked: each question would cost the
+user as long again."""
 
 
 class EotEar:
@@ -44,6 +48,7 @@ class EotEar:
         self._kept: deque[AudioFrame] = deque()
         self._seconds = 0.0
         self._asking: asyncio.Task[None] | None = None
+        self._rests_until = 0.0
         self.language = ""
         """Of what was last understood."""
 
@@ -66,6 +71,9 @@ class EotEar:
         """Ask; the answer is fed to turn-taking. A question before is void."""
         if self._asking is not None:
             self._asking.cancel()
+        if now() < self._rests_until:
+            self._feed(EndOfTurnFailed(at=now(), request_id=question.request_id))
+            return
         self._asking = self._owner.start(self._ask(question), name="end of turn")
 
     async def _ask(self, question: AskEndOfTurn) -> None:
@@ -76,8 +84,11 @@ class EotEar:
             language=self.language,
         )
         try:
-            prediction = await self._model.predict(request)
-        except ModelError as error:
+            async with asyncio.timeout(TIMEOUTS[self._model.needs]):
+                prediction = await self._model.predict(request)
+        except Exception as error:  # noqa: BLE001 - a model of others, which may raise anything
+            if isinstance(error, TimeoutError):
+                self._rests_until = now() + HANG_PAUSE
             self._tell_failed(error)
             self._feed(EndOfTurnFailed(at=now(), request_id=question.request_id))
             return
@@ -90,7 +101,7 @@ class EotEar:
             )
         )
 
-    def _tell_failed(self, error: ModelError) -> None:
+    def _tell_failed(self, error: Exception) -> None:
         logger.warning(
             "the end-of-turn model did not answer: the turn is decided without it",
             extra={

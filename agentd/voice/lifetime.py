@@ -14,7 +14,7 @@ from agentd.io.session_side import SessionSide
 from agentd.llm.chat import ChatContext
 
 from .agent import Agent
-from .closing import close
+from .closing import close, step
 from .engine import Engine
 from .events import CloseEvent, CloseReason
 from .host import SessionHost, current_host
@@ -100,6 +100,14 @@ class Lifetime:
     def give_up(self, error: Any) -> None:
         """It can't go on."""
         self.begin_close(CloseReason.ERROR, error, drain=False)
+
+    def room_lost(self) -> None:
+        """Nobody is there any more, and nobody can come."""
+        # A job ends with its room, by itself; it may go on in another process that has taken its
+        # place in the room, so what it remembers stays.
+        in_job = self._host is not None
+        reason = CloseReason.JOB_SHUTDOWN if in_job else CloseReason.PARTICIPANT_DISCONNECTED
+        self.begin_close(reason, drain=False)
 
     def begin_close(
         self, reason: CloseReason, error: Any = None, *, drain: bool
@@ -192,7 +200,7 @@ class Lifetime:
             self._host.remember(bytes)  # what is over is not gone on with
         self._kept.emit(CloseEvent(reason=reason, error=error))
         if self.room_link is not None:
-            await self.room_link.aclose()
+            await step("room", self.room_link.aclose())
         if self.deletes_room and self._host is not None:
-            await self._host.delete_room()
+            await step("delete room", self._host.delete_room())
         self.engine = self.room_link = None

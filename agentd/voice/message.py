@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from agentd.llm.base import LLM
+from agentd.llm.clean_text import clean
 from agentd.llm.items import ChatMessage, MetricsMetadata, MetricsReport
 from agentd.stt.base import STT
 from agentd.tts.base import TTS
 
-from .clean_text import clean
 from .delivery import Delivery
 from .models import Models
 from .thinking import Thought
@@ -45,7 +45,7 @@ def assistant_message(
         return None
     return ChatMessage(
         role="assistant",
-        content=[delivery.text],
+        content=[clean(delivery.text)],
         interrupted=interrupted,
         extra=dict(thought.extra) if thought is not None else {},
         metrics=reply_metrics(delivery, models=models, thought=thought, timing=timing),

@@ -8,9 +8,12 @@ from msgspec import Struct
 
 from agentd.aio.tasks import TaskOwner, cancel_and_wait
 from agentd.aio.timing import now, within
+from agentd.errors import ReplyTooLong
 from agentd.given import NOT_GIVEN, NotGivenOr
+from agentd.llm.clean_text import clean
 from agentd.llm.events import FunctionToolCall, ToolChoice
 from agentd.llm.items import ChatItem, ChatMessage, FunctionCall
+from agentd.llm.stream import MAX_REPLY_CALLS
 from agentd.llm.toolset import ToolContext
 from agentd.realtime.events import GenerationCreated, MessageGeneration
 
@@ -66,14 +69,21 @@ class RealtimeReply:
         if plan.user_message is not None:
             self._bench.log.add(plan.user_message, plan.agent)
             await plan.link.tell_chat_ctx()
-        begin = plan.begin
+        try:
+            await self._steps(plan.begin)
+        finally:
+            # A model that fails after a call has called all the same: what comes of it is known.
+            self._tools.leave()
+
+    async def _steps(self, begin: Begin) -> None:
+        link = self._plan.link
         while True:
             answers = await self._step(begin)
             if answers is None:
                 return
             goes_on = self._tools.follow(answers)
-            await plan.link.tell_chat_ctx()
-            if not goes_on or plan.link.model.capabilities.auto_tool_reply_generation:
+            await link.tell_chat_ctx()
+            if not goes_on or link.model.capabilities.auto_tool_reply_generation:
                 return
             self._speech.num_steps += 1
             begin = self._next(answers)
@@ -196,7 +206,13 @@ class RealtimeReply:
 
     async def _begin_calls(self, generation: GenerationCreated) -> None:
         tools = self._plan.tools()
+        made = 0
         async for call in generation.function_stream:
+            made += 1
+            if made > MAX_REPLY_CALLS:
+                raise ReplyTooLong(
+                    f"the model called more than {MAX_REPLY_CALLS} tools: the reply is given up"
+                )
             self._tools.begin(_as_call(call), tools)
 
     def _keep(self, items: Sequence[ChatItem]) -> None:
@@ -214,5 +230,8 @@ def given(generation: GenerationCreated) -> Begin:
 
 def _as_call(call: FunctionToolCall) -> FunctionCall:
     return FunctionCall(
-        call_id=call.call_id, name=call.name, arguments=call.arguments, extra=call.extra
+        call_id=call.call_id,
+        name=clean(call.name),
+        arguments=clean(call.arguments),
+        extra=call.extra,
     )

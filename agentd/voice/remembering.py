@@ -9,6 +9,7 @@ from msgspec import Raw, msgpack
 
 from agentd.aio.timing import now, wall_time
 from agentd.given import NotGivenOr, is_given
+from agentd.llm.clean_text import clean
 from agentd.llm.instructions import Instructions
 
 from .agent_base import AgentBase, book_of
@@ -19,6 +20,7 @@ from .snapshot import (
     ItemEncoder,
     RawSnapshot,
     SpeakingSnapshot,
+    encodable,
     path_of,
 )
 from .toolrun import ToolCallRun
@@ -63,7 +65,7 @@ class Remembering:
             instructions="" if isinstance(instructions, Instructions) else instructions,
             instructions_changed=book.instructions_changed,
             known=[item.id for item in book.chat_ctx.items if item.id in in_history],
-            own=[item for item in book.chat_ctx.items if item.id not in in_history],
+            own=[encodable(item) for item in book.chat_ctx.items if item.id not in in_history],
             state=self._state(agent),
         )
 
@@ -115,9 +117,10 @@ def _problem(value: Any) -> str:
 
 def _call(run: ToolCallRun) -> CallSnapshot:
     ended = run.ended.done()
+    output = run.ended.result().output if ended else None
     return CallSnapshot(
-        call=run.call,
-        output=run.ended.result().output if ended else None,
+        call=encodable(run.call),
+        output=None if output is None else encodable(output),
         ended=ended,
         idempotent=run.idempotent,
     )
@@ -129,4 +132,4 @@ def _speaking(engine: Engine) -> SpeakingSnapshot | None:
     if work is None:
         return None
     heard, rest = work.so_far(now())
-    return SpeakingSnapshot(heard=heard, rest=rest) if heard or rest else None
+    return SpeakingSnapshot(heard=clean(heard), rest=clean(rest)) if heard or rest else None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agentd.aio.timing import now
 from agentd.given import NOT_GIVEN, NotGivenOr
+from agentd.ids import shortuuid
 from agentd.llm.chat import ChatContext
 from agentd.llm.events import ToolChoice
 from agentd.llm.instructions import Instructions
@@ -17,6 +20,7 @@ from agentd.llm.toolset import ToolContext
 from .agent import Agent
 from .bench import Bench
 from .default_nodes import ModelSettings
+from .events import UserTurnDroppedEvent
 from .message import assistant_message
 from .models import Setting
 from .options import InputModality
@@ -27,7 +31,9 @@ from .speech import Speech, SpeechHandle
 from .tool_result import ToolAnswer
 from .tool_rounds import ToolRounds
 from .toolrun import ToolCallRun, names_of
-from .turn_actions import TurnTiming
+from .turn_actions import DropReason, TurnTiming
+
+logger = logging.getLogger("agentd.voice")
 
 
 class ReplyPlan(Struct, frozen=True, kw_only=True, eq=False):
@@ -79,12 +85,16 @@ class Reply:
         """Reply. Raises what the model failed of."""
         await self._take_message()
         choice = self._plan.tool_choice
-        while True:
-            answers = await (self._redo() if self._calls else self._step(choice))
-            if answers is None or not self._tools.follow(answers):
-                return
-            self._speech.num_steps += 1
-            choice = self._next_choice(answers)
+        try:
+            while True:
+                answers = await (self._redo() if self._calls else self._step(choice))
+                if answers is None or not self._tools.follow(answers):
+                    return
+                self._speech.num_steps += 1
+                choice = self._next_choice(answers)
+        finally:
+            # A model that fails after a call has called all the same: what comes of it is known.
+            self._tools.leave()
 
     async def _take_message(self) -> None:
         plan = self._plan
@@ -200,9 +210,17 @@ class Reply:
                 self._chat_ctx = self._plan.agent.chat_ctx.copy()
                 self._pass = self._begin_pass(tools, choice)
             try:
-                return await self._pass.perform(speech, lambda call: self._tools.begin(call, tools))
+                return await self._pass.perform(speech, lambda call: self._begin_call(call, tools))
             finally:
                 self._has_floor = False
+
+    def _begin_call(self, call: FunctionCall, tools: ToolContext) -> ToolCallRun:
+        # Some servers name none of their calls, or begin anew with each reply; outputs are found
+        # by these names.
+        known = call_ids(self._chat_ctx) | {run.call.call_id for run in self._bench.runner.ledger}
+        if not call.call_id or call.call_id in known:
+            call = replace(call, call_id=shortuuid("call_"))
+        return self._tools.begin(call, tools)
 
     def _priority(self) -> int:
         # What tools have found goes before what was asked for meanwhile.
@@ -223,9 +241,27 @@ class Reply:
             self._keep([message])
         if step.thought.error is None and step.thought.first_at is not None:
             self._bench.faults.worked("llm")
+        if end is PassEnd.DONE and step.thought.error is None and not step.gave_something:
+            self._tell_empty()
         if step.thought.error is not None and end is PassEnd.DONE:
             self._bench.faults.failed("llm", step.thought.error, plan.setting.models.llm)
             raise step.thought.error
+
+    def _tell_empty(self) -> None:
+        speech, said = self._speech, self._chat_ctx.messages()
+        logger.warning(
+            "the model was asked and gave nothing: nothing is said",
+            extra={"action": "reply_empty", "speech_id": speech.id, "step": speech.num_steps},
+        )
+        answers = speech.turn_id is not None or self._plan.user_message is not None
+        was_heard = any(isinstance(item, ChatMessage) for item in speech.chat_items)
+        if answers and not was_heard:
+            asked = [message.text_content for message in said if message.role == "user"]
+            self._bench.emit(
+                UserTurnDroppedEvent(
+                    reason=DropReason.EMPTY_REPLY, transcript=(asked[-1] or "") if asked else ""
+                )
+            )
 
     # -- what follows ---------------------------------------------------------------------
 

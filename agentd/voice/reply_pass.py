@@ -53,6 +53,11 @@ class ReplyPass:
         self._again: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._synthesizing = False
 
+    @property
+    def gave_something(self) -> bool:
+        """Whether there was a word or a call in it."""
+        return bool(self.runs or self.thought.text.strip())
+
     def think(self, chat_ctx: ChatContext, tools: list[Tool], settings: ModelSettings) -> None:
         """Ask the model; its words wait."""
         self._start(self.thought.run(self._agent, chat_ctx, tools, settings), "thinking")

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterable, AsyncIterator
 
 from agentd.aio.tasks import TaskOwner, cancel_and_wait
 from agentd.audio.frame import AudioFrame
+from agentd.llm.clean_text import CleanPieces, clean
 
 from .agent import Agent
 from .bench import Bench
@@ -126,7 +127,9 @@ class Saying:
 
 async def _pieces(text: str | AsyncIterable[str]) -> AsyncIterator[str]:
     if isinstance(text, str):
-        yield text
+        yield clean(text)
         return
+    pieces = CleanPieces()
     async for piece in text:
-        yield piece
+        yield pieces.push(piece)
+    yield pieces.finish()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterable, Callable
 from typing import Any, TypeAlias
 
@@ -9,11 +10,15 @@ from agentd.aio.channel import Channel
 from agentd.aio.timing import now
 from agentd.audio.frame import AudioFrame, as_frame
 from agentd.errors import ChannelClosed
+from agentd.llm.clean_text import CleanPieces
 from agentd.tts.events import SynthesizedAudio
+from agentd.tts.segment import is_speakable
 
 from .default_nodes import SpokenFrame, as_spoken
 from .node_stream import stream_of
 from .spoken_text import SpeakingRate, SpokenText
+
+logger = logging.getLogger("agentd.voice")
 
 MAX_PIECES = 1024
 """Pieces of text that wait for the voice."""
@@ -41,6 +46,7 @@ class Segment:
         self._to_read: Channel[str] = Channel(MAX_PIECES)
         self._began_at: float | None = None
         self._written = ""
+        self._is_speakable = False
 
     async def write(self, piece: str, *, voiced: bool) -> None:
         """The next piece of text; waits while the voice is behind."""
@@ -51,6 +57,7 @@ class Segment:
         else:
             await self._to_read.send(piece)
         if voiced and not self._to_voice.closed:
+            self._is_speakable = self._is_speakable or is_speakable(piece)
             await _send(self._to_voice, piece)
 
     def end(self) -> None:
@@ -58,12 +65,21 @@ class Segment:
         self._to_read.close()
         self._to_voice.close()
 
+    def mute(self) -> None:
+        """Nobody speaks it: it is only written, and nothing waits for a voice."""
+        self._to_voice.close()
+        self._to_voice.clear()
+        self.spoken.end_audio()
+        self.frames.close()
+
     async def transcribe(self, node: TextNode) -> None:
         """Let the transcript's node see the text. Raises what the node raises."""
+        pieces = CleanPieces()
         try:
             async for text in stream_of(node(self._to_read), "transcription_node"):
-                self.spoken.push_text(text)
+                self.spoken.push_text(pieces.push(text))
                 self.on_text()
+            self.spoken.push_text(pieces.finish())
         finally:
             if not self._aligned:
                 self.spoken.end_text()
@@ -74,6 +90,7 @@ class Segment:
         try:
             async for audio in stream_of(node(self._to_voice), "tts_node"):
                 await self._take(_as_frame(audio))
+            self._look_for_sound()
         except Exception as error:  # noqa: BLE001 - the user's node, or a model: told by the reply
             self.error = error
         finally:
@@ -85,6 +102,14 @@ class Segment:
                 self.spoken.end_text()
             self.on_text()
             self.frames.close()
+
+    def _look_for_sound(self) -> None:
+        # A model that gives none has failed, and said so; a node of the user's may mean it.
+        if self._is_speakable and not self.spoken.audio_duration:
+            logger.warning(
+                "a voice gave no audio for a text: it is only written",
+                extra={"action": "voice_silent"},
+            )
 
     async def _take(self, frame: AudioFrame) -> None:
         if self.ttfb is None and self._began_at is not None:

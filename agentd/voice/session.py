@@ -15,6 +15,7 @@ from agentd.errors import SessionError
 from agentd.given import NOT_GIVEN, NotGiven, NotGivenOr, is_given, only_given
 from agentd.io.attached import AgentInput, AgentOutput
 from agentd.llm.chat import ChatContext, ReadOnlyChatContext
+from agentd.llm.clean_text import clean
 from agentd.llm.events import ToolChoice
 from agentd.llm.instructions import Instructions
 from agentd.llm.items import ChatMessage
@@ -27,7 +28,6 @@ from agentd.vad import VAD
 
 from .agent import Agent
 from .agent_base import AgentBase, AnyTool, LanguageModel
-from .clean_text import clean
 from .engine import Engine, EngineConfig
 from .events import CloseEvent, CloseReason, OutputDegradedEvent
 from .face import BaseSession, UserdataT
@@ -336,7 +336,12 @@ class AgentSession(BaseSession[UserdataT]):
             for speech in cut:
                 await speech.wait()
 
-        return engine.owner.start(wait(), name="interrupt")
+        waiting = wait()
+        try:
+            return engine.owner.start(waiting, name="interrupt")
+        except RuntimeError:  # its tasks are being ended, and so is all that it says
+            waiting.close()
+            return _done()
 
     def run(
         self,
@@ -419,9 +424,7 @@ class AgentSession(BaseSession[UserdataT]):
         """The user has written: answer, instead of what is being said."""
         engine = self._engine
         if engine is None or self._life.closing is not None:
-            ignored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            ignored.set_result(None)
-            return ignored
+            return _done()
         engine.feed(UserActive(at=now()))
         return engine.owner.start(self._answer_text(text), name="written text")
 
@@ -453,6 +456,14 @@ class AgentSession(BaseSession[UserdataT]):
             extra={"action": "participant_left", "participant": identity, "reason": reason},
         )
         self._life.begin_close(CloseReason.PARTICIPANT_DISCONNECTED, drain=False)
+
+    def room_lost(self, reason: str) -> None:
+        """The room is gone for good, and everybody with it."""
+        logger.info(
+            "the room is gone: the session closes",
+            extra={"action": "room_lost", "reason": reason},
+        )
+        self._life.room_lost()
 
     def audio_lost(self, reason: str) -> None:
         """The room's audio can't be used any more: go on with text."""
@@ -533,6 +544,12 @@ class _Kept:
 
     def emit(self, event: CloseEvent) -> None:
         self._session.emit(event.type, event)
+
+
+def _done() -> asyncio.Future[None]:
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    done.set_result(None)
+    return done
 
 
 def _as_message(user_input: str | ChatMessage) -> ChatMessage:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import MsgspecError, Raw, Struct, msgpack
+from msgspec.structs import replace
 
 from agentd.errors import StateError
+from agentd.llm.clean_text import clean
 from agentd.llm.items import (
     AudioContent,
     ChatItem,
@@ -15,6 +17,8 @@ from agentd.llm.items import (
     FunctionCallOutput,
     ImageContent,
 )
+
+ItemT = TypeVar("ItemT", bound=ChatItem)
 
 SESSION_VERSION = 1
 """A new field with a default needs no new version, a new meaning does."""
@@ -91,10 +95,7 @@ class ItemEncoder:
 
     def encode(self, items: list[ChatItem]) -> list[Raw]:
         """The items in their order; those that were forgotten meanwhile are dropped."""
-        encoded = {
-            item.id: self._encoded.get(item.id) or Raw(msgpack.encode(without_media(item)))
-            for item in items
-        }
+        encoded = {item.id: self._encoded.get(item.id) or _encode(item) for item in items}
         self._encoded = encoded
         return [encoded[item.id] for item in items]
 
@@ -111,9 +112,37 @@ def without_media(item: ChatItem) -> ChatItem:
     kept = [part for part in item.content if not isinstance(part, ImageContent | AudioContent)]
     if len(kept) == len(item.content):
         return item
-    copy = msgpack.decode(msgpack.encode(item), type=ChatMessage)
-    copy.content = [*kept] if kept else [""]
-    return copy
+    return replace(item, content=[*kept] if kept else [""])
+
+
+def _encode(item: ChatItem) -> Raw:
+    return Raw(msgpack.encode(encodable(without_media(item))))
+
+
+def encodable(item: ItemT) -> ItemT:
+    """An item as it can be kept; mended where it can't be encoded.
+
+    One odd item must not cost the whole conversation: what a node or a provider has put in that is
+    no data is left out, halves of characters are replaced.
+    """
+    try:
+        msgpack.encode(item)
+    except Exception:  # noqa: BLE001 - users' and providers' values: msgspec asks their properties
+        return _mended(item)
+    return item
+
+
+def _mended(item: ItemT) -> ItemT:
+    match item:
+        case ChatMessage():
+            content = [clean(part) if isinstance(part, str) else part for part in item.content]
+            return replace(item, content=content, extra={}, metrics={})
+        case FunctionCall():
+            return replace(item, name=clean(item.name), arguments=clean(item.arguments), extra={})
+        case FunctionCallOutput():
+            return replace(item, name=clean(item.name), output=clean(item.output))
+        case _:
+            return item
 
 
 def decode(data: bytes) -> SessionSnapshot:

@@ -7,7 +7,7 @@ from typing import Any
 
 from agentd.aio.tasks import TaskOwner
 from agentd.audio.frame import AudioFrame
-from agentd.errors import ModelError, SessionError
+from agentd.errors import SessionError
 from agentd.given import NOT_GIVEN, NotGivenOr, is_given
 from agentd.llm.chat import ChatContext
 from agentd.llm.events import ToolChoice
@@ -292,9 +292,11 @@ class Speaker:
         return speech.handle
 
     def _after(self, handle: SpeechHandle) -> None:
-        self._speeches.pop(handle.id, None)
-        failed = isinstance(handle.exception(), ModelError)
-        if failed and not handle.chat_items and not self._closing:
+        speech = self._speeches.pop(handle.id, None)
+        # Given text that fails is its giver's: he has the handle.
+        failed = handle.exception() is not None and speech is not None and speech.source != "say"
+        was_heard = any(isinstance(item, ChatMessage) for item in handle.chat_items)
+        if failed and not was_heard and not self._closing:
             self._core.watchdog.apologise()
 
     def _refuse_if_closing(self) -> None:

@@ -30,6 +30,10 @@ _UNSPACED = "\u0e00-\u0eff\u1780-\u17ff\u3040-\u9fff"
 _WORD = re.compile(rf"\s*(?:[{_UNSPACED}]|[^\s{_UNSPACED}]+)\s*")
 _SENTENCE_ENDS = (".", "!", "?", "…", "\u3002", "\uff01", "\uff1f")
 
+MAX_WORD = 100
+"""Characters after which a word counts as one: a model that has gone astray writes dots without
+end, and all of them would be looked at anew with each piece."""
+
 
 class SpeakingRate:
     """How fast a voice speaks, over all that it has said."""
@@ -87,7 +91,8 @@ class SpokenText:
             self._rest += text
             return
         # The last word may go on in the next piece, unless a space ends it.
-        self._rest = "" if pieces[-1][-1].isspace() else pieces.pop()
+        ended = pieces[-1][-1].isspace() or len(pieces[-1]) > MAX_WORD
+        self._rest = "" if ended else pieces.pop()
         for piece in pieces:
             self._add(piece)
 

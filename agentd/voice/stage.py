@@ -32,11 +32,20 @@ class Stage:
         """Whether a stretch was given to the output and its end has not been told."""
         self.last_audible_at: float | None = None
         """When something was last heard."""
+        self._given = 0.0
+        """Seconds of the stretch that the output has taken."""
+        self._sounds_until = 0.0
+        """When all of it will have been heard."""
 
     @property
-    def playing(self) -> bool:
-        """Whether something can be heard now."""
-        return self._clock is not None and self._clock.runs
+    def heard_until(self) -> float | None:
+        """The last instant so far at which something was heard; None where nothing ever was.
+
+        That is now while a stretch is played, but not of an output that takes nothing more.
+        """
+        if self._clock is not None and self._clock.runs:
+            return min(now(), self._sounds_until)
+        return self.last_audible_at
 
     async def play(
         self, output: AudioOutput, frames: AsyncIterable[AudioFrame], clock: PlaybackClock
@@ -46,6 +55,7 @@ class Stage:
         When this is cancelled the stretch goes on: `stop` ends it.
         """
         self._output, self._clock, self._begun = output, clock, False
+        self._given = 0.0
         if self._paused:
             self._hold_new(output, clock)
         output.on("playback_started", self._started)
@@ -85,6 +95,7 @@ class Stage:
         if self._output is not None and not self._output.can_pause:
             return
         self._paused = True
+        self.last_audible_at = self.heard_until
         if self._output is not None:
             self._output.pause()
         if self._clock is not None:
@@ -99,6 +110,7 @@ class Stage:
             self._output.resume()
         if self._clock is not None:
             self._clock.resume(now())
+            self._sounds_until = now() + max(0.0, self._given - self._clock.position(now()))
 
     def _hold_new(self, output: AudioOutput, clock: PlaybackClock) -> None:
         """It was to be held before it began."""
@@ -116,13 +128,21 @@ class Stage:
                 if not self._begun:
                     self._begun, clock.fed_at = True, now()
                 await output.capture_frame(fitting)
+                self._note_given(fitting)
         for rest in [] if fit is None else fit.flush():
             await output.capture_frame(rest)
+            self._note_given(rest)
+
+    def _note_given(self, frame: AudioFrame) -> None:
+        self._given += frame.duration
+        # A voice that is slower than speech is heard all the same, with gaps.
+        self._sounds_until = max(now(), self._sounds_until) + frame.duration
 
     def _started(self, event: PlaybackStartedEvent) -> None:
         if self._clock is not None:
             self._clock.start(now())
             self.last_audible_at = now()
+            self._sounds_until = now() + self._given
             self._on_audible()
 
     def _over(self) -> None:

@@ -11,6 +11,8 @@ from agentd.aio.channel import Channel
 from agentd.aio.timing import now
 from agentd.audio.frame import AudioFrame
 from agentd.errors import ModelError, WouldBlock
+from agentd.llm.clean_text import clean
+from agentd.stt.audioqueue import Replay
 from agentd.stt.events import (
     EndOfSpeech,
     FinalTranscript,
@@ -63,6 +65,9 @@ class SttEar:
         self._frames: Channel[AudioFrame] = Channel(MAX_FRAMES)
         self._dropped = 0
         self._unanswered = 0
+        self._replay = Replay()
+        """What was taken since the last word."""
+        self._again: list[AudioFrame] = []
 
     def hear(self, frame: AudioFrame) -> None:
         """Take the next audio; the oldest that waits makes room for it."""
@@ -78,6 +83,10 @@ class SttEar:
         self._unanswered += 1
         return self._unanswered > DEAF_UTTERANCES
 
+    def hear_again(self) -> None:
+        """The next `run` gets first what this one has taken and said nothing about."""
+        self._again = [item for item in self._replay.items() if isinstance(item, AudioFrame)]
+
     async def run(self) -> None:
         """Listen until cancelled. Raises what the node raises, and ModelError where it ends."""
         self._unanswered = 0
@@ -92,13 +101,18 @@ class SttEar:
             raise
 
     async def _audio(self) -> AsyncIterator[AudioFrame]:
+        again, self._again = self._again, []
+        for frame in again:
+            yield frame
         async for frame in self._frames:
+            self._replay.add(frame)
             yield frame
 
     def _take(self, event: Any) -> None:
         made = _input_of(event, now())
         if isinstance(made, SttFinal | SttInterim | SttPreflight):
             self._unanswered = 0
+            self._replay.clear()
             self._faults.worked("stt")
         if made is not None:
             self._feed(made)
@@ -115,7 +129,7 @@ class SttEar:
 def _input_of(event: SpeechEvent | str, at: float) -> TurnInput | None:
     match event:
         case str():
-            return SttFinal(at=at, text=event)
+            return SttFinal(at=at, text=clean(event))
         case StartOfSpeech():
             return SttSpeechStarted(at=at)
         case EndOfSpeech():
@@ -132,7 +146,7 @@ def _input_of(event: SpeechEvent | str, at: float) -> TurnInput | None:
 
 def _said(data: SpeechData) -> dict[str, Any]:
     return {
-        "text": data.text,
+        "text": clean(data.text),
         "language": data.language,
         "speaker_id": data.speaker_id,
         "confidence": data.confidence,

@@ -6,15 +6,16 @@ from typing import Any
 
 from agentd.aio.channel import Channel
 from agentd.aio.timing import now
-from agentd.errors import SessionError
+from agentd.errors import ReplyTooLong, SessionError
 from agentd.ids import shortuuid
 from agentd.llm.chat import ChatContext
+from agentd.llm.clean_text import CleanPieces, clean
 from agentd.llm.events import ChatChunk, ChoiceDelta, CompletionUsage, FunctionToolCall
 from agentd.llm.items import FunctionCall
+from agentd.llm.stream import MAX_REPLY_CALLS, MAX_REPLY_CHARS
 from agentd.llm.tools import Tool
 
 from .agent import Agent
-from .clean_text import CleanPieces
 from .default_nodes import FlushSentinel, ModelSettings
 from .node_stream import stream_of
 from .spoken_text import ends_sentence
@@ -22,16 +23,13 @@ from .spoken_text import ends_sentence
 MAX_PIECES = 4096
 """Pieces of text that wait to be spoken; a model that is further ahead is made to wait."""
 
-MAX_CALLS = 64
-"""Calls of tools in one pass; more are no plan but a fault."""
-
 
 class Thought:
     """What the model gives in one pass. Read `pieces` and `calls`, both end with the pass."""
 
     def __init__(self) -> None:
         self.pieces: Channel[str | FlushSentinel] = Channel(MAX_PIECES)
-        self.calls: Channel[FunctionCall] = Channel(MAX_CALLS)
+        self.calls: Channel[FunctionCall] = Channel(MAX_REPLY_CALLS)
         self.text = ""
         self.error: BaseException | None = None
         """What it failed of, once it has ended."""
@@ -44,6 +42,7 @@ class Thought:
         self.usage: CompletionUsage | None = None
         self.request_ids: list[str] = []
         self.extra: dict[str, Any] = {}
+        self._made_calls = 0
         self._group = shortuuid("group_")
         self._clean = CleanPieces()
 
@@ -95,6 +94,7 @@ class Thought:
             await self._say(delta.content)
         for call in delta.tool_calls:
             self._note_first()
+            self._count_call()
             await self.calls.send(self._call(call))
 
     async def _say(self, text: str) -> None:
@@ -103,16 +103,32 @@ class Thought:
     async def _add(self, text: str) -> None:
         if text:
             self._note_first()
+            self._count_text(text)
             self.text += text
             if self.first_sentence_at is None and ends_sentence(text):
                 self.first_sentence_at = now()
             await self.pieces.send(text)
 
+    # A model is held to these by its stream; a node of the user's is held to them here.
+
+    def _count_text(self, text: str) -> None:
+        if len(self.text) + len(text) > MAX_REPLY_CHARS:
+            raise ReplyTooLong(
+                f"llm_node gave more than {MAX_REPLY_CHARS} characters: the reply is given up"
+            )
+
+    def _count_call(self) -> None:
+        self._made_calls += 1
+        if self._made_calls > MAX_REPLY_CALLS:
+            raise ReplyTooLong(
+                f"llm_node called more than {MAX_REPLY_CALLS} tools: the reply is given up"
+            )
+
     def _call(self, call: FunctionToolCall) -> FunctionCall:
         return FunctionCall(
-            call_id=call.call_id,
-            name=call.name,
-            arguments=call.arguments,
+            call_id=clean(call.call_id),
+            name=clean(call.name),
+            arguments=clean(call.arguments),
             extra=call.extra,
             group_id=self._group,
         )

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from agentd.aio.tasks import TaskOwner
 from agentd.errors import SessionError
+from agentd.llm.clean_text import clean
 from agentd.llm.items import FunctionCall, FunctionCallOutput
 
 from .events import ToolCallUpdated, ToolExecutionUpdatedEvent
@@ -48,7 +49,7 @@ class SessionToolDesk:
         output = FunctionCallOutput(
             call_id=call.call_id,
             name=call.name,
-            output=self._template().replace("{message}", message),
+            output=clean(self._template().replace("{message}", message)),
             reply_required=not silent,
         )
         if run.answered.done():

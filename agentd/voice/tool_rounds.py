@@ -89,7 +89,7 @@ class ToolRounds:
             has_agent_handoff=bool(agents),
         )
         self._record(answers)
-        self._bench.emit_tools(event)
+        self._bench.emit(event)
         if len(agents) > 1:
             logger.error(
                 "two tools of one reply named an agent to take over: the first one does",

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now
-from agentd.errors import ToolError
+from agentd.errors import SessionError, ToolError
 from agentd.llm.execute import call_tool
 from agentd.llm.items import FunctionCall, FunctionCallOutput
 from agentd.llm.tools import CallContext, ToolFlag
@@ -271,6 +271,10 @@ class ToolRunner:
             if mock is not None:
                 return await call_mock(mock, tool, call, context(run.call))
             return await call_tool(tool, call.arguments, call_ctx=context(run.call))
+        except SystemExit as error:  # in a task it would end the process, and every call in it
+            raise SessionError(
+                "a tool called sys.exit(): use session.shutdown() to end the conversation"
+            ) from error
         finally:
             run.over = True
 

@@ -72,6 +72,8 @@ class DropReason(StrEnum):
     """`clear_user_turn()`, or a handoff to a mode in which it can't be decided."""
     PARTICIPANT_LEFT = "participant_left"
     """Nobody is there any more."""
+    EMPTY_REPLY = "empty_reply"
+    """The model was asked, and has said nothing and called nothing."""
     NO_TRANSCRIPT = "no_transcript"
     """Committed by hand, and the STT had heard nothing."""
 

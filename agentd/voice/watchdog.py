@@ -3,7 +3,8 @@
 For each speech it is known since when nothing was heard of it. Where that gets too long, what each
 stage is doing is written down, and something is done: while a tool works the user is told to wait;
 a model or a voice that does not answer is asked again; where that does not help the user is told
-so. Each time is counted.
+so; where not even that is heard the audio is given up, and the user is told in writing. Each time
+is counted.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .work import Work
 
 logger = logging.getLogger("agentd.voice")
 
-Recovery: TypeAlias = Literal["retry", "filler", "apology", "none"]
+Recovery: TypeAlias = Literal["retry", "filler", "apology", "text", "none"]
 
 
 class Owed:
@@ -45,18 +46,23 @@ class Watchdog:
         self,
         options: DeadAirOptions,
         *,
-        is_heard: Callable[[], bool],
+        heard_until: Callable[[], float | None],
         is_patient: Callable[[], bool],
         emit: Callable[[DeadAirEvent], None],
         say: Callable[[str], None],
+        give_up_audio: Callable[[], bool],
     ) -> None:
-        """`is_heard`: whether the agent is being heard now. `is_patient`: whether there is a reason
-        to be silent, as while the user speaks. `say` speaks a text as soon as it can."""
+        """`heard_until`: when the agent was last heard, if ever. `is_patient`: whether there is a
+        reason to be silent, as while the user speaks. `say` speaks a text as soon as it can.
+        `give_up_audio` has the session only write from now on; whether it had spoken."""
         self._options = options
-        self._is_heard = is_heard
+        self._heard_until = heard_until
         self._is_patient = is_patient
         self._emit = emit
         self._say = say
+        self._give_up_audio = give_up_audio
+        self._apologised = False
+        """Whether the user was told that something is wrong, and nothing was heard since."""
         self._owed: dict[str, Owed] = {}
         self._changed = asyncio.Event()
         self.count = 0
@@ -76,6 +82,11 @@ class Watchdog:
         """Something was heard, or the user has spoken: the time begins anew."""
         for owed in self._owed.values():
             owed.quiet_since = now()
+
+    def audible(self) -> None:
+        """Something of the agent was heard."""
+        self._apologised = False
+        self.heard()
 
     def apologise(self) -> None:
         """A reply has failed before anything of it was heard: tell the user."""
@@ -97,10 +108,12 @@ class Watchdog:
                 self._look(timeout)
 
     def _look(self, timeout: float) -> None:
-        if self._is_heard() or self._is_patient():
+        if self._is_patient():
             self.heard()
             return
+        heard_until = self._heard_until() or 0.0
         for owed in list(self._owed.values()):
+            owed.quiet_since = max(owed.quiet_since, heard_until)
             silent_for = now() - owed.quiet_since
             if silent_for + 1e-6 >= timeout and not owed.hopeless:
                 self._recover(owed, silent_for)
@@ -139,6 +152,8 @@ class Watchdog:
             return "filler" if options.filler and not owed.fillers else "none"
         if owed.retries < options.retries and owed.work.can_retry():
             return "retry"
+        if self._apologised:
+            return "text" if self._give_up_audio() else "none"
         return "apology" if options.apology else "none"
 
     def _do(self, owed: Owed, recovery: Recovery) -> None:
@@ -149,7 +164,8 @@ class Watchdog:
             case "filler":
                 owed.fillers += 1
                 self._say(self._options.filler or "")
-            case "apology":
+            case "apology" | "text":
+                self._apologised = True
                 owed.hopeless = True
                 owed.speech.interrupt()
                 self._say(self._options.apology or "")

@@ -11,6 +11,7 @@ import pytest
 from agentd.aio.timing import now
 from agentd.errors import SessionError
 from agentd.llm import Toolset, function_tool
+from agentd.llm.items import ChatMessage
 from agentd.testing import (
     FakeCall,
     FakeHost,
@@ -23,8 +24,11 @@ from agentd.testing import (
 )
 from agentd.testing.virtual_time import run_virtual
 from agentd.voice.agent import Agent
+from agentd.voice.closing import STEP_TIMEOUT
 from agentd.voice.context import RunContext
 from agentd.voice.host import hosting
+from agentd.voice.session import AgentSession
+from agentd.voice.snapshot import decode
 
 SAYING = "A sentence of forty characters, exactly."
 """Two seconds of speech."""
@@ -350,6 +354,72 @@ def test_a_room_that_can_not_be_joined_fails_the_start() -> None:
         assert {task.get_name() for task in left} == set()
 
     run_virtual(run())
+
+
+def test_a_room_that_is_gone_closes_the_session() -> None:
+    """At once, and what nobody heard is not in the history."""
+
+    async def scenario(scene: Scene) -> None:
+        scene.session.say(SAYING)
+        await scene.until(0.5)
+        scene.session.room_lost("ROOM_DELETED")
+        await scene.until(1.0)
+
+    scene = on(scenario)
+
+    assert scene.timed("close") == [(0.5, "close: participant_disconnected")]
+    assert scene.history()[-1] == "assistant: A sentence /"
+
+
+def test_a_room_that_is_gone_leaves_the_jobs_memory_alone() -> None:
+    """Another process may have taken this one's place in the room, and go on with it."""
+    host = FakeHost()
+
+    async def scenario(scene: Scene) -> None:
+        await scene.session.say(SAYING)
+        scene.session.room_lost("DUPLICATE_IDENTITY")
+        await scene.until(5.0)
+
+    scene = on(scenario, host=host)
+
+    assert scene.lines("close") == ["close: job_shutdown"]
+    assert [m.text_content for m in decode(host.kept).history if isinstance(m, ChatMessage)] == [
+        SAYING
+    ]
+
+
+def test_a_room_that_does_not_let_go_holds_up_no_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The step has its time, and the session is closed without it."""
+
+    class Stuck:
+        async def start(self) -> None:
+            """There is nothing to do."""
+
+        async def aclose(self) -> None:
+            await asyncio.get_running_loop().create_future()
+
+    async def scenario() -> tuple[float, bool]:
+        session: AgentSession[Any] = AgentSession(tts=FakeTTS())
+        await session.start(Agent(instructions="x"), room=object())
+        began = now()
+        await session.aclose()
+        return now() - began, session.is_running
+
+    monkeypatch.setattr("agentd.voice.lifetime.make_room_link", lambda *_: Stuck())
+
+    assert run_virtual(scenario()) == (STEP_TIMEOUT, False)
+
+
+def test_interrupting_a_session_that_is_closed_already_does_nothing() -> None:
+    """As the room may, when a participant leaves meanwhile."""
+    asked: list[bool] = []
+
+    async def scenario(scene: Scene) -> None:
+        scene.session.on("close", lambda _: asked.append(scene.session.interrupt().done()))
+
+    on(scenario)
+
+    assert asked == [True]
 
 
 def test_a_start_that_fails_leaves_nothing_behind() -> None:

@@ -313,6 +313,62 @@ def test_silence_that_the_user_breaks_is_no_dead_air() -> None:
     assert scene.lines("dead air") == []
 
 
+@pytest.mark.parametrize("after", [0.0, 0.3])
+def test_an_output_that_hangs_is_given_up_for_text(after: float) -> None:
+    """Also in the midst of a speech. Where not even the apology is heard, it is written, and so is
+    all that comes after; the app may have the session speak again."""
+    fault = Fault(kind=Misbehaviour.HANG, after=after)
+
+    async def talk(scene: Scene) -> None:
+        scene.session.generate_reply(user_input="Hello?")
+        await scene.until(50.0)
+        await scene.session.generate_reply(user_input="Are you there?")
+
+    scene = on(
+        talk, llm=FakeLLM(default="Hello there, friend."), loudspeaker=FakeAudioOutput(fault=fault)
+    )
+
+    assert scene.timed("dead air")[0][0] == pytest.approx(8.0 + after, abs=0.1)
+    assert scene.lines("degraded") == ["degraded: audio_output"]
+    assert "dead air: text" in scene.lines("dead air")
+    assert scene.history()[-3].startswith("assistant: I'm sorry")
+    assert scene.history()[-2:] == ["user: Are you there?", "assistant: Hello there, friend."]
+    assert scene.timed("said assistant")[-1][0] == 50.0
+
+
+def test_nobody_is_owed_speech_who_is_not_there() -> None:
+    """An agent that waits for its caller is not apologised for, however long that takes."""
+    llm = FakeLLM(["At last."], ttft=30.0)
+
+    async def talk(scene: Scene) -> None:
+        scene.session.audience_present(False)
+        scene.session.generate_reply(user_input="Hello?")
+        await scene.until(20.0)
+        scene.session.audience_present(True)
+        await scene.until(27.0)
+
+    scene = on(
+        talk,
+        llm=llm,
+        conn_options=SessionConnectOptions(llm_conn_options=APIConnectOptions(timeout=60.0)),
+    )
+
+    assert scene.lines("dead air") == []
+
+
+def test_a_voice_slower_than_speech_is_no_dead_air() -> None:
+    """It is heard, with gaps: a tenth of a second every two."""
+    tts = FakeTTS(chunk_delay=2.0)
+
+    async def talk(scene: Scene) -> None:
+        await scene.session.say("Hello there, friend.")
+
+    scene = on(talk, tts=tts)
+
+    assert scene.timed("said assistant")[0][0] == pytest.approx(20.0, abs=0.2)
+    assert scene.lines("dead air") == []
+
+
 def test_dead_air_may_be_left_alone() -> None:
     """Without a timeout nothing is done."""
     llm = FakeLLM(["At last."], ttft=20.0)
@@ -345,11 +401,11 @@ class BrokenVAD(VAD):
         return made
 
 
-def test_a_vad_that_fails_ends_the_session() -> None:
-    """The fourth frame in a row: nobody would hear the user."""
+def test_a_vad_that_keeps_failing_ends_the_session() -> None:
+    """The fourth time in a row, after some pauses: nobody would hear the user."""
 
     async def listen(scene: Scene) -> None:
-        await scene.until(2.0)
+        await scene.until(9.0)
 
     scene = on(listen, vad=BrokenVAD(), stt=FakeSTT())
 

@@ -9,8 +9,17 @@ import pytest
 
 from agentd.errors import APIConnectionError, SessionError
 from agentd.llm import function_tool
+from agentd.llm.stream import MAX_REPLY_CALLS
 from agentd.realtime import RealtimeCapabilities
-from agentd.testing import FakeCall, FakeRealtime, FakeTTS, FakeVAD, Misbehaviour, Scene
+from agentd.testing import (
+    FakeCall,
+    FakeRealtime,
+    FakeReply,
+    FakeTTS,
+    FakeVAD,
+    Misbehaviour,
+    Scene,
+)
 from agentd.testing.virtual_time import run_virtual
 from agentd.voice.agent import Agent
 from agentd.voice.options import DeadAirOptions
@@ -121,6 +130,24 @@ def test_tools_are_called_and_the_model_goes_on() -> None:
         "function_call",
         "function_call_output",
     ]
+
+
+def test_calls_without_end_are_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    """What was called is in the history all the same; the session goes on."""
+    calls = tuple(FakeCall("price", {"item": f"{number}"}) for number in range(100))
+    model = FakeRealtime([FakeReply(calls=calls), "Fine."], hears=["how much", "hello"])
+
+    async def two_turns(scene: Scene) -> None:
+        scene.mic.speak(1.0, start_in=1.0)
+        scene.mic.speak(1.0, start_in=8.0)
+        await scene.until(14.0)
+
+    scene = on(two_turns, model)
+
+    outputs = [i for i in scene.session.history.items if i.type == "function_call_output"]
+    assert len(outputs) == MAX_REPLY_CALLS
+    assert [line.action for line in caplog.records] == ["speech_failed"]  # type: ignore[attr-defined]
+    assert scene.history()[-1] == "assistant: Fine."
 
 
 def test_a_server_that_answers_tools_by_itself_is_not_asked() -> None:

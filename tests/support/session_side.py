@@ -36,11 +36,11 @@ class WritingSession(EventEmitter):
         self._changed = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def take_text(self, text: str) -> asyncio.Future[object]:
+    def take_text(self, text: str) -> asyncio.Future[None]:
         self._note("text", text)
         return _done()
 
-    def interrupt(self, *, force: bool = False) -> asyncio.Future[object]:
+    def interrupt(self, *, force: bool = False) -> asyncio.Future[None]:
         self._note("interrupt", force)
         return _done()
 
@@ -52,6 +52,9 @@ class WritingSession(EventEmitter):
 
     def participant_left(self, identity: str, reason: str) -> None:
         self._note("left", (identity, reason))
+
+    def room_lost(self, reason: str) -> None:
+        self._note("room lost", reason)
 
     def audio_lost(self, reason: str) -> None:
         self._note("audio lost", reason)
@@ -72,7 +75,7 @@ class WritingSession(EventEmitter):
             self._changed.notify_all()
 
 
-def _done() -> asyncio.Future[object]:
-    future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+def _done() -> asyncio.Future[None]:
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     future.set_result(None)
     return future

@@ -25,10 +25,11 @@ from agentd.llm import (
     ChoiceDelta,
     CollectedResponse,
     CompletionUsage,
+    FunctionToolCall,
     LLMError,
     LLMStream,
 )
-from agentd.llm.stream import MAX_REPLY_CHARS, MAX_REPLY_CHUNKS
+from agentd.llm.stream import MAX_REPLY_CALLS, MAX_REPLY_CHARS, MAX_REPLY_CHUNKS
 from agentd.metrics import LLMMetrics
 from agentd.resilience import APIConnectOptions
 from agentd.testing import FakeCall, FakeLLM, FakeReply, Fault, Misbehaviour
@@ -306,6 +307,15 @@ def of_one(chunk: object) -> Generate:
     return generate
 
 
+def call(**odd: Any) -> ChatChunk:
+    """A call of a tool, with something odd in it."""
+    given = {"name": "f", "arguments": "{}", "call_id": "1", **odd}
+    return ChatChunk(delta=ChoiceDelta(tool_calls=[FunctionToolCall(**given)]))
+
+
+NO_CALLS = ChoiceDelta(tool_calls=None)  # type: ignore[arg-type]  # as a plugin may
+
+
 def raising(request: ChatRequest) -> object:
     """Fails before there is a generator."""
     raise ZeroDivisionError("at once")
@@ -320,13 +330,80 @@ def raising(request: ChatRequest) -> object:
         (of_one(None), "gave nothing|gave NoneType|before it began"),
         (of_one("text"), "the model gave str, not a ChatChunk"),
         (of_one(ChatChunk(delta=ChoiceDelta(content=b"a"))), "the model gave bytes for text"),  # type: ignore[arg-type]
-        (of_one(word("\ud800")), "the model gave text that is not Unicode"),
+        (of_one(ChatChunk(delta="text")), "the model gave str, not a ChoiceDelta"),  # type: ignore[arg-type]
+        (of_one(ChatChunk(delta=NO_CALLS)), "a call of other things than texts"),
+        (of_one(call(name=None)), "a call of other things than texts"),
+        (of_one(call(arguments={"a": 1})), "a call of other things than texts"),
+        (of_one(call(call_id=7)), "a call of other things than texts"),
     ],
 )
 def test_odd_things_from_a_plugin_are_errors_not_crashes(generate: Generate, text: str) -> None:
     """Each says what was wrong."""
     with pytest.raises(APIError, match=text):
         run_virtual(ask(Plugin(generate), ONCE).collect())
+
+
+def in_pieces(*pieces: str) -> Generate:
+    """A generator of texts, the last one as the arguments of a call."""
+
+    async def generate(request: ChatRequest) -> AsyncGenerator[ChatChunk, None]:
+        for piece in pieces[:-1]:
+            yield word(piece)
+        yield call(arguments=pieces[-1])
+
+    return generate
+
+
+def test_halves_of_characters_are_joined_or_replaced(caplog: pytest.LogCaptureFixture) -> None:
+    """In text that is cut anywhere, and in calls; the log says so, once."""
+    llm = Plugin(in_pieces("a\ud83d", "\ude00b\ud83d", "c", "\ud83d", "\ud83d{}"))
+
+    collected = run_virtual(ask(llm, ONCE).collect())
+
+    assert collected.text == "a\U0001f600b\ufffdc\ufffd"
+    assert collected.tool_calls[0].arguments == "\ufffd{}"
+    assert [vars(record).get("action") for record in caplog.records] == ["text_mended"]
+
+
+def test_a_joined_character_is_nothing_to_tell(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing of it was lost."""
+    llm = Plugin(in_pieces("a\ud83d", "\ude00b", "{}"))
+
+    assert run_virtual(ask(llm, ONCE).collect()).text == "a\U0001f600b"
+    assert caplog.records == []
+
+
+def test_half_a_character_of_a_failed_attempt_is_not_in_the_next() -> None:
+    """It is another text."""
+    attempts = []
+
+    async def generate(request: ChatRequest) -> AsyncGenerator[ChatChunk, None]:
+        attempts.append(request)
+        if len(attempts) == 1:
+            yield word("\ud83d")
+            raise APIError("gone")
+        yield word("\ude00b")
+
+    assert run_virtual(ask(Plugin(generate)).collect()).text == "\ufffdb"
+
+
+def test_endless_calls_are_given_up() -> None:
+    """At a number that no plan has."""
+
+    async def generate(request: ChatRequest) -> AsyncGenerator[ChatChunk, None]:
+        while True:
+            yield call()
+
+    async def count() -> int:
+        number = 0
+        try:
+            async for _ in ask(Plugin(generate), ONCE):
+                number += 1
+        except ReplyTooLong:
+            return number
+        return -1
+
+    assert run_virtual(count()) == MAX_REPLY_CALLS
 
 
 def test_a_reply_is_collected_with_all_its_parts() -> None:

@@ -12,7 +12,7 @@ from agentd.aio.tasks import TaskOwner, cancel_and_wait
 from agentd.aio.timing import now
 from agentd.audio.frame import AudioFrame, silent_frame
 from agentd.io import PlaybackFinishedEvent
-from agentd.testing import FakeAudioOutput
+from agentd.testing import FakeAudioOutput, Fault, Misbehaviour
 from agentd.testing.virtual_time import run_virtual
 from agentd.voice.playback import PlaybackClock
 from agentd.voice.stage import STOP_TIMEOUT, Stage
@@ -145,3 +145,27 @@ def test_an_output_that_can_not_pause_goes_on() -> None:
         return now()
 
     assert run_virtual(scenario()) == 1.0
+
+
+def test_what_was_heard_last_is_known_of_an_output_that_hangs() -> None:
+    """It ends with what the output had taken, and with a pause."""
+    heard: list[float | None] = []
+
+    async def scenario() -> None:
+        stage = Stage(lambda: None)
+        output = FakeAudioOutput(fault=Fault(kind=Misbehaviour.HANG, after=2.0))
+        async with TaskOwner("test") as owner:
+            heard.append(stage.heard_until)
+            playing = owner.start(stage.play(output, frames(5.0), PlaybackClock()), name="play")
+            await asyncio.sleep(1.0)
+            stage.pause()
+            await asyncio.sleep(1.0)
+            heard.append(stage.heard_until)
+            stage.resume()
+            await asyncio.sleep(10.0)
+            heard.append(stage.heard_until)
+            await cancel_and_wait(playing)
+
+    run_virtual(scenario())
+
+    assert heard == [None, 1.0, pytest.approx(3.0)]

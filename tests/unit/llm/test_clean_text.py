@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentd.voice.clean_text import CleanPieces, clean
+from agentd.llm.clean_text import CleanPieces, clean
 
 EVERYTHING = st.text(st.characters(min_codepoint=0, max_codepoint=0x1F64F))
 

@@ -6,6 +6,9 @@ a snapshot it raises. A model that streams may cut an emoji into its halves.
 
 from __future__ import annotations
 
+REPLACEMENT = "\ufffd"
+"""Stands where half a character was."""
+
 
 def clean(text: str) -> str:
     """The text with pairs joined, and other halves replaced."""
