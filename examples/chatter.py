@@ -2,7 +2,7 @@
 
     agentd models fetch       # once: 93 MB
     agentd dev examples/chatter.py
-    agentd call chatter examples/speech/jfk.wav
+    agentd call --agent chatter --say examples/speech/jfk.wav --record answer.wav
 
 It is fluent and knows little: what it says need not be true. assistant.py is the one with tools.
 """
