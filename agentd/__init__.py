@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from .resilience.options import APIConnectOptions as APIConnectOptions
     from .room.connect import AutoSubscribe as AutoSubscribe
     from .room.roomio import RoomIO as RoomIO
-    from .tokenize import transforms as text_transforms
+    from .tokenize import transforms as text_transforms  # noqa: F401 - public under this name
     from .voice.agent import Agent as Agent
     from .voice.context import RunContext as RunContext
     from .voice.default_nodes import FlushSentinel as FlushSentinel

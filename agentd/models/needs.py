@@ -12,7 +12,7 @@ from agentd.plugins import installed, load
 from .files import ModelFile
 
 TABLE_MODULE = "files"
-"""Of a plugin's package: `MODEL_FILES` stands there, if it needs any, apart from heavy libraries."""
+"""Of a plugin's package: `MODEL_FILES` stands there, apart from heavy libraries."""
 
 
 class Need(Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from agentd import io as io
     from agentd import room_io as room_io
-    from agentd.tokenize import transforms as text_transforms
+    from agentd.tokenize import transforms as text_transforms  # noqa: F401 - public so
 
     from . import run_result as run_result
     from .agent import Agent as Agent

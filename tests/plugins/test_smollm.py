@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from agentd.errors import APIError, ModelFileMissing
 from agentd.llm import LLM, ChatContext, FunctionCall, FunctionCallOutput, LLMStream, parse_response
-from agentd.plugins import smollm
+from agentd_smollm import LLM as SmolLM
 from agentd_smollm.files import MODEL
 from agentd_smollm.pieces import Piece
 from agentd_smollm.prompt import Message, fitted, messages_of
@@ -34,15 +34,15 @@ from tests.support.model_files import DOWNLOAD_TIMEOUT, have
 pytestmark = pytest.mark.timeout(DOWNLOAD_TIMEOUT + 60)
 
 STOP_TIMEOUT = 20.0
-CHINESE = "你好，今天天气怎么样？"
+CHINESE = "你好 今天天气怎么样"
 """Has more tokens than an estimate says that is made for English."""
 
 
 @pytest.fixture(scope="module", autouse=True)
-def loaded() -> Iterator[smollm.LLM]:
+def loaded() -> Iterator[SmolLM]:
     """One that keeps the model loaded for all others: they share it."""
     have(MODEL)
-    llm = smollm.LLM().load()
+    llm = SmolLM().load()
     yield llm
     asyncio.run(llm.aclose())
 
@@ -54,13 +54,11 @@ class TestSmolLM(LLMContract):
 
     def make(self) -> LLM:
         """One that says the same each time, and little."""
-        made: LLM = smollm.LLM(temperature=0.0, max_tokens=8)
-        return made
+        return SmolLM(temperature=0.0, max_tokens=8)
 
     def make_failing(self) -> LLM:
         """One whose file is not there."""
-        made: LLM = smollm.LLM(directory="/nowhere")
-        return made
+        return SmolLM(directory="/nowhere")
 
 
 class Watched:
@@ -84,7 +82,7 @@ class Watched:
 
 
 @pytest.fixture
-def watched(loaded: smollm.LLM, monkeypatch: pytest.MonkeyPatch) -> Watched:
+def watched(loaded: SmolLM, monkeypatch: pytest.MonkeyPatch) -> Watched:
     """The model of the others, while it is counted."""
     worker = loaded._shared()
     watched = Watched(worker._runner)
@@ -110,7 +108,7 @@ def reply(llm: LLM, chat_ctx: ChatContext, **kwargs: Any) -> LLMStream:
 
 async def test_a_reply_that_is_given_up_is_not_written_on(watched: Watched) -> None:
     """The model stops within tokens, far from the end."""
-    stream = ask(smollm.LLM(max_tokens=300), "Write a long story about a dog.")
+    stream = ask(SmolLM(max_tokens=300), "Write a long story about a dog.")
     async for chunk in stream:
         if chunk.delta is not None:
             break
@@ -124,7 +122,7 @@ async def test_a_reply_that_is_given_up_is_not_written_on(watched: Watched) -> N
 
 async def test_a_prompt_that_is_given_up_is_not_read_on(watched: Watched) -> None:
     """It stops within a batch, of which this one has about eight."""
-    stream = ask(smollm.LLM(), "Some words that were never said before. " * 60)
+    stream = ask(SmolLM(), "Some words that were never said before. " * 60)
     await anext(stream)
 
     await stream.aclose()
@@ -135,15 +133,15 @@ async def test_a_prompt_that_is_given_up_is_not_read_on(watched: Watched) -> Non
 
 async def test_who_gives_up_while_he_waits_is_never_asked_for(watched: Watched) -> None:
     """The model is busy with another reply; his is dropped."""
-    first = ask(smollm.LLM(), "Hello!")
+    first = ask(SmolLM(), "Hello!")
     await anext(first)
-    second = asyncio.ensure_future(ask(smollm.LLM(), "Hello!").collect())
+    second = asyncio.ensure_future(ask(SmolLM(), "Hello!").collect())
     await asyncio.sleep(0)
 
     second.cancel()
     await asyncio.wait([second])
     await first.collect()
-    await ask(smollm.LLM(max_tokens=1), "Hello!").collect()
+    await ask(SmolLM(max_tokens=1), "Hello!").collect()
 
     assert watched.runs == 2
 
@@ -152,7 +150,7 @@ async def test_old_turns_are_forgotten_and_that_is_said_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The reply has its room; what is not English is counted by the model itself."""
-    llm = smollm.LLM(context=256, max_tokens=8, temperature=0.0)
+    llm = SmolLM(context=256, max_tokens=8, temperature=0.0)
     turns = [f"Here is number {at}. {CHINESE}" for at in range(15)]
 
     with caplog.at_level(logging.WARNING, "agentd.models"):
@@ -167,18 +165,21 @@ async def test_old_turns_are_forgotten_and_that_is_said_once(
 async def test_what_can_not_fit_is_an_error_that_says_so() -> None:
     """Without tries: the last words can't be left out."""
     with pytest.raises(APIError, match="have [0-9]{4} tokens, and the model's context is 768"):
-        await ask(smollm.LLM(), "word " * 2000).collect()
+        await ask(SmolLM(), "word " * 2000).collect()
 
 
 async def test_tools_are_left_out_and_that_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     """The agent speaks all the same."""
-    llm = smollm.LLM(max_tokens=4)
+    llm = SmolLM(max_tokens=4)
     with caplog.at_level(logging.WARNING, "agentd.models"):
-        for _ in range(2):
-            made = await reply(llm, conversation("Hello!"), tools=[get_weather]).collect()
+        first, second = [
+            await reply(llm, conversation("Hello!"), tools=[get_weather]).collect()
+            for _ in range(2)
+        ]
 
-    assert made.text
-    assert made.tool_calls == []
+    assert first.text
+    assert second.text
+    assert first.tool_calls == second.tool_calls == []
     assert [vars(record)["action"] for record in caplog.records] == ["tools_left_out"]
 
 
@@ -186,7 +187,7 @@ async def test_a_tool_that_is_required_is_refused() -> None:
     """It would never be called."""
     with pytest.raises(APIError, match="calls no tools, and one is required"):
         await reply(
-            smollm.LLM(), conversation("Hello!"), tools=[get_weather], tool_choice="required"
+            SmolLM(), conversation("Hello!"), tools=[get_weather], tool_choice="required"
         ).collect()
 
 
@@ -201,24 +202,23 @@ async def test_a_reply_may_be_data() -> None:
     """llama.cpp holds the model to the schema; what it fills in is another matter."""
     asked = conversation("What is the capital of France?")
 
-    made = await reply(smollm.LLM(temperature=0.0), asked, response_format=Place).collect()
+    made = await reply(SmolLM(temperature=0.0), asked, response_format=Place).collect()
 
     assert parse_response(made.text, Place) == Place("Paris")
 
 
 async def test_a_seed_makes_the_same_reply_again() -> None:
     """Also where the model is to be inventive."""
-    texts = [
-        (await ask(smollm.LLM(temperature=1.0, seed=5, max_tokens=12), "Tell me a story.").collect())
-        for _ in range(2)
-    ]
+    llm = SmolLM(temperature=1.0, seed=5, max_tokens=12)
 
-    assert texts[0].text == texts[1].text
+    first, second = [await ask(llm, "Tell me a story.").collect() for _ in range(2)]
+
+    assert first.text == second.text
 
 
 async def test_a_reply_has_no_more_than_its_tokens() -> None:
     """A voice does not read out essays."""
-    made = await ask(smollm.LLM(max_tokens=5), "Tell me a long story.").collect()
+    made = await ask(SmolLM(max_tokens=5), "Tell me a long story.").collect()
 
     assert made.usage is not None
     assert made.usage.completion_tokens <= 5
@@ -226,7 +226,7 @@ async def test_a_reply_has_no_more_than_its_tokens() -> None:
 
 async def test_a_missing_file_is_an_error_with_the_command(tmp_path: Path) -> None:
     """Nothing is fetched: a call must not wait for a download."""
-    llm = smollm.LLM(directory=tmp_path)
+    llm = SmolLM(directory=tmp_path)
 
     with pytest.raises(APIError, match="run `agentd models fetch`"):
         await ask(llm, "Hello!").collect()
@@ -244,14 +244,14 @@ async def test_a_damaged_file_is_an_error_of_the_reply(tmp_path: Path) -> None:
         file.truncate(MODEL.size)
 
     with pytest.raises(APIError, match="could not be loaded by llama.cpp") as caught:
-        await ask(smollm.LLM(directory=tmp_path), "Hello!").collect()
+        await ask(SmolLM(directory=tmp_path), "Hello!").collect()
 
     assert not caught.value.retryable
 
 
 async def test_a_closed_one_is_refused() -> None:
     """At once."""
-    llm = smollm.LLM()
+    llm = SmolLM()
     await llm.aclose()
 
     with pytest.raises(APIError, match="smollm is closed"):
@@ -260,7 +260,7 @@ async def test_a_closed_one_is_refused() -> None:
 
 async def test_a_process_has_one_model_until_the_last_has_let_go() -> None:
     """A copy costs 200 MB."""
-    first, second = (smollm.LLM(context=512, max_tokens=1) for _ in range(2))
+    first, second = (SmolLM(context=512, max_tokens=1) for _ in range(2))
     await ask(first, "Hello!").collect()
     worker = weakref.ref(first._shared())
     assert second._shared() is worker()
@@ -274,7 +274,7 @@ async def test_a_process_has_one_model_until_the_last_has_let_go() -> None:
     assert worker() is None
 
 
-def test_nobody_gets_in_by_the_port_of_llama_cpp(loaded: smollm.LLM) -> None:
+def test_nobody_gets_in_by_the_port_of_llama_cpp(loaded: SmolLM) -> None:
     """It opens one, on loopback: any user of the machine could read conversations there."""
     model: Any = loaded._shared()._runner._model
     url = f"{model._server.listening_address}/v1/models"
@@ -316,7 +316,7 @@ def test_nothing_is_loaded_before_it_is_needed() -> None:
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], message: str) -> None:
     """When it is made, with the value."""
     with pytest.raises(ValueError, match=message):
-        smollm.LLM(**settings)
+        SmolLM(**settings)
 
 
 # -- what the model is told ----------------------------------------------------
@@ -365,9 +365,7 @@ def test_what_fits_is_left_as_it_is() -> None:
 
 def test_the_beginning_stays_the_same_for_many_turns() -> None:
     """The model has read it already: a new cut makes it read all anew."""
-    begins = [
-        fitted([*HEAD, *TURNS * turns, TURNS[0]], 41 * 16).dropped for turns in range(10, 60)
-    ]
+    begins = [fitted([*HEAD, *TURNS * turns, TURNS[0]], 41 * 16).dropped for turns in range(10, 60)]
 
     assert begins == sorted(begins)
     assert len(set(begins)) <= 7  # of 50 turns

@@ -23,8 +23,7 @@ def cells(heading: str, columns: int) -> list[list[str]]:
 
 
 NAMES = {
-    CODE.findall(module)[0]: CODE.findall(there)
-    for module, there, _ in cells("Names to import", 3)
+    CODE.findall(module)[0]: CODE.findall(there) for module, there, _ in cells("Names to import", 3)
 }
 PLUGINS = [
     (CODE.findall(plugin)[0].removeprefix("agentd.plugins."), CODE.findall(what)[0])

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from agentd.errors import APIError, ModelError
-from agentd.given import is_given
+from agentd.given import NotGiven, is_given
 from agentd.llm import LLM as BaseLLM
 from agentd.llm import (
     ChatChunk,
@@ -132,8 +132,9 @@ class LLM(BaseLLM):
             "stream_options": {"include_usage": True},
             "return_progress": True,
         }
-        if is_given(request.response_format):
-            body["response_format"] = to_openai_response_format(request.response_format)
+        wanted = request.response_format
+        if not isinstance(wanted, NotGiven):
+            body["response_format"] = to_openai_response_format(wanted)
         return body
 
     def _refuse_tools(self, request: ChatRequest) -> None:
