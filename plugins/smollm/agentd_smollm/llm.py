@@ -22,7 +22,7 @@ from agentd.llm import (
 )
 
 from .pieces import Answered, Piece, PromptTooLong
-from .prompt import Message, fitted, messages_of
+from .prompt import Fitted, Message, fitted, messages_of
 from .settings import ModelSettings
 from .worker import Worker, shared_worker
 
@@ -65,7 +65,7 @@ class LLM(BaseLLM):
             self._sampling["seed"] = seed
         self._budget = context - max_tokens
         self._scale = 1.0
-        """How many tokens a text has for each that was estimated, as far as is known."""
+        """How many tokens a text has for each that was estimated; raised where that was too few."""
         self._worker: Worker | None = None
         self._closed = False
         self._said: set[str] = set()
@@ -95,26 +95,45 @@ class LLM(BaseLLM):
         self._refuse_tools(request)
         messages = messages_of(request.chat_ctx.items)
         for attempt in range(REFITS):
-            fit = fitted(messages, self._budget, scale=self._scale)
-            if fit.dropped:
-                self._say_once("context_trimmed", "old turns do not fit: the model forgets them")
-            body = self._body(request, fit.messages)
+            fit = self._fit(messages)
             try:
-                async with contextlib.aclosing(self._shared().answer(body)) as pieces:
-                    async for piece in pieces:
-                        yield _chunk(piece)
+                async with contextlib.aclosing(self._answer(request, fit)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
                 return
             except PromptTooLong as error:
                 if attempt + 1 == REFITS or len(fit.messages) == len(_shortest(messages)):
                     raise _too_long(error, self._settings.context) from error
-                self._scale *= MARGIN * error.tokens / fit.tokens
-            except ModelError as error:
-                raise APIError(str(error), retryable=error.retryable) from error
+                self._raise_scale(error.tokens, fit)
 
     async def aclose(self) -> None:
         """Let go of the model; it is unloaded when the last has. May be repeated."""
         self._closed = True
         self._worker = None
+
+    async def _answer(self, request: ChatRequest, fit: Fitted) -> AsyncGenerator[ChatChunk, None]:
+        """One reply to what fits; raises PromptTooLong where it does not, else APIError."""
+        body = self._body(request, fit.messages)
+        try:
+            async with contextlib.aclosing(self._shared().answer(body)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Answered) and piece.prompt_tokens > self._budget:
+                        self._raise_scale(piece.prompt_tokens, fit)
+                    yield _chunk(piece)
+        except PromptTooLong:
+            raise
+        except ModelError as error:
+            raise APIError(str(error), retryable=error.retryable) from error
+
+    def _fit(self, messages: list[Message]) -> Fitted:
+        fit = fitted(messages, self._budget, scale=self._scale)
+        if fit.dropped:
+            self._say_once("context_trimmed", "old turns do not fit: the model forgets them")
+        return fit
+
+    def _raise_scale(self, tokens: int, fit: Fitted) -> None:
+        """The estimate was too low: there was no room, or less than a reply needs."""
+        self._scale *= MARGIN * tokens / fit.tokens
 
     def _shared(self) -> Worker:
         if self._closed:
