@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from . import llm as llm
     from . import metrics as metrics
     from . import realtime as realtime
+    from . import room_io as room_io
     from . import stt as stt
     from . import tokenize as tokenize
     from . import tts as tts
+    from . import utils as utils
     from . import vad as vad
     from . import voice as voice
     from .app.options import JobExecutorType as JobExecutorType
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from .errors import APIStatusError as APIStatusError
     from .errors import APITimeoutError as APITimeoutError
     from .errors import UnexpectedModelBehavior as UnexpectedModelBehavior
+    from .errors import create_api_error_from_http as create_api_error_from_http
     from .given import NOT_GIVEN as NOT_GIVEN
     from .given import NotGiven as NotGiven
     from .given import NotGivenOr as NotGivenOr
@@ -66,6 +69,8 @@ if TYPE_CHECKING:
     from .resilience.options import DEFAULT_API_CONNECT_OPTIONS as DEFAULT_API_CONNECT_OPTIONS
     from .resilience.options import APIConnectOptions as APIConnectOptions
     from .room.connect import AutoSubscribe as AutoSubscribe
+    from .room.roomio import RoomIO as RoomIO
+    from .tokenize import transforms as text_transforms  # noqa: F401 - public under this name
     from .voice.agent import Agent as Agent
     from .voice.context import RunContext as RunContext
     from .voice.default_nodes import FlushSentinel as FlushSentinel
@@ -137,6 +142,7 @@ _NAMES = {
     "JobProcess": "job.process",
     "JobRequest": "job.request",
     "AutoSubscribe": "room.connect",
+    "RoomIO": "room.roomio",
     "LanguageCode": "language",
     "AgentSession": "voice.session",
     "Agent": "voice.agent",
@@ -214,30 +220,34 @@ _NAMES = {
     "APIStatusError": "errors",
     "APITimeoutError": "errors",
     "UnexpectedModelBehavior": "errors",
+    "create_api_error_from_http": "errors",
 }
 """The module of each public name."""
 
 _ROOMS = {
-    "cli",
-    "eot",
-    "io",
-    "llm",
-    "metrics",
-    "realtime",
-    "stt",
-    "tokenize",
-    "tts",
-    "vad",
-    "voice",
+    "cli": "cli",
+    "eot": "eot",
+    "io": "io",
+    "llm": "llm",
+    "metrics": "metrics",
+    "realtime": "realtime",
+    "room_io": "room_io",
+    "stt": "stt",
+    "text_transforms": "tokenize.transforms",
+    "tokenize": "tokenize",
+    "tts": "tts",
+    "utils": "utils",
+    "vad": "vad",
+    "voice": "voice",
 }
-"""Packages that are public as such."""
+"""Modules that are public as such."""
 
 __all__ = [*_NAMES, *_ROOMS, "__version__"]  # noqa: PLE0604 - the table above is the list
 
 
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
-        return importlib.import_module(f"{__name__}.{name}")
+        return importlib.import_module(f"{__name__}.{_ROOMS[name]}")
     if name not in _NAMES:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
     value = getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)

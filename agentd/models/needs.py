@@ -11,8 +11,8 @@ from agentd.plugins import installed, load
 
 from .files import ModelFile
 
-TABLE_MODULE = "models"
-"""Of a plugin's package: `MODEL_FILES` stands there, apart from what needs heavy libraries."""
+TABLE_MODULE = "files"
+"""Of a plugin's package: `MODEL_FILES` stands there, apart from heavy libraries."""
 
 
 class Need(Struct, frozen=True, kw_only=True):
@@ -36,5 +36,6 @@ def needed_files(names: tuple[str, ...] = ()) -> list[Need]:
         if find_spec(module) is None:
             continue
         table = importlib.import_module(module)
-        needs.extend(Need(plugin=name, file=file) for file in table.MODEL_FILES)
+        files: tuple[ModelFile, ...] = getattr(table, "MODEL_FILES", ())
+        needs.extend(Need(plugin=name, file=file) for file in files)
     return needs

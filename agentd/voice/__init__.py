@@ -11,6 +11,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from agentd import io as io
+    from agentd import room_io as room_io
+    from agentd.tokenize import transforms as text_transforms  # noqa: F401 - public so
+
     from . import run_result as run_result
     from .agent import Agent as Agent
     from .context import RunContext as RunContext
@@ -97,7 +101,13 @@ _NAMES = {
 }
 """The module of each public name."""
 
-_MODULES = {"events", "run_result"}
+_MODULES = {
+    "events": "agentd.voice.events",
+    "io": "agentd.io",
+    "room_io": "agentd.room_io",
+    "run_result": "agentd.voice.run_result",
+    "text_transforms": "agentd.tokenize.transforms",
+}
 """Modules that users know by name."""
 
 __all__ = [*_NAMES, *_MODULES]  # noqa: PLE0604 - the tables above are the list
@@ -105,7 +115,7 @@ __all__ = [*_NAMES, *_MODULES]  # noqa: PLE0604 - the tables above are the list
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
+        return importlib.import_module(_MODULES[name])
     if name not in _NAMES:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
     value = getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)

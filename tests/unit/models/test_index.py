@@ -29,3 +29,8 @@ def test_a_projects_page_has_its_normal_name() -> None:
 def test_a_plugin_without_files_needs_none() -> None:
     """webrtcvad has no model to load."""
     assert needed_files(("webrtcvad",)) == []
+
+
+def test_what_plugins_need_is_found_where_they_list_it() -> None:
+    """`agentd models fetch` without names brings all of it."""
+    assert {need.plugin for need in needed_files()} == {"smartturn", "smollm"}
