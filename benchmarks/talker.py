@@ -21,7 +21,7 @@ fakes = importlib.import_module(
 TURN_HANDLING: dict[str, Any] = {
     "turn_detection": "vad",
     "endpointing": {"min_delay": 0.0, "max_delay": 3.0},
-    "interruption": {"min_duration": 0.0},
+    "interruption": {"min_duration": 0.01},
 }
 """Alike in both (`talks.OPTIONS` says it in the notes): no wait is measured that a user sets."""
 

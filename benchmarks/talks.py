@@ -15,7 +15,7 @@ from .telephone import Caller, calling
 from .worker import AGENTD, PEER_WORKER, Variant, Worker, running
 
 TALKER = Path(__file__).with_name("talker.py")
-OPTIONS = "both with min_delay 0, min_duration 0, turn_detection vad, no echo warm-up"
+OPTIONS = "both with min_delay 0, min_duration 0.01, turn_detection vad, no echo warm-up"
 """What talker.py sets, alike in both, for the notes."""
 
 JOB_TIMEOUT = 20.0

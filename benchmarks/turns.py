@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 from .bench import Bench
 from .figures import Figure, median, percentile, spread
 from .talks import OPTIONS, talk, talkers
-from .telephone import Caller
+from .telephone import Caller, NotHeard
 
 ROUND = 10
 """Turns with one before it is the other's."""
@@ -50,6 +50,8 @@ async def _bargein(caller: Caller) -> float:
         await caller.say(SPEECH)
         await caller.hears_voice(caller.spoke_until)
     await asyncio.sleep(random.uniform(1.0, 1.2))
+    if not _speaks(caller):
+        raise NotHeard("the agent fell silent before it was interrupted")
     await caller.say(SPEECH)
     quiet_at = await caller.hears_silence(caller.spoke_from)
     await caller.hears_voice(caller.spoke_until)  # the next answer, to be cut off next
