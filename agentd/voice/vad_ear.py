@@ -19,7 +19,7 @@ class VadEar:
 
     def __init__(self, vad: VAD) -> None:
         self._stream = vad.stream(sample_rate=VAD_RATE)
-        self._conform = Conformer(VAD_RATE)
+        self._conform = Conformer(VAD_RATE, prompt=True)
         self._heard = 0.0
         """Seconds of audio that the VAD was given."""
         self._speaking = False
