@@ -105,6 +105,8 @@ class Gaps(Struct, frozen=True, kw_only=True):
     """The longest at each caller, in what was heard."""
     waits: list[float]
     """The longest time between two frames' coming at each."""
+    concealed: list[float]
+    """What WebRTC made up at each for audio that came too late, in percent of the time."""
     control: float
     """The longest wait of a call without an agent: what callers and server do by themselves."""
 
@@ -130,25 +132,37 @@ async def _ten(bench: Bench, variant: Variant) -> Gaps:
     async with AsyncExitStack() as stack:
         worker = await stack.enter_async_context(running(bench, variant))
         control = await _control(bench, stack)
-        callers = [
+        talks = [
             await stack.enter_async_context(agent_of(bench, worker, LONG_REPLY, frame_ms=20))
             for _ in range(TEN)
         ]
-        callers_only = [one.caller for one in callers]
-        for caller in callers_only:
-            await caller.say(SPEECH)
-            await asyncio.sleep(STAGGER)
-        for caller in callers_only:
-            await caller.hears_voice(caller.spoke_until)
-        await asyncio.sleep(SETTLE)
+        callers = [one.caller for one in talks]
+        await _all_speak(callers)
         since = time.monotonic()
+        before = [await caller.playout() for caller in callers]
         await asyncio.sleep(seconds)
-        heard = [_since(caller.heard, since) for caller in callers_only]
+        after = [await caller.playout() for caller in callers]
+        took = time.monotonic() - since
+        heard = [_since(caller.heard, since) for caller in callers]
         return Gaps(
             gaps=[1000 * longest_gap(frames) for frames in heard],
             waits=[1000 * longest_wait(frames) for frames in heard],
+            concealed=[
+                100 * late.concealed_since(early) / took
+                for early, late in zip(before, after, strict=True)
+            ],
             control=1000 * longest_wait(_since(control.heard, since)),
         )
+
+
+async def _all_speak(callers: list[Caller]) -> None:
+    """Have all agents speak at once."""
+    for caller in callers:
+        await caller.say(SPEECH)
+        await asyncio.sleep(STAGGER)
+    for caller in callers:
+        await caller.hears_voice(caller.spoke_until)
+    await asyncio.sleep(SETTLE)
 
 
 async def _control(bench: Bench, stack: AsyncExitStack) -> Caller:
@@ -167,6 +181,7 @@ def _since(frames: list[Heard], instant: float) -> list[Heard]:
 
 def _note(gaps: Gaps) -> str:
     return (
-        f"median caller {median(gaps.gaps):.0f} ms; longest wait for a frame "
-        f"{max(gaps.waits):.0f} ms, in a call without an agent {gaps.control:.0f} ms"
+        f"median caller {median(gaps.gaps):.0f} ms, {median(gaps.concealed):.1f} % made up by "
+        f"WebRTC; longest wait for a frame {max(gaps.waits):.0f} ms, in a call without an agent "
+        f"{gaps.control:.0f} ms"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from bisect import bisect_left
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from agentd.aio.tasks import TaskOwner
 from .bench import Bench
 from .hearing import Heard, onset, silence
 from .loudness import VOICE_RATE, is_loud, voice
+from .playout import Playout, playout
 
 FRAME = 0.02
 QUEUE_MS = 60
@@ -91,16 +93,22 @@ class Caller:
 
     async def hears_voice(self, since: float) -> float:
         """Wait for a sound of the agent after an instant, and say when it came."""
-        return await self._until(lambda: onset(self._lately(), since), "no sound")
+        return await self._until(lambda: onset(self._since(since), since), "no sound")
 
     async def hears_silence(self, since: float, lasting: float = QUIET) -> float:
         """Wait for a silence of the agent after an instant, and say when it began."""
-        return await self._until(lambda: silence(self._lately(), since, lasting), "no silence")
+        return await self._until(lambda: silence(self._since(since), since, lasting), "no silence")
+
+    async def playout(self) -> Playout:
+        """What became of the agent's audio so far; raises NotHeard where there is no track."""
+        if self.track is None:
+            raise NotHeard("the agent has no track")
+        return await playout(self.track)
 
     # -- inside --------------------------------------------------------------------------
 
-    def _lately(self) -> list[Heard]:
-        return self.heard[-round(2 * DEADLINE * 1000 / self._frame_ms) :]
+    def _since(self, instant: float) -> list[Heard]:
+        return self.heard[bisect_left(self.heard, instant, key=lambda frame: frame.at) :]
 
     async def _until(self, look: Callable[[], float | None], what: str) -> float:
         try:
