@@ -15,7 +15,20 @@ from rich.console import Console
 
 from agentd.testing.livekit_server import LiveKitServer
 
-from . import burst, dispatch, fork, idle, imports, ipc, journal, memory, survival
+from . import (
+    burst,
+    dispatch,
+    fork,
+    idle,
+    imports,
+    ipc,
+    journal,
+    local,
+    memory,
+    sessions,
+    survival,
+    turns,
+)
 from .bench import Bench, Benchmark
 from .figures import Figure
 from .peer import NoPeer, peer_python
@@ -31,6 +44,11 @@ BENCHMARKS: dict[str, Benchmark] = {
     "imports": imports.measure,
     "journal": journal.measure,
     "survival": survival.measure,
+    "turn": turns.measure_turn,
+    "bargein": turns.measure_bargein,
+    "session": sessions.measure_cost,
+    "sessions10": sessions.measure_ten,
+    "local_turn": local.measure,
 }
 
 BENCHMARK_TIMEOUT = 600.0

@@ -27,10 +27,10 @@ class Rooms:
     def __init__(self, lk: api.LiveKitAPI) -> None:
         self._lk = lk
 
-    async def dispatch(self, agent: str, room: str) -> int:
+    async def dispatch(self, agent: str, room: str, metadata: str = "") -> int:
         """Dispatch an agent; returns the CLOCK_MONOTONIC nanoseconds of the moment before."""
         asked_at = time.monotonic_ns()
-        request = api.CreateAgentDispatchRequest(agent_name=agent, room=room)
+        request = api.CreateAgentDispatchRequest(agent_name=agent, room=room, metadata=metadata)
         await self._lk.agent_dispatch.create_dispatch(request)
         return asked_at
 

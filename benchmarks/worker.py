@@ -34,6 +34,8 @@ class Variant(Struct, frozen=True, kw_only=True):
     heavy: bool = False
     no_load: bool = False
     """livekit-agents only: report a load of 0 in place of the CPU's."""
+    app: Path = APP
+    """The script, which runs in either's environment."""
 
 
 AGENTD = Variant(name="agentd")
@@ -136,7 +138,7 @@ async def running(bench: Bench, variant: Variant) -> AsyncIterator[Worker]:
 
 def _command(bench: Bench, variant: Variant) -> list[str]:
     python = sys.executable if variant.sdk == "agentd" else str(bench.peer)
-    return [python, str(APP), "start"]
+    return [python, str(variant.app), "start"]
 
 
 def _environment(bench: Bench, variant: Variant, agent: str, folder: Path) -> dict[str, str]:
@@ -148,6 +150,7 @@ def _environment(bench: Bench, variant: Variant, agent: str, folder: Path) -> di
         "BENCH_AGENT": agent,
         "BENCH_MARKS": str(folder / "marks"),
         "BENCH_IDLE": str(variant.idle),
+        "PYTHONPATH": str(APP.parents[1]),  # scripts share modules of this package
         "AGENTD_NUM_IDLE_PROCESSES": str(variant.idle),
         "AGENTD_MAX_JOBS": str(variant.slots),
         "AGENTD_PORT": "0",

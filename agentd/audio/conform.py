@@ -12,12 +12,14 @@ class Conformer:
     """Makes one stream of audio of one rate, and mono or of other channels. Belongs to one stream.
 
     The source may change its format on the way, as a caller who switches microphones does. What
-    fits already is handed through as it is. Raises AudioError for what is no PCM16.
+    fits already is handed through as it is. For `prompt` see the Resampler.
+    Raises AudioError for what is no PCM16.
     """
 
-    def __init__(self, sample_rate: int, num_channels: int = 1) -> None:
+    def __init__(self, sample_rate: int, num_channels: int = 1, *, prompt: bool = False) -> None:
         self.sample_rate = sample_rate
         self.num_channels = num_channels
+        self._prompt = prompt
         self._resampler: Resampler | None = None
 
     def push(self, frame: AudioFrame | FrameLike) -> list[AudioFrame]:
@@ -27,7 +29,9 @@ class Conformer:
             return [fitting]
         ready = self._end_former(fitting.sample_rate)
         if self._resampler is None:
-            self._resampler = Resampler(fitting.sample_rate, self.sample_rate, self.num_channels)
+            self._resampler = Resampler(
+                fitting.sample_rate, self.sample_rate, self.num_channels, prompt=self._prompt
+            )
         return ready + self._resampler.push(fitting)
 
     def flush(self) -> list[AudioFrame]:

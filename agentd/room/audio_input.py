@@ -29,7 +29,7 @@ class RoomAudioInput(AudioInput):
 
     label = "room"
 
-    def __init__(self, room: rtc.Room, *, sample_rate: int = 24000, frame_ms: int = 50) -> None:
+    def __init__(self, room: rtc.Room, *, sample_rate: int = 24000, frame_ms: int = 20) -> None:
         self._sample_rate = sample_rate
         self._frame_ms = frame_ms
         self._capacity = max(1, round(BUFFER * 1000 / frame_ms))

@@ -40,7 +40,8 @@ class AudioInputOptions(Struct, frozen=True, kw_only=True):
     sample_rate: int = 24000
     """Hz."""
     num_channels: int = 1
-    frame_size_ms: int = 50
+    frame_size_ms: int = 20
+    """livekit-agents has 50: each barge-in and each end of a turn waits for a frame to be full."""
     pre_connect_audio: bool = True
     """Take what was said while the connection was made."""
     pre_connect_audio_timeout: float = 3.0

@@ -70,7 +70,7 @@ class RecognizeStream:
         self._stt = stt
         self._language = language
         self._options = options
-        self._conformer = Conformer(stt.sample_rate)
+        self._conformer = Conformer(stt.sample_rate, prompt=True)
         self._queue = AudioQueue(self._on_taken)
         self._limit = ProgressLimit(options.timeout, lambda: self._queue.owing)
         self._dropping = False

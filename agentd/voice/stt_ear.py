@@ -39,7 +39,7 @@ from .turn_inputs import (
 
 logger = logging.getLogger("agentd.voice")
 
-MAX_FRAMES = 600
+MAX_FRAMES = 1500
 """Frames that wait for the STT while it is being restarted: half a minute of audio."""
 
 DEAF_UTTERANCES = 2

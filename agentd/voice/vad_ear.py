@@ -38,7 +38,7 @@ class VadEar:
         self._vad = vad
         self._faults = faults
         self._stream: VADStream | None = vad.stream(sample_rate=VAD_RATE)
-        self._conform = Conformer(VAD_RATE)
+        self._conform = Conformer(VAD_RATE, prompt=True)
         self._backoff = Backoff(base=VAD_BACKOFF.base, cap=VAD_BACKOFF.cap)
         self._begins_at = 0.0
         """When the next stream is begun, where there is none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agentd.audio.frame import AudioFrame, from_samples
+from agentd.audio.frame import AudioFrame, from_samples, join_frames, silent_frame
 from agentd.audio.resample import Resampler, resample
 from agentd.errors import AudioError
 from tests.support.sounds import decibels, joined, pieces, tone
@@ -128,3 +128,27 @@ def test_an_impossible_form_is_refused(form: tuple[int, int, int]) -> None:
     """Before anything is pushed."""
     with pytest.raises(AudioError, match="can't resample"):
         Resampler(*form)
+
+
+@pytest.mark.parametrize("rate", [8000, 24000, 44100, 48000])
+def test_a_prompt_one_gives_as_much_as_it_was_given(rate: int) -> None:
+    """With each push; a detector of 20 ms has all of them at once."""
+    resampler = Resampler(rate, 16000, prompt=True)
+
+    given = [sum(f.duration for f in resampler.push(silent_frame(0.02, rate))) for _ in range(5)]
+
+    assert given == [pytest.approx(0.02, abs=1 / 16000)] * 5
+
+
+def test_a_prompt_one_loses_nothing_and_is_late_by_what_it_looks_ahead() -> None:
+    """The same audio, a millisecond later."""
+    aligned, prompt = Resampler(24000, 16000), Resampler(24000, 16000, prompt=True)
+    noise = np.random.default_rng(1).integers(-9000, 9000, 4800).astype(np.int16)
+
+    on_time, late = (
+        join_frames([*each.push(from_samples(noise, 24000)), *each.flush()]).samples
+        for each in (aligned, prompt)
+    )
+
+    assert len(late) == len(on_time) + 16
+    assert np.array_equal(late[16:], on_time)

@@ -175,7 +175,8 @@ def test_audio_of_another_kind_is_made_what_the_model_wants() -> None:
 
     run_virtual(scenario())
     assert {(frame.sample_rate, frame.num_channels) for frame in taken} == {(RATE, 1)}
-    assert sum(frame.duration for frame in taken) == pytest.approx(1.0, abs=0.001)
+    # Each change of the rate comes with the millisecond that its filter looks ahead.
+    assert sum(frame.duration for frame in taken) == pytest.approx(1.0, abs=0.005)
 
 
 def test_what_is_no_audio_is_refused_at_once() -> None:
