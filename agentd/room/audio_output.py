@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass
 
 from livekit import rtc
@@ -26,6 +25,8 @@ from agentd.io import (
     PlaybackStartedEvent,
 )
 
+from .asking import while_joined
+
 QUEUE_MS = 200
 """Length of LiveKit's queue: what a busy loop may be late by without a gap."""
 
@@ -35,9 +36,8 @@ CHUNK = 0.1
 BUFFER = 1.0
 """Seconds that are held here before `capture_frame` waits."""
 
-
 UNPUBLISH_TIMEOUT = 2.0
-"""Seconds for the room to let go of the track; one that is being deleted may not answer."""
+"""Seconds for the server to take the track out of the room."""
 
 
 @dataclass
@@ -193,10 +193,11 @@ class RoomAudioOutput(AudioOutput):
         await self._tasks.aclose()
         publication, self._publication = self._publication, None
         if publication is not None and self._room.isconnected():
-            with suppress(rtc.participant.UnpublishTrackError, TimeoutError, AssertionError):
-                # Where it fails the room is being left, and the track with it.
-                async with asyncio.timeout(UNPUBLISH_TIMEOUT):
-                    await self._room.local_participant.unpublish_track(publication.sid)
+            unpublished = self._room.local_participant.unpublish_track(publication.sid)
+            try:
+                await while_joined(self._room, unpublished, timeout=UNPUBLISH_TIMEOUT)
+            except (rtc.participant.UnpublishTrackError, TimeoutError, AssertionError):
+                pass  # the room is being left, and the track with it
         await self._source.aclose()
 
     # -- inside --------------------------------------------------------------------------
