@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass
 
 from livekit import rtc
@@ -195,9 +194,10 @@ class RoomAudioOutput(AudioOutput):
         publication, self._publication = self._publication, None
         if publication is not None and self._room.isconnected():
             unpublished = self._room.local_participant.unpublish_track(publication.sid)
-            # Where it fails the room is being left, and the track with it.
-            with suppress(rtc.participant.UnpublishTrackError, TimeoutError, AssertionError):
+            try:
                 await while_joined(self._room, unpublished, timeout=UNPUBLISH_TIMEOUT)
+            except (rtc.participant.UnpublishTrackError, TimeoutError, AssertionError):
+                pass  # the room is being left, and the track with it
         await self._source.aclose()
 
     # -- inside --------------------------------------------------------------------------

@@ -190,7 +190,8 @@ class Supervisor:
                 life = self._lives[child] = Life(
                     child.spec, self._owner, partial(self._handle, child)
                 )
-                self._owner.start(life.run(), name=child.id)
+                living = self._owner.start(life.run(), name=child.id)
+                living.add_done_callback(partial(self._note_cancelled, child))
             case StopChild(child):
                 self._lives[child].stop(self._reason or "its supervisor stops it")
             case Report():
@@ -214,6 +215,13 @@ class Supervisor:
             case _:
                 assert_never(event)
         self._act()
+
+    def _note_cancelled(self, child: Child, living: asyncio.Task[None]) -> None:
+        # Nobody cancels a life but who cancels everything, as the end of a loop does. What it was
+        # to tell is told in its place, or whoever waits for the end would wait for ever.
+        if living.cancelled() and child in self._lives:
+            self.ask_stop("its tasks were cancelled")
+            self._handle(child, Exited(SHUTDOWN))
 
     def _set_timer(self, instant: float) -> None:
         if self._timer is not None:

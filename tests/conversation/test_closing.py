@@ -338,24 +338,6 @@ def test_the_participant_leaving_closes_the_session() -> None:
     assert on(scenario).lines("close") == ["close: participant_disconnected"]
 
 
-def test_a_room_that_can_not_be_joined_fails_the_start() -> None:
-    """Nothing is left of it."""
-
-    class NoRoom(FakeHost):
-        async def connect(self) -> None:
-            raise ConnectionError("no server")
-
-    async def run() -> None:
-        scene = Scene(text_only=True)
-        with hosting(NoRoom()), pytest.raises(ConnectionError):
-            await scene.session.start(scene.agent, room=object())
-        assert scene.lines("close") == ["close: error"]
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        assert {task.get_name() for task in left} == set()
-
-    run_virtual(run())
-
-
 def test_a_room_that_is_gone_closes_the_session() -> None:
     """At once, and what nobody heard is not in the history."""
 
@@ -420,6 +402,24 @@ def test_interrupting_a_session_that_is_closed_already_does_nothing() -> None:
     on(scenario)
 
     assert asked == [True]
+
+
+def test_a_room_that_can_not_be_joined_fails_the_start() -> None:
+    """Nothing is left of it."""
+
+    class NoRoom(FakeHost):
+        async def connect(self) -> None:
+            raise ConnectionError("no server")
+
+    async def run() -> None:
+        scene = Scene(text_only=True)
+        with hosting(NoRoom()), pytest.raises(ConnectionError):
+            await scene.session.start(scene.agent, room=object())
+        assert scene.lines("close") == ["close: error"]
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        assert {task.get_name() for task in left} == set()
+
+    run_virtual(run())
 
 
 def test_a_start_that_fails_leaves_nothing_behind() -> None:

@@ -261,3 +261,25 @@ def test_a_child_whose_asking_raises_is_forced(caplog: pytest.LogCaptureFixture)
     assert [
         r.levelno for r in caplog.records if r.message == "child could not be asked to end"
     ] == [logging.ERROR]
+
+
+@pytest.mark.parametrize("turns", range(12))
+def test_everything_may_be_cancelled_at_once(turns: int) -> None:
+    """As when a loop is closed, at whatever point of a stop: who waits for the end sees it."""
+    children = tuple(
+        ChildSpec(id=name, start=task_child(for_ever, name=name)) for name in ("one", "two")
+    )
+
+    async def scenario() -> bool:
+        supervisor = Supervisor(SupervisorSpec(name="s", children=children))
+        await supervisor.start()
+        closing = asyncio.create_task(supervisor.aclose())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        everything = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in everything:
+            task.cancel()
+        await asyncio.wait({closing}, timeout=60.0)
+        return closing.done()
+
+    assert run_virtual(scenario())
