@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from .app.options import WorkerPermissions as WorkerPermissions
     from .app.options import WorkerType as WorkerType
     from .app.server import AgentServer as AgentServer
+    from .audio.clips import BuiltinAudioClip as BuiltinAudioClip
+    from .audio.sounds import AudioConfig as AudioConfig
     from .errors import APIConnectionError as APIConnectionError
     from .errors import APIError as APIError
     from .errors import APIStatusError as APIStatusError
@@ -65,7 +67,9 @@ if TYPE_CHECKING:
     from .llm.toolset import Toolset as Toolset
     from .resilience.options import DEFAULT_API_CONNECT_OPTIONS as DEFAULT_API_CONNECT_OPTIONS
     from .resilience.options import APIConnectOptions as APIConnectOptions
+    from .room.background_audio import BackgroundAudioPlayer as BackgroundAudioPlayer
     from .room.connect import AutoSubscribe as AutoSubscribe
+    from .room.sound_deck import PlayHandle as PlayHandle
     from .voice.agent import Agent as Agent
     from .voice.context import RunContext as RunContext
     from .voice.default_nodes import FlushSentinel as FlushSentinel
@@ -136,6 +140,10 @@ _NAMES = {
     "get_job_context": "job.current",
     "JobProcess": "job.process",
     "JobRequest": "job.request",
+    "AudioConfig": "audio.sounds",
+    "BuiltinAudioClip": "audio.clips",
+    "BackgroundAudioPlayer": "room.background_audio",
+    "PlayHandle": "room.sound_deck",
     "AutoSubscribe": "room.connect",
     "LanguageCode": "language",
     "AgentSession": "voice.session",
