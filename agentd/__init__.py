@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from .llm.tools import function_tool as function_tool
     from .llm.toolset import ToolContext as ToolContext
     from .llm.toolset import Toolset as Toolset
+    from .recording.options import RecordingOptions as RecordingOptions
     from .resilience.options import DEFAULT_API_CONNECT_OPTIONS as DEFAULT_API_CONNECT_OPTIONS
     from .resilience.options import APIConnectOptions as APIConnectOptions
     from .room.background_audio import BackgroundAudioPlayer as BackgroundAudioPlayer
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
     from .voice.events import MetricsCollectedEvent as MetricsCollectedEvent
     from .voice.events import OutputDegradedEvent as OutputDegradedEvent
     from .voice.events import OverlappingSpeechEvent as OverlappingSpeechEvent
+    from .voice.events import RecordingFailedEvent as RecordingFailedEvent
     from .voice.events import SessionUsageUpdatedEvent as SessionUsageUpdatedEvent
     from .voice.events import SpeechCreatedEvent as SpeechCreatedEvent
     from .voice.events import ToolCallEnded as ToolCallEnded
@@ -146,6 +148,7 @@ _NAMES = {
     "PlayHandle": "room.sound_deck",
     "AutoSubscribe": "room.connect",
     "LanguageCode": "language",
+    "RecordingOptions": "recording.options",
     "AgentSession": "voice.session",
     "Agent": "voice.agent",
     "FlushSentinel": "voice.default_nodes",
@@ -169,6 +172,7 @@ _NAMES = {
     "MetricsCollectedEvent": "voice.events",
     "OutputDegradedEvent": "voice.events",
     "OverlappingSpeechEvent": "voice.events",
+    "RecordingFailedEvent": "voice.events",
     "SessionUsageUpdatedEvent": "voice.events",
     "SpeechCreatedEvent": "voice.events",
     "ToolCallEnded": "voice.events",

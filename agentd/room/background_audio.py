@@ -127,7 +127,7 @@ class BackgroundAudioPlayer(EventEmitter):
         if self._session is not None:
             self._session.off(AGENT_STATE_CHANGED, self._on_agent_state)
         if self._room is not None:
-            self._room.off("disconnected", self._on_disconnected)
+            self._room.off("connection_state_changed", self._on_connection)
         self._session = self._room = None
         deck, self._deck = self._deck, None
         if deck is not None:
@@ -142,7 +142,7 @@ class BackgroundAudioPlayer(EventEmitter):
     def _begin(self, track: _BackgroundTrack, room: rtc.Room, session: SessionSide | None) -> None:
         deck = self._deck = SoundDeck(track, failed=self._failed)
         self._tasks.start(self._run(deck), name="deck")
-        room.on("disconnected", self._on_disconnected)
+        room.on("connection_state_changed", self._on_connection)
         self._session = session
         if session is not None:
             session.on(AGENT_STATE_CHANGED, self._on_agent_state)
@@ -169,8 +169,11 @@ class BackgroundAudioPlayer(EventEmitter):
         elif thinking is None or thinking.done():
             self._thinking_handle = self._play_on(self._thinking)
 
-    def _on_disconnected(self, *_: object) -> None:
-        # The room is gone for good, and with it the track: nobody may be left who closes us.
+    def _on_connection(self, state: rtc.ConnectionState.ValueType) -> None:
+        # The room is gone for good, and with it the track: nobody may be left who closes us. The
+        # SDK (1.2.1) does not always tell this by its event `disconnected` as well.
+        if state != rtc.ConnectionState.CONN_DISCONNECTED:
+            return
         deck, self._deck = self._deck, None
         if deck is not None:
             self._tasks.start(deck.aclose(), name="close")

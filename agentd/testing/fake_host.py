@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 
 class FakeHost:
     """A SessionHost. What it was left with by one can be given to the next."""
 
-    def __init__(self, remembered: bytes = b"") -> None:
+    def __init__(self, remembered: bytes = b"", *, directory: Path | None = None) -> None:
+        self.directory = directory or Path()
         self.kept = b""
         """The last snapshot; what a process that dies now leaves behind."""
         self.snapshots = 0

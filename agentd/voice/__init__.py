@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .events import MetricsCollectedEvent as MetricsCollectedEvent
     from .events import OutputDegradedEvent as OutputDegradedEvent
     from .events import OverlappingSpeechEvent as OverlappingSpeechEvent
+    from .events import RecordingFailedEvent as RecordingFailedEvent
     from .events import SessionUsageUpdatedEvent as SessionUsageUpdatedEvent
     from .events import SpeechCreatedEvent as SpeechCreatedEvent
     from .events import ToolCallEnded as ToolCallEnded
@@ -70,6 +71,7 @@ _NAMES = {
     "MetricsCollectedEvent": "events",
     "OutputDegradedEvent": "events",
     "OverlappingSpeechEvent": "events",
+    "RecordingFailedEvent": "events",
     "SessionUsageUpdatedEvent": "events",
     "SpeechCreatedEvent": "events",
     "ToolCallEnded": "events",

@@ -242,6 +242,15 @@ class OutputDegradedEvent(_Event, frozen=True, kw_only=True, eq=False):
     reason: str
 
 
+class RecordingFailedEvent(_Event, frozen=True, kw_only=True, eq=False):
+    """The recording ends here, as for a full disk; the call goes on. Not in livekit-agents."""
+
+    type = "recording_failed"
+    path: str
+    """What is in it until now can be read."""
+    reason: str
+
+
 class CloseReason(StrEnum):
     """Why a session ended."""
 
@@ -286,6 +295,7 @@ AgentEvent: TypeAlias = (
     | ErrorEvent
     | DeadAirEvent
     | OutputDegradedEvent
+    | RecordingFailedEvent
     | CloseEvent
     | DebugMessageEvent
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterable, Callable, Sequence
+from pathlib import Path
 from typing import Any, Self, Unpack, cast
 
 import msgspec
@@ -20,6 +21,7 @@ from agentd.llm.instructions import Instructions
 from agentd.llm.items import ChatMessage
 from agentd.llm.toolset import ToolContext
 from agentd.metrics.usage import AgentSessionUsage
+from agentd.recording.options import Record
 from agentd.stt.base import STT
 from agentd.tokenize.transforms import TextTransform, TransformName
 from agentd.tts.base import TTS
@@ -29,7 +31,7 @@ from .agent import Agent
 from .agent_base import AgentBase, AnyTool, LanguageModel
 from .clean_text import clean
 from .engine import Engine, EngineConfig
-from .events import CloseEvent, CloseReason, OutputDegradedEvent
+from .events import CloseEvent, CloseReason, OutputDegradedEvent, RecordingFailedEvent
 from .face import BaseSession, UserdataT
 from .lifetime import Lifetime
 from .models import Models, refuse_model_string
@@ -237,6 +239,11 @@ class AgentSession(BaseSession[UserdataT]):
             raise SessionError("the session has no room")
         return self._life.room_link
 
+    @property
+    def recording(self) -> Path | None:
+        """The file that the session is recorded to, whole after its close; None for none."""
+        return self._life.recorder.path if self._life.recorder is not None else None
+
     # -- start and end ---------------------------------------------------------------------
 
     async def start(  # noqa: PLR0913 - the keywords are livekit-agents'
@@ -249,21 +256,27 @@ class AgentSession(BaseSession[UserdataT]):
         room_output_options: Any = NOT_GIVEN,
         capture_run: bool = False,
         session_host: Any = NOT_GIVEN,
-        record: Any = NOT_GIVEN,
+        record: NotGivenOr[Record] = NOT_GIVEN,
     ) -> RunResult[Any] | None:
         """Begin with an agent; returns when it listens.
 
         With a room the job joins it, and inputs and outputs that are empty are filled. With
         `capture_run` the result of what the agent does first is returned. A second call while it
-        runs does nothing. Raises what a toolset's `setup` raises, and `rtc.ConnectError`; then the
-        session is closed. `session_host` and `record` are accepted, and without effect.
+        runs does nothing. `record` names a .wav or .ogg file for both sides, the user left and the
+        agent right; True is one in the job's `session_directory`. Raises what a toolset's `setup`
+        raises, and `rtc.ConnectError`; then the session is closed. `session_host` is accepted, and
+        without effect.
         """
         if self._engine is not None:
             return None
         run = Run() if capture_run else None
         given = room_options or room_input_options
         await self._life.start(
-            agent, room if is_given(room) else None, given if is_given(given) else None, run
+            agent,
+            room if is_given(room) else None,
+            given if is_given(given) else None,
+            run,
+            record or None,
         )
         return run.result if run is not None else None
 
@@ -530,7 +543,7 @@ class _Kept:
     def make_engine(self) -> Engine:
         return self._make_engine()
 
-    def emit(self, event: CloseEvent) -> None:
+    def emit(self, event: CloseEvent | RecordingFailedEvent) -> None:
         self._session.emit(event.type, event)
 
 

@@ -172,7 +172,8 @@ async def test_without_a_room_it_is_silent(caplog: pytest.LogCaptureFixture) -> 
     await player.aclose()
 
     assert handle.done()
-    actions = [vars(record).get("action") for record in caplog.records]
+    ours = [record for record in caplog.records if record.name == "agentd.room"]
+    actions = [vars(record).get("action") for record in ours]
     assert actions == ["background_audio_unavailable"]
 
 

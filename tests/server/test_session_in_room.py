@@ -6,10 +6,15 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+import pytest
 from livekit import rtc
 
 from agentd import Agent, AgentSession
+from agentd.audio.files import audio_frames_from_file
+from agentd.audio.frame import with_channels
+from agentd.audio.pcm import rms
 from agentd.room.audio_output import RoomAudioOutput
 from agentd.testing import FakeLLM, FakeSTT, FakeTTS, FakeVAD
 from agentd.testing.livekit_server import LiveKitServer
@@ -34,14 +39,14 @@ class Caller:
 
 @asynccontextmanager
 async def conversation(
-    server: LiveKitServer, **models: object
+    server: LiveKitServer, *, record: str | Path | None = None, **models: object
 ) -> AsyncIterator[tuple[AgentSession[None], Caller]]:
     """A session in a room with a caller in it."""
     async with two_in_a_room(server) as (agent_room, caller_room):
         caller = Caller(caller_room)
         await caller.mouth.start()
         session: AgentSession[None] = AgentSession(aec_warmup_duration=None, **models)  # type: ignore[arg-type]
-        await session.start(Agent(instructions="Be brief."), room=agent_room)
+        await session.start(Agent(instructions="Be brief."), room=agent_room, record=record)
         try:
             yield session, caller
         finally:
@@ -91,3 +96,47 @@ async def test_a_caller_cuts_in(livekit_server: LiveKitServer) -> None:
     assert [m.role for m in messages] == ["user", "assistant", "user", "assistant"]
     assert messages[1].interrupted
     assert 0 < len(messages[1].text_content or "") < len(text)
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".ogg"])
+async def test_both_sides_of_a_call_are_recorded(
+    livekit_server: LiveKitServer, tmp_path: Path, suffix: str
+) -> None:
+    """The caller left, the agent right, one after the other, each as long as it was heard."""
+    path = tmp_path / f"call{suffix}"
+    async with conversation(
+        livekit_server,
+        record=path,
+        vad=FakeVAD(threshold=0.05),
+        stt=FakeSTT(["hello there"]),
+        llm=FakeLLM(["Good morning to you, caller."]),
+        tts=FakeTTS(seconds_per_character=0.04),
+    ) as (session, caller):
+        await caller.say(0.8)
+        await caller.ear.hears(1.0)
+        await caller.ear.hears_nothing(0.5)
+        recording = session.recording
+
+    left, right = await loud_stretches(path)
+
+    assert recording == path
+    assert sum(end - start for start, end in left) == pytest.approx(0.8, abs=0.15)
+    assert sum(end - start for start, end in right) == pytest.approx(28 * 0.04, abs=0.15)
+    assert left[-1][1] < right[0][0]
+
+
+async def loud_stretches(path: Path) -> tuple[list[tuple[float, float]], ...]:
+    """For each side of a recording, from when to when something is heard."""
+    window = 0.02
+    sides: tuple[list[tuple[float, float]], ...] = ([], [])
+    at = 0.0
+    async for frame in audio_frames_from_file(path, 48000, 2):
+        samples = with_channels(frame, 2).samples
+        size = round(window * frame.sample_rate)
+        for start in range(0, len(samples), size):
+            piece = samples[start : start + size]
+            for stretches, side in zip(sides, piece.T, strict=True):
+                if rms(side) > 0.02:
+                    stretches.append((at, at + len(side) / frame.sample_rate))
+            at += len(piece) / frame.sample_rate
+    return sides
