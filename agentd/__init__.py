@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     from .voice.events import OverlappingSpeechEvent as OverlappingSpeechEvent
     from .voice.events import RecordingFailedEvent as RecordingFailedEvent
     from .voice.events import SessionUsageUpdatedEvent as SessionUsageUpdatedEvent
+    from .voice.events import SipDtmfReceivedEvent as SipDtmfReceivedEvent
     from .voice.events import SpeechCreatedEvent as SpeechCreatedEvent
     from .voice.events import ToolCallEnded as ToolCallEnded
     from .voice.events import ToolCallStarted as ToolCallStarted
@@ -174,6 +175,7 @@ _NAMES = {
     "OverlappingSpeechEvent": "voice.events",
     "RecordingFailedEvent": "voice.events",
     "SessionUsageUpdatedEvent": "voice.events",
+    "SipDtmfReceivedEvent": "voice.events",
     "SpeechCreatedEvent": "voice.events",
     "ToolCallEnded": "voice.events",
     "ToolCallStarted": "voice.events",

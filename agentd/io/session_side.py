@@ -79,8 +79,8 @@ class SessionSide(Protocol):
         """Whether somebody can hear the agent: the time until the user counts as away starts with
         the first listener, and what is said before is said to nobody."""
 
-    def user_was_active(self) -> None:
-        """The user did something that is neither speech nor text, such as dialling a digit."""
+    def key_pressed(self, digit: str, code: int, identity: str) -> None:
+        """The user has pressed a key of the telephone."""
 
     def participant_left(self, identity: str, reason: str) -> None:
         """The linked participant has left for good: the session closes itself, without waiting."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from agentd.errors import SessionError
 from agentd.given import NOT_GIVEN, NotGivenOr
 from agentd.io.session_side import AGENT_STATE_CHANGED, AgentStateChanged, SessionSide
 
+from .asking import while_joined
 from .fake import FakeRoom
 from .sound_deck import DECK_RATE, PlayHandle, SoundDeck
 
@@ -30,6 +30,9 @@ QUEUE_MS = 200
 
 PUBLISH_TIMEOUT = 10.0
 """Seconds for the track to be published; then the call goes on without it."""
+
+UNPUBLISH_TIMEOUT = 2.0
+"""Seconds for the server to take the track out of the room."""
 
 SOUND_FAILED = "sound_failed"
 """With a `SoundFailedEvent`."""
@@ -94,9 +97,9 @@ class BackgroundAudioPlayer(EventEmitter):
             )
             return
         track = self._track = _BackgroundTrack(room)
+        options = track_publish_options or rtc.TrackPublishOptions()
         try:
-            async with asyncio.timeout(PUBLISH_TIMEOUT):
-                await track.publish(track_publish_options or rtc.TrackPublishOptions())
+            await while_joined(room, track.publish(options), timeout=PUBLISH_TIMEOUT)
         except (rtc.participant.PublishTrackError, TimeoutError) as error:
             await track.aclose()
             self._track = None
@@ -229,8 +232,9 @@ class _BackgroundTrack:
         """Take it out. May be repeated."""
         publication, self._publication = self._publication, None
         if publication is not None and self._room.isconnected():
+            unpublished = self._room.local_participant.unpublish_track(publication.sid)
             try:
-                await self._room.local_participant.unpublish_track(publication.sid)
-            except rtc.participant.UnpublishTrackError:
+                await while_joined(self._room, unpublished, timeout=UNPUBLISH_TIMEOUT)
+            except (rtc.participant.UnpublishTrackError, TimeoutError):
                 pass  # the room is being left, and the track with it
         await self._source.aclose()

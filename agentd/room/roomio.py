@@ -12,7 +12,7 @@ from livekit import rtc
 from agentd.aio.tasks import TaskOwner
 from agentd.app.usererror import error_fields
 from agentd.audio.frame import AudioFrame
-from agentd.errors import AudioError
+from agentd.errors import AudioError, SessionError
 from agentd.io.session_side import (
     AGENT_STATE_CHANGED,
     USER_INPUT_TRANSCRIBED,
@@ -22,6 +22,7 @@ from agentd.io.session_side import (
 )
 
 from .agent_state import AgentStateAttribute
+from .asking import while_joined
 from .audio_input import RoomAudioInput
 from .audio_output import RoomAudioOutput
 from .linking import ParticipantLink
@@ -42,6 +43,9 @@ logger = logging.getLogger("agentd.room")
 
 START_TIMEOUT = 10.0
 """Seconds for the agent's track to be published; then the session goes on with text."""
+
+DTMF_TIMEOUT = 5.0
+"""Seconds for the room to take a key of the telephone; then whoever pressed it is told."""
 
 
 class RoomIO:
@@ -115,6 +119,14 @@ class RoomIO:
         self._room.on("sip_dtmf_received", self._on_dtmf)
         self._state.publish(self._session.agent_state)
         self._link.start()
+
+    async def publish_dtmf(self, *, code: int, digit: str) -> None:
+        """Press a key of the telephone; raises SessionError where the room does not take it."""
+        try:
+            pressed = self._room.local_participant.publish_dtmf(code=code, digit=digit)
+            await while_joined(self._room, pressed, timeout=DTMF_TIMEOUT)
+        except (rtc.participant.PublishDTMFError, TimeoutError) as error:
+            raise SessionError(f"the room did not take the key '{digit}': {error}") from error
 
     async def aclose(self) -> None:
         """Let go of the room, which stays joined. May be repeated."""
@@ -265,8 +277,10 @@ class RoomIO:
         if self._options.text_output is not False:
             self._user_transcript.update(event.transcript, final=event.is_final)
 
-    def _on_dtmf(self, _digit: rtc.SipDTMF) -> None:
-        self._session.user_was_active()
+    def _on_dtmf(self, key: rtc.SipDTMF) -> None:
+        identity = key.participant.identity if key.participant is not None else ""
+        if self._accepts(identity):
+            self._session.key_pressed(key.digit, key.code, identity)
 
 
 def _identity(participant: rtc.RemoteParticipant | str | None) -> str | None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .events import OverlappingSpeechEvent as OverlappingSpeechEvent
     from .events import RecordingFailedEvent as RecordingFailedEvent
     from .events import SessionUsageUpdatedEvent as SessionUsageUpdatedEvent
+    from .events import SipDtmfReceivedEvent as SipDtmfReceivedEvent
     from .events import SpeechCreatedEvent as SpeechCreatedEvent
     from .events import ToolCallEnded as ToolCallEnded
     from .events import ToolCallStarted as ToolCallStarted
@@ -73,6 +74,7 @@ _NAMES = {
     "OverlappingSpeechEvent": "events",
     "RecordingFailedEvent": "events",
     "SessionUsageUpdatedEvent": "events",
+    "SipDtmfReceivedEvent": "events",
     "SpeechCreatedEvent": "events",
     "ToolCallEnded": "events",
     "ToolCallStarted": "events",

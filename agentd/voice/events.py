@@ -53,6 +53,16 @@ class UserInputTranscribedEvent(_Event, frozen=True, kw_only=True, eq=False):
     speaker_id: str | None = None
 
 
+class SipDtmfReceivedEvent(_Event, frozen=True, kw_only=True, eq=False):
+    """The user has pressed a key of the telephone. In livekit-agents only the room tells."""
+
+    type = "sip_dtmf_received"
+    digit: str
+    """`0` to `9`, `*`, `#`, or `A` to `D`."""
+    code: int
+    participant_identity: str
+
+
 class UserTranscriptionTimeoutEvent(_Event, frozen=True, kw_only=True, eq=False):
     """The VAD heard speech, and no text came of it. Instants are wall time."""
 
@@ -282,6 +292,7 @@ AgentEvent: TypeAlias = (
     UserStateChangedEvent
     | AgentStateChangedEvent
     | UserInputTranscribedEvent
+    | SipDtmfReceivedEvent
     | UserTranscriptionTimeoutEvent
     | AgentFalseInterruptionEvent
     | OverlappingSpeechEvent

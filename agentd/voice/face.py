@@ -21,6 +21,7 @@ from agentd.llm.instructions import Instructions
 from agentd.llm.items import ChatMessage
 
 from .agent_base import AgentBase, AnyTool
+from .dtmf import DtmfEvent
 from .options import InputModality, SessionOptions
 from .run_result import RunResult
 from .speech import SpeechHandle
@@ -173,6 +174,13 @@ class BaseSession(EventEmitter, ABC, Generic[UserdataT]):
     @abstractmethod
     def update_agent(self, agent: AgentBase) -> None:
         """Let another agent take over, when what is being said is over. Returns at once."""
+
+    @abstractmethod
+    async def send_dtmf(self, events: str | Sequence[DtmfEvent]) -> None:
+        """Press keys of the telephone, such as "42#", one after the other.
+
+        Raises ValueError for what is no key, SessionError where there is no room or it takes none.
+        """
 
     @abstractmethod
     async def update_tools(self, tools: Sequence[AnyTool]) -> None:

@@ -16,6 +16,9 @@ class RoomLink(Protocol):
     async def start(self) -> None:
         """Fill the session's slots that are empty, and follow the room."""
 
+    async def publish_dtmf(self, *, code: int, digit: str) -> None:
+        """Press a key of the telephone; raises SessionError where the room does not take it."""
+
     async def aclose(self) -> None:
         """Let go of the room. May be repeated."""
 

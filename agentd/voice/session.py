@@ -30,8 +30,15 @@ from agentd.vad import VAD
 from .agent import Agent
 from .agent_base import AgentBase, AnyTool, LanguageModel
 from .clean_text import clean
+from .dtmf import DtmfEvent, dial, keys
 from .engine import Engine, EngineConfig
-from .events import CloseEvent, CloseReason, OutputDegradedEvent, RecordingFailedEvent
+from .events import (
+    CloseEvent,
+    CloseReason,
+    OutputDegradedEvent,
+    RecordingFailedEvent,
+    SipDtmfReceivedEvent,
+)
 from .face import BaseSession, UserdataT
 from .lifetime import Lifetime
 from .models import Models, refuse_model_string
@@ -399,6 +406,10 @@ class AgentSession(BaseSession[UserdataT]):
         """See BaseSession."""
         self._at_work().switchboard.hand_over(agent)
 
+    async def send_dtmf(self, events: str | Sequence[DtmfEvent]) -> None:
+        """See BaseSession."""
+        await dial(self.room_io, keys(events))
+
     async def update_tools(self, tools: Sequence[AnyTool]) -> None:
         """See BaseSession."""
         ToolContext(tools)
@@ -453,10 +464,12 @@ class AgentSession(BaseSession[UserdataT]):
         if self._engine is not None:
             self._engine.feed(ParticipantPresent(at=now(), present=present))
 
-    def user_was_active(self) -> None:
-        """The user did something that is neither speech nor text."""
+    def key_pressed(self, digit: str, code: int, identity: str) -> None:
+        """The user has pressed a key of the telephone."""
         if self._engine is not None:
             self._engine.feed(UserActive(at=now()))
+            event = SipDtmfReceivedEvent(digit=digit, code=code, participant_identity=identity)
+            self.emit(event.type, event)
 
     def participant_left(self, identity: str, reason: str) -> None:
         """The linked participant has left for good."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from livekit import rtc
 
-from agentd import Agent, AgentSession
+from agentd import Agent, AgentSession, SipDtmfReceivedEvent
 from agentd.audio.files import audio_frames_from_file
 from agentd.audio.frame import with_channels
 from agentd.audio.pcm import rms
@@ -123,6 +123,25 @@ async def test_both_sides_of_a_call_are_recorded(
     assert sum(end - start for start, end in left) == pytest.approx(0.8, abs=0.15)
     assert sum(end - start for start, end in right) == pytest.approx(28 * 0.04, abs=0.15)
     assert left[-1][1] < right[0][0]
+
+
+async def test_keys_of_a_telephone_go_both_ways(livekit_server: LiveKitServer) -> None:
+    """The caller's are events of the session, the agent's reach the caller."""
+    heard: asyncio.Queue[rtc.SipDTMF] = asyncio.Queue()
+    pressed: asyncio.Queue[SipDtmfReceivedEvent] = asyncio.Queue()
+    async with conversation(livekit_server) as (session, caller):
+        session.on("sip_dtmf_received", pressed.put_nowait)
+        caller.room.on("sip_dtmf_received", heard.put_nowait)
+
+        await caller.room.local_participant.publish_dtmf(code=4, digit="4")
+        async with asyncio.timeout(DEADLINE):
+            event = await pressed.get()
+        await session.send_dtmf("2#")
+        async with asyncio.timeout(DEADLINE):
+            keys = [await heard.get() for _ in range(2)]
+
+    assert (event.digit, event.code, event.participant_identity) == ("4", 4, "caller-1")
+    assert [(key.digit, key.code) for key in keys] == [("2", 2), ("#", 11)]
 
 
 async def loud_stretches(path: Path) -> tuple[list[tuple[float, float]], ...]:

@@ -47,8 +47,8 @@ class WritingSession(EventEmitter):
     def audience_present(self, present: bool) -> None:
         self._note("audience", present)
 
-    def user_was_active(self) -> None:
-        self._note("active", True)
+    def key_pressed(self, digit: str, code: int, identity: str) -> None:
+        self._note("key", (digit, code, identity))
 
     def participant_left(self, identity: str, reason: str) -> None:
         self._note("left", (identity, reason))
