@@ -37,7 +37,7 @@ class AudioInput(ABC):
 class VideoFrame(Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """One picture."""
 
-    data: bytes
+    data: bytes | bytearray | memoryview
     width: int
     height: int
     format: str = "rgba"

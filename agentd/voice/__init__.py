@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from .turn_options import PreemptiveGenerationOptions as PreemptiveGenerationOptions
     from .turn_options import TurnHandlingOptions as TurnHandlingOptions
     from .turn_options import UserTurnLimitOptions as UserTurnLimitOptions
+    from .video_sampler import VoiceActivityVideoSampler as VoiceActivityVideoSampler
 
 _NAMES = {
     "Agent": "agent",
@@ -98,6 +99,7 @@ _NAMES = {
     "PreemptiveGenerationOptions": "turn_options",
     "TurnHandlingOptions": "turn_options",
     "UserTurnLimitOptions": "turn_options",
+    "VoiceActivityVideoSampler": "video_sampler",
 }
 """The module of each public name."""
 

@@ -15,6 +15,7 @@ from agentd.aio.emitter import EventEmitter
 from agentd.audio.frame import AudioFrame
 from agentd.given import NOT_GIVEN, NotGivenOr
 from agentd.io.attached import AgentInput, AgentOutput
+from agentd.io.base import VideoFrame
 from agentd.llm.chat import ChatContext
 from agentd.llm.events import ToolChoice
 from agentd.llm.instructions import Instructions
@@ -71,6 +72,15 @@ class BaseSession(EventEmitter, ABC, Generic[UserdataT]):
     @abstractmethod
     def input(self) -> AgentInput:
         """What it hears and sees through."""
+
+    @property
+    @abstractmethod
+    def latest_video_frame(self) -> VideoFrame | None:
+        """The picture that was looked at last; None while there is nothing to see.
+
+        For a model that reads, add it to a message in `on_user_turn_completed`, as
+        `ImageContent(image=as_picture(frame))` (both in `agentd.llm`).
+        """
 
     @property
     @abstractmethod

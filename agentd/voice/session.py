@@ -15,6 +15,7 @@ from agentd.audio.frame import AudioFrame
 from agentd.errors import SessionError
 from agentd.given import NOT_GIVEN, NotGiven, NotGivenOr, is_given, only_given
 from agentd.io.attached import AgentInput, AgentOutput
+from agentd.io.base import VideoFrame
 from agentd.llm.chat import ChatContext, ReadOnlyChatContext
 from agentd.llm.events import ToolChoice
 from agentd.llm.instructions import Instructions
@@ -59,6 +60,7 @@ from .turn_actions import AgentState, UserState
 from .turn_deprecated import turn_handling_from_keywords
 from .turn_inputs import ManualClear, ManualCommit, ParticipantPresent, UserActive
 from .turn_options import EndpointingOptions, TurnDetectionMode, TurnHandlingOptions
+from .video_sampler import VideoSampler, VoiceActivityVideoSampler
 
 logger = logging.getLogger("agentd.voice")
 
@@ -84,8 +86,9 @@ class AgentSession(BaseSession[UserdataT]):
         session_close_transcript_timeout: Seconds that a last turn has for its transcript.
         conn_options: What a model's call may cost, and how many may fail in a row.
         dead_air: What is done when the agent owes speech and none is heard; ours.
-        video_sampler, expressive, stt_context_options, ivr_detection, loop: Accepted, and without
-            effect.
+        video_sampler: Which pictures of the video input are looked at; None all. By default one a
+            second while the user speaks, and one in three seconds else.
+        expressive, stt_context_options, ivr_detection, loop: Accepted, and without effect.
         deprecated: Keywords of older versions that `turn_handling` has taken the place of.
     """
 
@@ -106,7 +109,7 @@ class AgentSession(BaseSession[UserdataT]):
         min_consecutive_speech_delay: float = 0.0,
         expressive: Any = False,
         userdata: NotGivenOr[UserdataT] = NOT_GIVEN,
-        video_sampler: Any = None,
+        video_sampler: NotGivenOr[VideoSampler | None] = NOT_GIVEN,
         aec_warmup_duration: float | None = 3.0,
         ivr_detection: bool = False,
         user_away_timeout: float | None = 15.0,
@@ -140,6 +143,11 @@ class AgentSession(BaseSession[UserdataT]):
             conn_options=conn_options or SessionConnectOptions(),
             dead_air=dead_air or DeadAirOptions(),
             ivr_detection=ivr_detection,
+            video_sampler=(
+                VoiceActivityVideoSampler()
+                if isinstance(video_sampler, NotGiven)
+                else video_sampler
+            ),
         )
         ToolContext(tools or ())  # raises ValueError for two tools of one name
         self._tools: list[AnyTool] = list(tools or ())
@@ -201,6 +209,11 @@ class AgentSession(BaseSession[UserdataT]):
     def input(self) -> AgentInput:
         """See BaseSession."""
         return self._input
+
+    @property
+    def latest_video_frame(self) -> VideoFrame | None:
+        """See BaseSession."""
+        return self._engine.eyes.latest if self._engine is not None else None
 
     @property
     def output(self) -> AgentOutput:

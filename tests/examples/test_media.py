@@ -13,7 +13,7 @@ from livekit import rtc
 from agentd.testing.livekit_server import LiveKitServer
 from tests.support.chat import Chat
 from tests.support.daemon import callers_of, running_daemon
-from tests.support.roommates import Listener
+from tests.support.roommates import Listener, camera_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DEADLINE = 15.0
@@ -79,3 +79,29 @@ async def test_music_is_heard_on_hold(livekit_server: LiveKitServer, workdir: Pa
         tracks = {each.name for each in agent.track_publications.values()}
 
     assert "background_audio" in tracks
+
+
+async def test_the_camera_is_looked_at(livekit_server: LiveKitServer, workdir: Path) -> None:
+    """The agent says which colour it shows."""
+    async with called(livekit_server, workdir, "video_watcher") as call:
+        await call.chat.write("what colour is it")
+        await call.chat.reads("I see nothing yet.")
+        async with camera_of(call.room, 40, 40, 200):
+            while "I see something blue." not in call.chat.said:
+                call.chat.said.clear()
+                await call.chat.write("what colour is it")
+                await call.chat.reads("I see ")
+
+
+async def test_a_phrase_is_said_in_another_language(
+    livekit_server: LiveKitServer, workdir: Path
+) -> None:
+    """And back, when it is turned round."""
+    async with called(livekit_server, workdir, "translator") as call:
+        await call.chat.reads("Ich übersetze ins Deutsche.")
+        await call.chat.write("Where is the station?")
+        await call.chat.reads("Wo ist der Bahnhof.")
+        await call.chat.write("in english, please")
+        await call.chat.reads("I translate into English.")
+        await call.chat.write("Guten Morgen!")
+        await call.chat.reads("Good morning.")

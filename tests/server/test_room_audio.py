@@ -16,7 +16,7 @@ from agentd.room.audio_input import RoomAudioInput
 from agentd.room.audio_output import RoomAudioOutput
 from agentd.room.video_input import RoomVideoInput
 from agentd.testing.livekit_server import LiveKitServer
-from tests.support.roommates import DEADLINE, Listener, tone, two_in_a_room
+from tests.support.roommates import DEADLINE, Listener, camera_of, tone, two_in_a_room
 
 
 @pytest.fixture
@@ -229,23 +229,9 @@ async def test_the_latest_picture_is_seen(rooms: tuple[rtc.Room, rtc.Room]) -> N
     agent, caller = rooms
     eyes = RoomVideoInput(agent)
     eyes.follow("caller-1")
-    camera = rtc.VideoSource(64, 48)
-    track = rtc.LocalVideoTrack.create_video_track("camera", camera)
-    options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_CAMERA)
-    await caller.local_participant.publish_track(track, options)
-    grey = rtc.VideoFrame(64, 48, rtc.VideoBufferType.RGBA, b"\x80" * (64 * 48 * 4))
-
-    async def film() -> None:
-        while True:
-            camera.capture_frame(grey)
-            await asyncio.sleep(0.05)
-
-    filming = asyncio.ensure_future(film())
-    async with asyncio.timeout(DEADLINE):
+    async with camera_of(caller, 0x80, 0x80, 0x80), asyncio.timeout(DEADLINE):
         picture = await anext(aiter(eyes))
-    filming.cancel()
     await eyes.aclose()
-    await camera.aclose()
 
     assert (picture.width, picture.height, picture.format) == (64, 48, "rgba")
     assert len(picture.data) == 64 * 48 * 4

@@ -15,10 +15,12 @@ from agentd import Agent, AgentSession, SipDtmfReceivedEvent
 from agentd.audio.files import audio_frames_from_file
 from agentd.audio.frame import with_channels
 from agentd.audio.pcm import rms
+from agentd.realtime import RealtimeCapabilities
 from agentd.room.audio_output import RoomAudioOutput
-from agentd.testing import FakeLLM, FakeSTT, FakeTTS, FakeVAD
+from agentd.room.options import RoomOptions
+from agentd.testing import FakeLLM, FakeRealtime, FakeSTT, FakeTTS, FakeVAD
 from agentd.testing.livekit_server import LiveKitServer
-from tests.support.roommates import DEADLINE, Listener, tone, two_in_a_room
+from tests.support.roommates import DEADLINE, Listener, camera_of, tone, two_in_a_room
 
 
 class Caller:
@@ -39,14 +41,20 @@ class Caller:
 
 @asynccontextmanager
 async def conversation(
-    server: LiveKitServer, *, record: str | Path | None = None, **models: object
+    server: LiveKitServer,
+    *,
+    record: str | Path | None = None,
+    options: RoomOptions | None = None,
+    **models: object,
 ) -> AsyncIterator[tuple[AgentSession[None], Caller]]:
     """A session in a room with a caller in it."""
     async with two_in_a_room(server) as (agent_room, caller_room):
         caller = Caller(caller_room)
         await caller.mouth.start()
         session: AgentSession[None] = AgentSession(aec_warmup_duration=None, **models)  # type: ignore[arg-type]
-        await session.start(Agent(instructions="Be brief."), room=agent_room, record=record)
+        await session.start(
+            Agent(instructions="Be brief."), room=agent_room, room_options=options, record=record
+        )
         try:
             yield session, caller
         finally:
@@ -123,6 +131,27 @@ async def test_both_sides_of_a_call_are_recorded(
     assert sum(end - start for start, end in left) == pytest.approx(0.8, abs=0.15)
     assert sum(end - start for start, end in right) == pytest.approx(28 * 0.04, abs=0.15)
     assert left[-1][1] < right[0][0]
+
+
+async def test_a_model_that_sees_is_shown_the_callers_camera(livekit_server: LiveKitServer) -> None:
+    """As a picture file, and the session has the pixels."""
+    model = FakeRealtime(capabilities=RealtimeCapabilities(video_input=True))
+    async with (
+        conversation(livekit_server, options=RoomOptions(video_input=True), llm=model) as (
+            session,
+            caller,
+        ),
+        camera_of(caller.room, 200, 30, 30),
+        asyncio.timeout(DEADLINE),
+    ):
+        await model.sessions[0].sees()
+        frame = session.latest_video_frame
+
+    _, mime_type, data = model.sessions[0].seen[0]
+    assert (mime_type, data[:4]) == ("image/png", b"\x89PNG")
+    assert frame is not None
+    assert (frame.width, frame.height) == (64, 48)
+    assert frame.data[0] > frame.data[1] + 50
 
 
 async def test_keys_of_a_telephone_go_both_ways(livekit_server: LiveKitServer) -> None:
