@@ -41,6 +41,10 @@ class Clerk(Agent):
         self._player = player
         self._music: PlayHandle | None = None
 
+    async def on_enter(self) -> None:
+        """Say hello."""
+        self.session.say("How can I help?")
+
     @function_tool
     async def hold(self) -> str:
         """Put the caller on hold."""

@@ -37,7 +37,8 @@ def phrasebook(into: str, otherwise: str) -> llm.LLM:
     for english, german in PHRASES.items():
         heard, said = (english, german) if into == "de" else (german, english)
         book.rule(heard.lower(), say=f"{said[0].upper()}{said[1:]}.")
-    return book
+    made: llm.LLM = book
+    return made
 
 
 class Interpreter(Agent):

@@ -47,6 +47,10 @@ class Watcher(Agent):
     def __init__(self) -> None:
         super().__init__(instructions="You tell what you see.")
 
+    async def on_enter(self) -> None:
+        """Say that it looks."""
+        self.session.say("Show me something.")
+
     @function_tool
     async def look(self, context: RunContext[None]) -> str:
         """Look which colour the camera shows."""

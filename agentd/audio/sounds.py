@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import TypeAlias
 
@@ -72,9 +73,10 @@ async def sound_frames(source: AudioSource, *, loop: bool) -> AsyncGenerator[Aud
     heard = True
     while heard:
         heard = False
-        async for frame in _once(source):
-            heard = heard or bool(frame.data)
-            yield frame
+        async with aclosing(_once(source)) as frames:
+            async for frame in frames:
+                heard = heard or bool(frame.data)
+                yield frame
         if not loop:
             return
     raise AudioError(f"there is no audio in '{source}'")
@@ -88,8 +90,9 @@ async def _once(source: AudioSource) -> AsyncGenerator[AudioFrame, None]:
         for start in range(0, len(clip.samples), size):
             yield from_samples(clip.samples[start : start + size], clip.sample_rate)
     elif isinstance(source, str | Path):
-        async for frame in audio_frames_from_file(source, FILE_RATE):
-            yield frame
+        async with aclosing(audio_frames_from_file(source, FILE_RATE)) as frames:
+            async for frame in frames:
+                yield frame
     else:
         async for made in source:
             yield as_frame(made)

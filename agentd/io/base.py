@@ -159,6 +159,32 @@ class AudioOutput(EventEmitter, ABC):
             await self.next_in_chain.aclose()
 
 
+class VideoOutput(ABC):
+    """Where the agent's pictures go to."""
+
+    label: str = ""
+
+    @abstractmethod
+    async def capture_frame(self, frame: VideoFrame) -> None:
+        """Show the next picture; waits while others are to be shown before it.
+
+        Raises VideoError where it can't be shown.
+        """
+
+    @abstractmethod
+    def clear_buffer(self) -> None:
+        """Drop the pictures that wait."""
+
+    def on_attached(self) -> None:  # noqa: B027 - most have nothing to do
+        """The session shows itself through it from now on."""
+
+    def on_detached(self) -> None:  # noqa: B027 - most have nothing to do
+        """The session does not show itself through it any more."""
+
+    async def aclose(self) -> None:  # noqa: B027 - most have nothing to do
+        """Let go of the sink. May be repeated."""
+
+
 class TextOutput(ABC):
     """Where transcripts go to."""
 

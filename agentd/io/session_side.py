@@ -85,6 +85,9 @@ class SessionSide(Protocol):
     def participant_left(self, identity: str, reason: str) -> None:
         """The linked participant has left for good: the session closes itself, without waiting."""
 
+    def video_lost(self, reason: str) -> None:
+        """The agent can't be seen any more: it is heard, and the session tells so by an event."""
+
     def audio_lost(self, reason: str) -> None:
         """The room's audio can't be used any more (input or output, the slots say which): the
         session goes on with text, and tells so by an event."""

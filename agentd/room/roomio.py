@@ -12,7 +12,8 @@ from livekit import rtc
 from agentd.aio.tasks import TaskOwner
 from agentd.app.usererror import error_fields
 from agentd.audio.frame import AudioFrame
-from agentd.errors import AudioError, SessionError
+from agentd.errors import AudioError, SessionError, VideoError
+from agentd.io import AudioOutput
 from agentd.io.session_side import (
     AGENT_STATE_CHANGED,
     USER_INPUT_TRANSCRIBED,
@@ -25,6 +26,7 @@ from .agent_state import AgentStateAttribute
 from .asking import while_joined
 from .audio_input import RoomAudioInput
 from .audio_output import RoomAudioOutput
+from .av_output import AVOutput
 from .linking import ParticipantLink
 from .options import (
     CLOSING_REASONS,
@@ -38,6 +40,7 @@ from .preconnect import PreConnectAudio
 from .text_input import TextInput
 from .transcripts import AgentTranscript, UserTranscript
 from .video_input import RoomVideoInput
+from .video_output import RoomVideoOutput
 
 logger = logging.getLogger("agentd.room")
 
@@ -79,6 +82,8 @@ class RoomIO:
         self._audio_input: RoomAudioInput | None = None
         self._video_input: RoomVideoInput | None = None
         self._audio_output: RoomAudioOutput | None = None
+        self._video_output: RoomVideoOutput | None = None
+        self._av_output: AVOutput | None = None
         self._agent_transcript: AgentTranscript | None = None
         self._text_input: TextInput | None = None
         self._pre_connect: PreConnectAudio | None = None
@@ -142,6 +147,8 @@ class RoomIO:
             self._pre_connect,
             self._audio_input,
             self._video_input,
+            self._av_output,
+            self._video_output,
             self._audio_output,
             self._agent_transcript,
             self._user_transcript,
@@ -200,9 +207,39 @@ class RoomIO:
             self._session.audio_lost(str(error) or f"not published within {START_TIMEOUT:g} s")
             return
         self._audio_output = output
-        slots.audio = output
+        slots.audio = await self._with_video(output)
         if self._agent_transcript is not None and output.publication is not None:
             self._agent_transcript.track_sid = output.publication.sid
+
+    async def _with_video(self, audio: RoomAudioOutput) -> AudioOutput:
+        """The voice, with a face where there is to be one and the room takes it."""
+        options, slots = self._options.video_output, self._session.output
+        if options is None or slots.video is not None:
+            return audio
+        video = self._video_output = RoomVideoOutput(
+            self._room,
+            audio.source,
+            width=options.width,
+            height=options.height,
+            fps=options.fps,
+            track_name=options.track_name,
+            publish_options=options.track_publish_options,
+        )
+        try:
+            await video.start(START_TIMEOUT)
+        except VideoError as error:
+            self._session.video_lost(str(error))
+            return audio
+        slots.video = video
+        both = self._av_output = AVOutput(
+            audio, video, options.draw, fps=options.fps, lost=self._on_video_lost
+        )
+        both.start()
+        return both
+
+    def _on_video_lost(self, reason: str) -> None:
+        self._session.output.video = None
+        self._session.video_lost(reason)
 
     # -- the participant -------------------------------------------------------------------
 

@@ -245,10 +245,11 @@ class DeadAirEvent(_Event, frozen=True, kw_only=True, eq=False):
 
 
 class OutputDegradedEvent(_Event, frozen=True, kw_only=True, eq=False):
-    """Audio was lost: the session goes on with text. Not in livekit-agents."""
+    """Audio was lost: the session goes on with text; or video, and it goes on with audio. Not in
+    livekit-agents."""
 
     type = "output_degraded"
-    lost: Literal["audio_input", "audio_output", "speech_synthesis"]
+    lost: Literal["audio_input", "audio_output", "video_output", "speech_synthesis"]
     reason: str
 
 

@@ -500,6 +500,11 @@ class AgentSession(BaseSession[UserdataT]):
             OutputDegradedEvent(lost=lost, reason=reason),  # type: ignore[arg-type]  # one of two
         )
 
+    def video_lost(self, reason: str) -> None:
+        """The agent can't be seen any more: go on with audio."""
+        event = OutputDegradedEvent(lost="video_output", reason=reason)
+        self.emit(event.type, event)
+
     # -- inside ----------------------------------------------------------------------------
 
     @property

@@ -208,3 +208,17 @@ def test_zero_pictures_a_second_is_none() -> None:
     assert not run_virtual(ask())
     with pytest.raises(ValueError, match="silent_fps must be 0 or more, but is -1"):
         VoiceActivityVideoSampler(silent_fps=-1)
+
+
+def test_video_that_is_lost_is_an_event() -> None:
+    """The session goes on with audio."""
+    model = seeing()
+
+    async def lost(scene: Scene, _: FakeVideoInput) -> None:
+        scene.session.video_lost("the room did not take it")
+        await scene.until(1.0)
+
+    scene, _ = filmed(lost, llm=model)
+
+    assert scene.lines("degraded") == ["degraded: video_output"]
+    assert scene.lines("close") == ["close: user_initiated"]

@@ -57,6 +57,7 @@ async def test_a_menu_is_walked_through_by_keys(
         heard: asyncio.Queue[rtc.SipDTMF] = asyncio.Queue()
         call.room.on("sip_dtmf_received", heard.put_nowait)
 
+        await call.chat.reads("Press one for our opening hours")
         await call.room.local_participant.publish_dtmf(code=1, digit="1")
         await call.chat.reads("We are open from nine to five.")
         await call.chat.write("call the porter")
@@ -70,6 +71,7 @@ async def test_a_menu_is_walked_through_by_keys(
 async def test_music_is_heard_on_hold(livekit_server: LiveKitServer, workdir: Path) -> None:
     """Beside the agent's voice, on a track of its own."""
     async with called(livekit_server, workdir, "background_music") as call:
+        await call.chat.reads("How can I help?")
         await call.chat.write("hold the line")
         await call.chat.reads("Hold the line, please.")
         await call.ear.hears(5.0)
@@ -84,6 +86,7 @@ async def test_music_is_heard_on_hold(livekit_server: LiveKitServer, workdir: Pa
 async def test_the_camera_is_looked_at(livekit_server: LiveKitServer, workdir: Path) -> None:
     """The agent says which colour it shows."""
     async with called(livekit_server, workdir, "video_watcher") as call:
+        await call.chat.reads("Show me something.")
         await call.chat.write("what colour is it")
         await call.chat.reads("I see nothing yet.")
         async with camera_of(call.room, 40, 40, 200):

@@ -128,8 +128,9 @@ async def test_both_sides_of_a_call_are_recorded(
     left, right = await loud_stretches(path)
 
     assert recording == path
-    assert sum(end - start for start, end in left) == pytest.approx(0.8, abs=0.15)
-    assert sum(end - start for start, end in right) == pytest.approx(28 * 0.04, abs=0.15)
+    # What is lost on the way of the caller's is made up by WebRTC, so it may be longer.
+    assert 0.6 < sum(end - start for start, end in left) < 1.3
+    assert sum(end - start for start, end in right) == pytest.approx(28 * 0.04, abs=0.2)
     assert left[-1][1] < right[0][0]
 
 

@@ -40,9 +40,11 @@ class WritingSession(EventEmitter):
         self._note("text", text)
         return _done()
 
-    def interrupt(self, *, force: bool = False) -> asyncio.Future[object]:
+    def interrupt(self, *, force: bool = False) -> asyncio.Future[None]:
         self._note("interrupt", force)
-        return _done()
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
 
     def audience_present(self, present: bool) -> None:
         self._note("audience", present)
@@ -55,6 +57,9 @@ class WritingSession(EventEmitter):
 
     def audio_lost(self, reason: str) -> None:
         self._note("audio lost", reason)
+
+    def video_lost(self, reason: str) -> None:
+        self._note("video lost", reason)
 
     async def until(self, *wanted: tuple[str, object]) -> None:
         """Wait until all of these were noted."""

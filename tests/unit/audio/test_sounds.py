@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 
+import psutil
 import pytest
 
 from agentd.audio import BuiltinAudioClip
@@ -110,3 +111,20 @@ def test_what_is_made_once_can_not_be_looped() -> None:
     assert can_loop("a.wav")
     assert can_loop(BuiltinAudioClip.HOLD_MUSIC)
     assert not can_loop(made())
+
+
+async def test_a_file_is_closed_when_it_is_not_read_to_its_end(tmp_path: Path) -> None:
+    """At once, and not when the garbage collector comes."""
+    path = tmp_path / "beep.wav"
+    write_wav(path, Clip(samples=tone(1.0, rate=48000).samples, sample_rate=48000))
+    frames = sound_frames(path, loop=True)
+    await anext(frames)
+    before = _open_files(path)
+
+    await frames.aclose()
+
+    assert (before, _open_files(path)) == (1, 0)
+
+
+def _open_files(path: Path) -> int:
+    return sum(file.path == str(path) for file in psutil.Process().open_files())
