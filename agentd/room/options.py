@@ -42,6 +42,8 @@ class AudioInputOptions(Struct, frozen=True, kw_only=True):
     """Hz."""
     num_channels: int = 1
     frame_size_ms: int = 50
+    auto_gain_control: bool = True
+    """Make quiet callers louder; only with frames of whole 10 ms."""
     pre_connect_audio: bool = True
     """Take what was said while the connection was made."""
     pre_connect_audio_timeout: float = 3.0

@@ -166,7 +166,10 @@ class RoomIO:
         audio = _options(self._options.audio_input, AudioInputOptions)
         if audio is not None and slots.audio is None:
             self._audio_input = RoomAudioInput(
-                self._room, sample_rate=audio.sample_rate, frame_ms=audio.frame_size_ms
+                self._room,
+                sample_rate=audio.sample_rate,
+                frame_ms=audio.frame_size_ms,
+                auto_gain=audio.auto_gain_control,
             )
             if audio.pre_connect_audio:
                 self._pre_connect = PreConnectAudio(
