@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from . import llm as llm
     from . import metrics as metrics
     from . import realtime as realtime
+    from . import room_io as room_io
     from . import stt as stt
     from . import tokenize as tokenize
     from . import tts as tts
@@ -70,6 +71,9 @@ if TYPE_CHECKING:
     from .resilience.options import APIConnectOptions as APIConnectOptions
     from .room.background_audio import BackgroundAudioPlayer as BackgroundAudioPlayer
     from .room.connect import AutoSubscribe as AutoSubscribe
+    from .room.deprecated import RoomInputOptions as RoomInputOptions
+    from .room.deprecated import RoomOutputOptions as RoomOutputOptions
+    from .room.roomio import RoomIO as RoomIO
     from .room.sound_deck import PlayHandle as PlayHandle
     from .voice.agent import Agent as Agent
     from .voice.context import RunContext as RunContext
@@ -146,6 +150,9 @@ _NAMES = {
     "AudioConfig": "audio.sounds",
     "BuiltinAudioClip": "audio.clips",
     "BackgroundAudioPlayer": "room.background_audio",
+    "RoomInputOptions": "room.deprecated",
+    "RoomOutputOptions": "room.deprecated",
+    "RoomIO": "room.roomio",
     "PlayHandle": "room.sound_deck",
     "AutoSubscribe": "room.connect",
     "LanguageCode": "language",
@@ -238,6 +245,7 @@ _ROOMS = {
     "llm",
     "metrics",
     "realtime",
+    "room_io",
     "stt",
     "tokenize",
     "tts",

@@ -20,9 +20,9 @@ from agentd import (
     ToolError,
     cli,
     function_tool,
+    room_io,
 )
 from agentd.plugins import moonshine, piper, rules, silero
-from agentd.room.options import RoomOptions
 
 server = AgentServer()
 
@@ -72,7 +72,9 @@ async def entrypoint(ctx: JobContext) -> None:
         tts=piper.TTS(),
         user_away_timeout=None,
     )
-    await session.start(agent=Watcher(), room=ctx.room, room_options=RoomOptions(video_input=True))
+    await session.start(
+        agent=Watcher(), room=ctx.room, room_options=room_io.RoomOptions(video_input=True)
+    )
 
 
 if __name__ == "__main__":

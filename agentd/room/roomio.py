@@ -27,6 +27,7 @@ from .asking import while_joined
 from .audio_input import RoomAudioInput
 from .audio_output import RoomAudioOutput
 from .av_output import AVOutput
+from .deprecated import RoomInputOptions, RoomOutputOptions, room_options
 from .linking import ParticipantLink
 from .options import (
     CLOSING_REASONS,
@@ -65,10 +66,13 @@ class RoomIO:
         *,
         participant: rtc.RemoteParticipant | str | None = None,
         options: RoomOptions | None = None,
+        input_options: RoomInputOptions | None = None,
+        output_options: RoomOutputOptions | None = None,
     ) -> None:
+        """`options` go before the other two, which are the former way to say the same."""
         self._session = session
         self._room = room
-        self._options = options or RoomOptions()
+        self._options = options or room_options(input_options, output_options)
         self._tasks = TaskOwner("room io")
         self._link = ParticipantLink(
             room,
@@ -92,6 +96,11 @@ class RoomIO:
     @property
     def room(self) -> rtc.Room:
         return self._room
+
+    @property
+    def deletes_room(self) -> bool:
+        """Whether the room is to go with the session."""
+        return self._options.delete_room_on_close
 
     @property
     def linked_participant(self) -> rtc.RemoteParticipant | None:

@@ -23,7 +23,7 @@ from .events import CloseEvent, CloseReason, RecordingFailedEvent
 from .host import SessionHost, current_host
 from .remembering import Remembering
 from .restoring import restore
-from .room_link import RoomLink, make_room_link
+from .room_link import RoomLink, RoomWishes, make_room_link
 from .run_result import Run
 from .snapshot import decode
 from .turn_inputs import ParticipantPresent
@@ -67,7 +67,7 @@ class Lifetime:
         return self._closing
 
     async def start(
-        self, agent: Agent, room: Any, options: Any, run: Run | None, record: Record = None
+        self, agent: Agent, wishes: RoomWishes, run: Run | None, record: Record = None
     ) -> None:
         """Begin with an agent, or where an earlier process of the job was.
 
@@ -77,7 +77,7 @@ class Lifetime:
         engine = self.engine = self._kept.make_engine()
         engine.log.run = run
         try:
-            await self._join(room, options)
+            await self._join(wishes)
             await self._record(record)
             await engine.tree.start()
             engine.states.set_agent("listening")
@@ -116,17 +116,17 @@ class Lifetime:
 
     # -- inside ------------------------------------------------------------------------------
 
-    async def _join(self, room: Any, options: Any) -> None:
+    async def _join(self, wishes: RoomWishes) -> None:
         self._host = current_host.get()
         if self._host is not None:
             self._primary = self._host.claim(self._session)
             self._host.attach_closer(self._close_for_job)
-        if room is None:
+        if wishes.room is None:
             return
         if self._host is not None:
             await self._host.connect()
-        self.deletes_room = getattr(options, "delete_room_on_close", False)
-        self.room_link = make_room_link(self._session, room, options)
+        self.room_link = make_room_link(self._session, wishes)
+        self.deletes_room = self.room_link.deletes_room
         await self.room_link.start()
 
     async def _record(self, record: Record) -> None:

@@ -51,7 +51,7 @@ from .options import (
     SessionOptions,
     ToolHandlingOptions,
 )
-from .room_link import RoomLink
+from .room_link import RoomLink, RoomWishes
 from .run_result import Run, RunResult
 from .speaker import ReplyRequest
 from .speech import SpeechHandle
@@ -290,14 +290,13 @@ class AgentSession(BaseSession[UserdataT]):
         if self._engine is not None:
             return None
         run = Run() if capture_run else None
-        given = room_options or room_input_options
-        await self._life.start(
-            agent,
-            room if is_given(room) else None,
-            given if is_given(given) else None,
-            run,
-            record or None,
+        wishes = RoomWishes(
+            room=room or None,
+            options=room_options or None,
+            input_options=room_input_options or None,
+            output_options=room_output_options or None,
         )
+        await self._life.start(agent, wishes, run, record or None)
         return run.result if run is not None else None
 
     async def drain(self) -> None:

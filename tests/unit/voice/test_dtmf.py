@@ -17,6 +17,8 @@ class Telephone:
         self.pressed: list[tuple[float, int, str]] = []
         self._broken = broken
 
+    deletes_room = False
+
     async def start(self) -> None: ...
 
     async def aclose(self) -> None: ...
