@@ -36,6 +36,7 @@ from .options import (
     RoomOptions,
     TextInputEvent,
     TextInputOptions,
+    TextOutputOptions,
 )
 from .preconnect import PreConnectAudio
 from .text_input import TextInput
@@ -198,8 +199,11 @@ class RoomIO:
 
     async def _open_outputs(self) -> None:
         slots = self._session.output
-        if self._options.text_output is not False and slots.transcription is None:
+        text = _options(self._options.text_output, TextOutputOptions)
+        if text is not None and slots.transcription is None:
             self._agent_transcript = AgentTranscript(self._room)
+            self._agent_transcript.in_step = text.sync_transcription is not False
+            self._agent_transcript.speed_factor = text.transcription_speed_factor
             slots.transcription = self._agent_transcript
         audio = _options(self._options.audio_output, AudioOutputOptions)
         if audio is None or slots.audio is not None:
