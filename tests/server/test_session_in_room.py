@@ -13,11 +13,12 @@ from livekit import rtc
 
 from agentd import Agent, AgentSession, SipDtmfReceivedEvent
 from agentd.audio.files import audio_frames_from_file
-from agentd.audio.frame import with_channels
+from agentd.audio.frame import AudioFrame, with_channels
 from agentd.audio.pcm import rms
+from agentd.io import VideoFrame
 from agentd.realtime import RealtimeCapabilities
 from agentd.room.audio_output import RoomAudioOutput
-from agentd.room.options import RoomOptions
+from agentd.room.options import RoomOptions, VideoOutputOptions
 from agentd.testing import FakeLLM, FakeRealtime, FakeSTT, FakeTTS, FakeVAD
 from agentd.testing.livekit_server import LiveKitServer
 from tests.support.roommates import DEADLINE, Listener, camera_of, tone, two_in_a_room
@@ -153,6 +154,42 @@ async def test_a_model_that_sees_is_shown_the_callers_camera(livekit_server: Liv
     assert frame is not None
     assert (frame.width, frame.height) == (64, 48)
     assert frame.data[0] > frame.data[1] + 50
+
+
+async def test_a_caller_cuts_in_on_an_agent_with_a_face(livekit_server: LiveKitServer) -> None:
+    """The voice can't be held then: it is cut off, and what was heard is remembered."""
+    text = "This is a long story that nobody will hear to its very end, I am quite sure of that."
+    drawn: list[bool] = []
+
+    def face(audio: AudioFrame | None) -> VideoFrame:
+        drawn.append(audio is not None)
+        return VideoFrame(data=bytes(64 * 48 * 4), width=64, height=48)
+
+    async with conversation(
+        livekit_server,
+        options=RoomOptions(video_output=VideoOutputOptions(draw=face, width=64, height=48)),
+        vad=FakeVAD(threshold=0.05),
+        stt=FakeSTT(["tell me", "stop it"]),
+        llm=FakeLLM([text, "All right."]),
+        tts=FakeTTS(seconds_per_character=0.06),
+    ) as (session, caller):
+        lost: list[object] = []
+        session.on("output_degraded", lost.append)
+        await caller.say(0.6)
+        await caller.ear.hears(1.0)
+        added: asyncio.Queue[object] = asyncio.Queue()
+        session.on("conversation_item_added", added.put_nowait)
+        await caller.say(1.0)
+        async with asyncio.timeout(DEADLINE):
+            for _ in range(3):  # what was cut off, what the caller said, and the answer
+                await added.get()
+        messages = session.history.messages()
+
+    assert messages[1].interrupted
+    assert 0 < len(messages[1].text_content or "") < len(text)
+    assert messages[3].text_content == "All right."
+    assert drawn.count(True) >= 20
+    assert lost == []
 
 
 async def test_keys_of_a_telephone_go_both_ways(livekit_server: LiveKitServer) -> None:
