@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from .app.options import WorkerPermissions as WorkerPermissions
     from .app.options import WorkerType as WorkerType
     from .app.server import AgentServer as AgentServer
+    from .audio.clips import BuiltinAudioClip as BuiltinAudioClip
+    from .audio.sounds import AudioConfig as AudioConfig
     from .errors import APIConnectionError as APIConnectionError
     from .errors import APIError as APIError
     from .errors import APIStatusError as APIStatusError
@@ -66,10 +68,15 @@ if TYPE_CHECKING:
     from .llm.tools import function_tool as function_tool
     from .llm.toolset import ToolContext as ToolContext
     from .llm.toolset import Toolset as Toolset
+    from .recording.options import RecordingOptions as RecordingOptions
     from .resilience.options import DEFAULT_API_CONNECT_OPTIONS as DEFAULT_API_CONNECT_OPTIONS
     from .resilience.options import APIConnectOptions as APIConnectOptions
+    from .room.background_audio import BackgroundAudioPlayer as BackgroundAudioPlayer
     from .room.connect import AutoSubscribe as AutoSubscribe
+    from .room.deprecated import RoomInputOptions as RoomInputOptions
+    from .room.deprecated import RoomOutputOptions as RoomOutputOptions
     from .room.roomio import RoomIO as RoomIO
+    from .room.sound_deck import PlayHandle as PlayHandle
     from .tokenize import transforms as text_transforms  # noqa: F401 - public under this name
     from .voice.agent import Agent as Agent
     from .voice.context import RunContext as RunContext
@@ -87,7 +94,9 @@ if TYPE_CHECKING:
     from .voice.events import MetricsCollectedEvent as MetricsCollectedEvent
     from .voice.events import OutputDegradedEvent as OutputDegradedEvent
     from .voice.events import OverlappingSpeechEvent as OverlappingSpeechEvent
+    from .voice.events import RecordingFailedEvent as RecordingFailedEvent
     from .voice.events import SessionUsageUpdatedEvent as SessionUsageUpdatedEvent
+    from .voice.events import SipDtmfReceivedEvent as SipDtmfReceivedEvent
     from .voice.events import SpeechCreatedEvent as SpeechCreatedEvent
     from .voice.events import ToolCallEnded as ToolCallEnded
     from .voice.events import ToolCallStarted as ToolCallStarted
@@ -141,9 +150,16 @@ _NAMES = {
     "get_job_context": "job.current",
     "JobProcess": "job.process",
     "JobRequest": "job.request",
-    "AutoSubscribe": "room.connect",
+    "AudioConfig": "audio.sounds",
+    "BuiltinAudioClip": "audio.clips",
+    "BackgroundAudioPlayer": "room.background_audio",
+    "RoomInputOptions": "room.deprecated",
+    "RoomOutputOptions": "room.deprecated",
     "RoomIO": "room.roomio",
+    "PlayHandle": "room.sound_deck",
+    "AutoSubscribe": "room.connect",
     "LanguageCode": "language",
+    "RecordingOptions": "recording.options",
     "AgentSession": "voice.session",
     "Agent": "voice.agent",
     "FlushSentinel": "voice.default_nodes",
@@ -167,7 +183,9 @@ _NAMES = {
     "MetricsCollectedEvent": "voice.events",
     "OutputDegradedEvent": "voice.events",
     "OverlappingSpeechEvent": "voice.events",
+    "RecordingFailedEvent": "voice.events",
     "SessionUsageUpdatedEvent": "voice.events",
+    "SipDtmfReceivedEvent": "voice.events",
     "SpeechCreatedEvent": "voice.events",
     "ToolCallEnded": "voice.events",
     "ToolCallStarted": "voice.events",

@@ -50,6 +50,10 @@ class AudioError(AgentdError):
     """Audio could not be read or written."""
 
 
+class VideoError(AgentdError):
+    """A picture, or where it is to be shown, can't be used."""
+
+
 class PluginNotFound(AgentdError, ImportError):
     """A plugin is not installed."""
 

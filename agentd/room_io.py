@@ -1,9 +1,10 @@
-"""What a session has to do with its room, under the name that users of livekit-agents import."""
+"""What a session takes from its room and gives to it, under livekit-agents' name for it."""
 
 from __future__ import annotations
 
-from .room.linking import ATTRIBUTE_PUBLISH_ON_BEHALF
-from .room.options import (
+from agentd.room.deprecated import RoomInputOptions, RoomOutputOptions
+from agentd.room.linking import ATTRIBUTE_PUBLISH_ON_BEHALF
+from agentd.room.options import (
     AudioInputOptions,
     AudioOutputOptions,
     RoomOptions,
@@ -11,17 +12,21 @@ from .room.options import (
     TextInputOptions,
     TextOutputOptions,
     VideoInputOptions,
+    VideoOutputOptions,
 )
-from .room.roomio import RoomIO
+from agentd.room.roomio import RoomIO
 
 __all__ = [
     "ATTRIBUTE_PUBLISH_ON_BEHALF",
     "AudioInputOptions",
     "AudioOutputOptions",
     "RoomIO",
+    "RoomInputOptions",
     "RoomOptions",
+    "RoomOutputOptions",
     "TextInputEvent",
     "TextInputOptions",
     "TextOutputOptions",
     "VideoInputOptions",
+    "VideoOutputOptions",
 ]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .frame import AudioFrame as AudioFrame
     from .mixer import Mixer as Mixer
     from .resample import Resampler as Resampler
+    from .sounds import AudioConfig as AudioConfig
     from .stream_decoder import AudioStreamDecoder as AudioStreamDecoder
     from .timeline import Timeline as Timeline
     from .wav_writer import WavWriter as WavWriter
@@ -32,6 +33,7 @@ _NAMES = {
     "AudioArrayBuffer": "array_buffer",
     "AudioBuffer": "combine",
     "AudioByteStream": "byte_stream",
+    "AudioConfig": "sounds",
     "AudioFrame": "frame",
     "AudioStreamDecoder": "stream_decoder",
     "BuiltinAudioClip": "clips",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,7 +20,7 @@ READ_BYTES = 16384
 
 async def audio_frames_from_file(
     file_path: str | Path, sample_rate: int = 48000, num_channels: int = 1
-) -> AsyncIterator[AudioFrame]:
+) -> AsyncGenerator[AudioFrame, None]:
     """The audio of a file, piece by piece; WAV by our own code, others by the extra `codecs`.
 
     Raises AudioError where the file can't be read, or has no audio.

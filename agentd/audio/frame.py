@@ -128,6 +128,17 @@ def join_frames(frames: Sequence[AudioFrame]) -> AudioFrame:
     return AudioFrame(data=data, sample_rate=rate, num_channels=channels)
 
 
+def split_frame(frame: AudioFrame, seconds: float) -> tuple[AudioFrame, AudioFrame]:
+    """The first seconds of a frame, and the rest; either may be empty."""
+    count = min(max(0, round(seconds * frame.sample_rate)), frame.samples_per_channel)
+    size = count * SAMPLE_BYTES * frame.num_channels
+    first, rest = (
+        AudioFrame(data=data, sample_rate=frame.sample_rate, num_channels=frame.num_channels)
+        for data in (frame.data[:size], frame.data[size:])
+    )
+    return first, rest
+
+
 def last_seconds(frame: AudioFrame, seconds: float) -> AudioFrame:
     """The end of a frame; all of it where it is not longer."""
     if frame.duration <= seconds:

@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agentd.llm.instructions import Instructions as Instructions
+    from agentd.voice.dtmf import DtmfEvent as DtmfEvent
 
     from .tools.end_call import EndCallTool as EndCallTool
+    from .tools.send_dtmf import send_dtmf_events as send_dtmf_events
 
-_NAMES = {"EndCallTool": "agentd.beta.tools.end_call", "Instructions": "agentd.llm.instructions"}
+_NAMES = {
+    "DtmfEvent": "agentd.voice.dtmf",
+    "EndCallTool": "agentd.beta.tools.end_call",
+    "Instructions": "agentd.llm.instructions",
+    "send_dtmf_events": "agentd.beta.tools.send_dtmf",
+}
 """The module of each public name."""
 
 __all__ = [*_NAMES]  # noqa: PLE0604 - the table above is the list

@@ -16,6 +16,7 @@ from .base import (
     TextOutput,
     VideoFrame,
     VideoInput,
+    VideoOutput,
 )
 from .session_side import SessionSide
 
@@ -31,4 +32,5 @@ __all__ = [
     "TextOutput",
     "VideoFrame",
     "VideoInput",
+    "VideoOutput",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from .base import AudioInput, AudioOutput, TextOutput, VideoInput
+from .base import AudioInput, AudioOutput, TextOutput, VideoInput, VideoOutput
 
 
 class Attachable(Protocol):
@@ -147,6 +147,7 @@ class AgentOutput(_Attached):
     def __init__(self) -> None:
         super().__init__()
         self._audio: Slot[AudioOutput] = Slot(self._tell)
+        self._video: Slot[VideoOutput] = Slot(self._tell)
         self._transcription: Slot[TextOutput] = Slot(self._tell)
 
     @property
@@ -157,6 +158,15 @@ class AgentOutput(_Attached):
     @audio.setter
     def audio(self, sink: AudioOutput | None) -> None:
         self._audio.hold(sink)
+
+    @property
+    def video(self) -> VideoOutput | None:
+        """Where pictures of the agent go to, also while it is switched off."""
+        return self._video.held
+
+    @video.setter
+    def video(self, sink: VideoOutput | None) -> None:
+        self._video.hold(sink)
 
     @property
     def transcription(self) -> TextOutput | None:
@@ -173,6 +183,11 @@ class AgentOutput(_Attached):
         return self._audio.active
 
     @property
+    def active_video(self) -> VideoOutput | None:
+        """What the agent is seen through now."""
+        return self._video.active
+
+    @property
     def active_transcription(self) -> TextOutput | None:
         """What is written through now."""
         return self._transcription.active
@@ -182,12 +197,20 @@ class AgentOutput(_Attached):
         return self._audio.enabled
 
     @property
+    def video_enabled(self) -> bool:
+        return self._video.enabled
+
+    @property
     def transcription_enabled(self) -> bool:
         return self._transcription.enabled
 
     def set_audio_enabled(self, enabled: bool) -> None:
         """Speak, or only write."""
         self._audio.enable(enabled)
+
+    def set_video_enabled(self, enabled: bool) -> None:
+        """Be seen, or don't."""
+        self._video.enable(enabled)
 
     def set_transcription_enabled(self, enabled: bool) -> None:
         """Write what is said, or don't."""

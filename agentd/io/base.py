@@ -37,7 +37,7 @@ class AudioInput(ABC):
 class VideoFrame(Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """One picture."""
 
-    data: bytes
+    data: bytes | bytearray | memoryview
     width: int
     height: int
     format: str = "rgba"
@@ -157,6 +157,32 @@ class AudioOutput(EventEmitter, ABC):
         """Let go of the sink. May be repeated."""
         if self.next_in_chain is not None:
             await self.next_in_chain.aclose()
+
+
+class VideoOutput(ABC):
+    """Where the agent's pictures go to."""
+
+    label: str = ""
+
+    @abstractmethod
+    async def capture_frame(self, frame: VideoFrame) -> None:
+        """Show the next picture; waits while others are to be shown before it.
+
+        Raises VideoError where it can't be shown.
+        """
+
+    @abstractmethod
+    def clear_buffer(self) -> None:
+        """Drop the pictures that wait."""
+
+    def on_attached(self) -> None:  # noqa: B027 - most have nothing to do
+        """The session shows itself through it from now on."""
+
+    def on_detached(self) -> None:  # noqa: B027 - most have nothing to do
+        """The session does not show itself through it any more."""
+
+    async def aclose(self) -> None:  # noqa: B027 - most have nothing to do
+        """Let go of the sink. May be repeated."""
 
 
 class TextOutput(ABC):

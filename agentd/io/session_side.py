@@ -79,14 +79,17 @@ class SessionSide(Protocol):
         """Whether somebody can hear the agent: the time until the user counts as away starts with
         the first listener, and what is said before is said to nobody."""
 
-    def user_was_active(self) -> None:
-        """The user did something that is neither speech nor text, such as dialling a digit."""
+    def key_pressed(self, digit: str, code: int, identity: str) -> None:
+        """The user has pressed a key of the telephone."""
 
     def participant_left(self, identity: str, reason: str) -> None:
         """The linked participant has left for good: the session closes itself, without waiting."""
 
     def room_lost(self, reason: str) -> None:
         """The room is gone for good, and everybody with it: the session closes itself."""
+
+    def video_lost(self, reason: str) -> None:
+        """The agent can't be seen any more: it is heard, and the session tells so by an event."""
 
     def audio_lost(self, reason: str) -> None:
         """The room's audio can't be used any more (input or output, the slots say which): the

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from agentd.protocol.job import ResumeReason
@@ -53,6 +54,11 @@ class JobSessionHost:
     async def delete_room(self) -> None:
         """See SessionHost."""
         await self._context.delete_room()
+
+    @property
+    def directory(self) -> Path:
+        """See SessionHost."""
+        return self._context.session_directory
 
     def claim(self, session: Any) -> bool:
         """See SessionHost."""

@@ -19,7 +19,7 @@ from .events import (
 )
 from .execute import call_tool, execute_function_call
 from .fallback import AvailabilityChangedEvent, FallbackAdapter
-from .images import Picture
+from .images import Picture, as_picture
 from .instructions import Instructions
 from .items import (
     AgentConfigUpdate,
@@ -105,6 +105,7 @@ __all__ = [
     "ToolFlag",
     "ToolResult",
     "Toolset",
+    "as_picture",
     "call_tool",
     "execute_function_call",
     "find_function_tools",

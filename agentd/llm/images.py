@@ -68,10 +68,17 @@ def to_data_url(
     picture: Picture, *, max_width: int | None = None, max_height: int | None = None
 ) -> str:
     """The picture as a `data:` URL, no larger than asked; only pixels can be made smaller."""
+    return _data_url(*encode(picture, max_width=max_width, max_height=max_height))
+
+
+def encode(
+    picture: Picture, *, max_width: int | None = None, max_height: int | None = None
+) -> tuple[str, bytes]:
+    """The MIME type of a picture file, and its bytes, no larger than asked."""
     if picture.format == "rgba":
         small = shrink(picture, max_width=max_width, max_height=max_height)
-        return _data_url("image/png", encode_png(small))
-    return _data_url(f"image/{picture.format}", picture.data)
+        return "image/png", encode_png(small)
+    return f"image/{picture.format}", picture.data
 
 
 def shrink(picture: Picture, *, max_width: int | None, max_height: int | None) -> Picture:

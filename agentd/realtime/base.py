@@ -39,6 +39,8 @@ class RealtimeCapabilities(Struct, frozen=True, kw_only=True):
     mutable_instructions: bool = True
     mutable_tools: bool = True
     per_response_tool_choice: bool = True
+    video_input: bool = False
+    """It sees what is pushed by `push_video`."""
     supports_say: bool = False
     """It can speak a given text."""
 

@@ -12,6 +12,7 @@ from agentd.audio.frame import AudioFrame, as_frame, silent_frame
 from agentd.errors import WouldBlock
 from agentd.io import AudioInput
 
+from .auto_gain import AutoGain
 from .tracks import TrackFollower
 
 logger = logging.getLogger("agentd.room")
@@ -29,11 +30,21 @@ class RoomAudioInput(AudioInput):
 
     label = "room"
 
-    def __init__(self, room: rtc.Room, *, sample_rate: int = 24000, frame_ms: int = 20) -> None:
+    def __init__(
+        self,
+        room: rtc.Room,
+        *,
+        sample_rate: int = 24000,
+        frame_ms: int = 20,
+        auto_gain: bool = False,
+    ) -> None:
+        """With `auto_gain` quiet callers are made louder, in frames of whole 10 ms."""
         self._sample_rate = sample_rate
         self._frame_ms = frame_ms
         self._capacity = max(1, round(BUFFER * 1000 / frame_ms))
         self._frames: Channel[AudioFrame] = Channel(self._capacity)
+        self._auto_gain = auto_gain and frame_ms % 10 == 0
+        self._gain: AutoGain | None = None
         self._attached = True
         self.dropped = 0
         """Frames that came too fast for the session."""
@@ -41,7 +52,7 @@ class RoomAudioInput(AudioInput):
             room,
             (rtc.TrackSource.SOURCE_MICROPHONE,),
             open_stream=self._stream_of,
-            take=lambda event: self._put(as_frame(event.frame)),
+            take=self._take,
             ended=lambda: self._put(silent_frame(END_SILENCE, sample_rate)),
         )
 
@@ -72,6 +83,8 @@ class RoomAudioInput(AudioInput):
         await self._track.aclose()
 
     def _stream_of(self, track: rtc.Track) -> rtc.AudioStream:
+        # It learns how loud a voice is, so each track has one of its own.
+        self._gain = AutoGain() if self._auto_gain else None
         return rtc.AudioStream.from_track(
             track=track,
             sample_rate=self._sample_rate,
@@ -79,6 +92,10 @@ class RoomAudioInput(AudioInput):
             frame_size_ms=self._frame_ms,
             capacity=self._capacity,
         )
+
+    def _take(self, event: rtc.AudioFrameEvent) -> None:
+        frame = as_frame(event.frame)
+        self._put(frame if self._gain is None else self._gain.apply(frame))
 
     def _put(self, frame: AudioFrame) -> None:
         if not self._attached or self._frames.closed:

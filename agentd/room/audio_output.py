@@ -100,6 +100,11 @@ class RoomAudioOutput(AudioOutput):
         self._over.set()
 
     @property
+    def source(self) -> rtc.AudioSource:
+        """What the track plays."""
+        return self._source
+
+    @property
     def publication(self) -> rtc.LocalTrackPublication | None:
         """The track, once it is published."""
         return self._publication

@@ -8,6 +8,7 @@ from typing import Any
 from livekit import rtc
 from msgspec import Struct, field
 
+from .av_output import Draw
 from .participants import DEFAULT_KINDS, ParticipantKind
 
 DisconnectReason = rtc.DisconnectReason
@@ -42,6 +43,8 @@ class AudioInputOptions(Struct, frozen=True, kw_only=True):
     num_channels: int = 1
     frame_size_ms: int = 20
     """livekit-agents has 50: each barge-in and each end of a turn waits for a frame to be full."""
+    auto_gain_control: bool = True
+    """Make quiet callers louder; only with frames of whole 10 ms."""
     pre_connect_audio: bool = True
     """Take what was said while the connection was made."""
     pre_connect_audio_timeout: float = 3.0
@@ -67,6 +70,26 @@ class VideoInputOptions(Struct, frozen=True, kw_only=True):
     """How the participant is seen."""
 
 
+class VideoOutputOptions(Struct, frozen=True, kw_only=True):
+    """How the agent is seen: with a picture for each stretch of what it says. Ours."""
+
+    draw: Draw
+    """Called `fps` times a second with the audio that is about to be heard, and once a second with
+    None while the agent is silent. May be async. It has a few milliseconds, on the session's loop.
+    """
+    width: int = 640
+    height: int = 480
+    fps: float = 25.0
+    track_name: str = "roomio_video"
+    track_publish_options: rtc.TrackPublishOptions = field(
+        default_factory=lambda: rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_CAMERA)
+    )
+
+    def __post_init__(self) -> None:
+        if self.fps <= 0:
+            raise ValueError(f"fps must be over 0, but is {self.fps}")
+
+
 class TextInputOptions(Struct, frozen=True, kw_only=True):
     """How the participant writes."""
 
@@ -90,6 +113,7 @@ class RoomOptions(Struct, frozen=True, kw_only=True):
     audio_input: AudioInputOptions | bool = True
     audio_output: AudioOutputOptions | bool = True
     video_input: VideoInputOptions | bool = False
+    video_output: VideoOutputOptions | None = None
     text_input: TextInputOptions | bool = True
     text_output: TextOutputOptions | bool = True
     participant_kinds: tuple[ParticipantKind, ...] = DEFAULT_KINDS

@@ -12,7 +12,8 @@ from livekit import rtc
 from agentd.aio.tasks import TaskOwner
 from agentd.app.usererror import error_fields
 from agentd.audio.frame import AudioFrame
-from agentd.errors import AudioError
+from agentd.errors import AudioError, SessionError, VideoError
+from agentd.io import AudioOutput
 from agentd.io.session_side import (
     AGENT_STATE_CHANGED,
     USER_INPUT_TRANSCRIBED,
@@ -22,8 +23,11 @@ from agentd.io.session_side import (
 )
 
 from .agent_state import AgentStateAttribute
+from .asking import while_joined
 from .audio_input import RoomAudioInput
 from .audio_output import RoomAudioOutput
+from .av_output import AVOutput
+from .deprecated import RoomInputOptions, RoomOutputOptions, room_options
 from .linking import ParticipantLink
 from .options import (
     CLOSING_REASONS,
@@ -32,16 +36,21 @@ from .options import (
     RoomOptions,
     TextInputEvent,
     TextInputOptions,
+    TextOutputOptions,
 )
 from .preconnect import PreConnectAudio
 from .text_input import TextInput
 from .transcripts import AgentTranscript, UserTranscript
 from .video_input import RoomVideoInput
+from .video_output import RoomVideoOutput
 
 logger = logging.getLogger("agentd.room")
 
 START_TIMEOUT = 10.0
 """Seconds for the agent's track to be published; then the session goes on with text."""
+
+DTMF_TIMEOUT = 5.0
+"""Seconds for the room to take a key of the telephone; then whoever pressed it is told."""
 
 
 class RoomIO:
@@ -58,10 +67,13 @@ class RoomIO:
         *,
         participant: rtc.RemoteParticipant | str | None = None,
         options: RoomOptions | None = None,
+        input_options: RoomInputOptions | None = None,
+        output_options: RoomOutputOptions | None = None,
     ) -> None:
+        """`options` go before the other two, which are the former way to say the same."""
         self._session = session
         self._room = room
-        self._options = options or RoomOptions()
+        self._options = options or room_options(input_options, output_options)
         self._tasks = TaskOwner("room io")
         self._link = ParticipantLink(
             room,
@@ -75,6 +87,8 @@ class RoomIO:
         self._audio_input: RoomAudioInput | None = None
         self._video_input: RoomVideoInput | None = None
         self._audio_output: RoomAudioOutput | None = None
+        self._video_output: RoomVideoOutput | None = None
+        self._av_output: AVOutput | None = None
         self._agent_transcript: AgentTranscript | None = None
         self._text_input: TextInput | None = None
         self._pre_connect: PreConnectAudio | None = None
@@ -83,6 +97,11 @@ class RoomIO:
     @property
     def room(self) -> rtc.Room:
         return self._room
+
+    @property
+    def deletes_room(self) -> bool:
+        """Whether the room is to go with the session."""
+        return self._options.delete_room_on_close
 
     @property
     def linked_participant(self) -> rtc.RemoteParticipant | None:
@@ -118,6 +137,14 @@ class RoomIO:
         self._state.publish(self._session.agent_state)
         self._link.start()
 
+    async def publish_dtmf(self, *, code: int, digit: str) -> None:
+        """Press a key of the telephone; raises SessionError where the room does not take it."""
+        try:
+            pressed = self._room.local_participant.publish_dtmf(code=code, digit=digit)
+            await while_joined(self._room, pressed, timeout=DTMF_TIMEOUT)
+        except (rtc.participant.PublishDTMFError, TimeoutError) as error:
+            raise SessionError(f"the room did not take the key '{digit}': {error}") from error
+
     async def aclose(self) -> None:
         """Let go of the room, which stays joined. May be repeated."""
         if self._closed:
@@ -134,6 +161,8 @@ class RoomIO:
             self._pre_connect,
             self._audio_input,
             self._video_input,
+            self._av_output,
+            self._video_output,
             self._audio_output,
             self._agent_transcript,
             self._user_transcript,
@@ -151,7 +180,10 @@ class RoomIO:
         audio = _options(self._options.audio_input, AudioInputOptions)
         if audio is not None and slots.audio is None:
             self._audio_input = RoomAudioInput(
-                self._room, sample_rate=audio.sample_rate, frame_ms=audio.frame_size_ms
+                self._room,
+                sample_rate=audio.sample_rate,
+                frame_ms=audio.frame_size_ms,
+                auto_gain=audio.auto_gain_control,
             )
             if audio.pre_connect_audio:
                 self._pre_connect = PreConnectAudio(
@@ -171,8 +203,11 @@ class RoomIO:
 
     async def _open_outputs(self) -> None:
         slots = self._session.output
-        if self._options.text_output is not False and slots.transcription is None:
+        text = _options(self._options.text_output, TextOutputOptions)
+        if text is not None and slots.transcription is None:
             self._agent_transcript = AgentTranscript(self._room)
+            self._agent_transcript.in_step = text.sync_transcription is not False
+            self._agent_transcript.speed_factor = text.transcription_speed_factor
             slots.transcription = self._agent_transcript
         audio = _options(self._options.audio_output, AudioOutputOptions)
         if audio is None or slots.audio is not None:
@@ -192,9 +227,39 @@ class RoomIO:
             self._session.audio_lost(str(error) or f"not published within {START_TIMEOUT:g} s")
             return
         self._audio_output = output
-        slots.audio = output
+        slots.audio = await self._with_video(output)
         if self._agent_transcript is not None and output.publication is not None:
             self._agent_transcript.track_sid = output.publication.sid
+
+    async def _with_video(self, audio: RoomAudioOutput) -> AudioOutput:
+        """The voice, with a face where there is to be one and the room takes it."""
+        options, slots = self._options.video_output, self._session.output
+        if options is None or slots.video is not None:
+            return audio
+        video = self._video_output = RoomVideoOutput(
+            self._room,
+            audio.source,
+            width=options.width,
+            height=options.height,
+            fps=options.fps,
+            track_name=options.track_name,
+            publish_options=options.track_publish_options,
+        )
+        try:
+            await video.start(START_TIMEOUT)
+        except VideoError as error:
+            self._session.video_lost(str(error))
+            return audio
+        slots.video = video
+        both = self._av_output = AVOutput(
+            audio, video, options.draw, fps=options.fps, lost=self._on_video_lost
+        )
+        both.start()
+        return both
+
+    def _on_video_lost(self, reason: str) -> None:
+        self._session.output.video = None
+        self._session.video_lost(reason)
 
     # -- the participant -------------------------------------------------------------------
 
@@ -293,8 +358,10 @@ class RoomIO:
         if self._options.text_output is not False:
             self._user_transcript.update(event.transcript, final=event.is_final)
 
-    def _on_dtmf(self, _digit: rtc.SipDTMF) -> None:
-        self._session.user_was_active()
+    def _on_dtmf(self, key: rtc.SipDTMF) -> None:
+        identity = key.participant.identity if key.participant is not None else ""
+        if self._accepts(identity):
+            self._session.key_pressed(key.digit, key.code, identity)
 
 
 def _identity(participant: rtc.RemoteParticipant | str | None) -> str | None:

@@ -54,7 +54,7 @@ class RoomVideoInput(VideoInput):
         frame = event.frame
         self._pictures.clear()  # room for the new one, in place of one that nobody took
         self._pictures.send_nowait(
-            VideoFrame(data=bytes(frame.data), width=frame.width, height=frame.height, at=now())
+            VideoFrame(data=frame.data, width=frame.width, height=frame.height, at=now())
         )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .fake_io import FakeAudioInput as FakeAudioInput
     from .fake_io import FakeAudioOutput as FakeAudioOutput
     from .fake_io import FakeTextOutput as FakeTextOutput
+    from .fake_io import FakeVideoInput as FakeVideoInput
     from .fake_llm import FakeCall as FakeCall
     from .fake_llm import FakeLLM as FakeLLM
     from .fake_llm import FakeReply as FakeReply
@@ -32,6 +33,7 @@ _NAMES = {
     "FakeAudioInput": "fake_io",
     "FakeAudioOutput": "fake_io",
     "FakeTextOutput": "fake_io",
+    "FakeVideoInput": "fake_io",
     "FakeCall": "fake_llm",
     "FakeEndOfTurn": "fake_eot",
     "FakeLLM": "fake_llm",

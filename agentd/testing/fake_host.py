@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from agentd.protocol.job import ResumeReason
@@ -12,7 +13,14 @@ from agentd.protocol.job import ResumeReason
 class FakeHost:
     """A SessionHost. What it was left with by one can be given to the next."""
 
-    def __init__(self, remembered: bytes = b"", *, reason: ResumeReason = "crash") -> None:
+    def __init__(
+        self,
+        remembered: bytes = b"",
+        *,
+        reason: ResumeReason = "crash",
+        directory: Path | None = None,
+    ) -> None:
+        self.directory = directory or Path()
         self.kept = b""
         """The last snapshot; what a process that dies now leaves behind."""
         self.snapshots = 0

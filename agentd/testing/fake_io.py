@@ -9,6 +9,7 @@ import numpy as np
 from msgspec import Struct
 
 from agentd.aio.bell import Bell
+from agentd.aio.channel import Channel
 from agentd.aio.timing import now, wall_time
 from agentd.audio.frame import AudioFrame, from_samples
 from agentd.io import (
@@ -18,6 +19,8 @@ from agentd.io import (
     PlaybackFinishedEvent,
     PlaybackStartedEvent,
     TextOutput,
+    VideoFrame,
+    VideoInput,
 )
 
 from .faults import Fault, Misbehaviour
@@ -75,6 +78,28 @@ class FakeAudioInput(AudioInput):
             voiced |= (times >= begin - 1e-9) & (times < end - 1e-9)
         tone = LOUDNESS * np.sin(2 * np.pi * 300 * times) * voiced
         return from_samples(np.rint(tone).astype(np.int16), self._rate)
+
+
+class FakeVideoInput(VideoInput):
+    """A camera in memory: it shows what it is told to."""
+
+    label = "fake"
+
+    def __init__(self) -> None:
+        self._frames: Channel[VideoFrame] = Channel(64)
+
+    def __aiter__(self) -> AsyncIterator[VideoFrame]:
+        return self._frames
+
+    def show(self, frame: VideoFrame) -> None:
+        """One picture; the oldest of 64 that nobody has looked at is lost."""
+        if len(self._frames) == 64:
+            self._frames.receive_nowait()
+        self._frames.send_nowait(frame)
+
+    def end(self) -> None:
+        """The camera is gone."""
+        self._frames.close()
 
 
 class _NoFrame:

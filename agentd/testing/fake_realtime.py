@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from agentd.aio.channel import Channel
 from agentd.aio.tasks import TaskOwner
+from agentd.aio.timing import now
 from agentd.audio.frame import AudioFrame, from_samples
 from agentd.audio.pcm import is_audible
 from agentd.given import NOT_GIVEN, NotGiven, NotGivenOr
@@ -106,6 +107,9 @@ class FakeRealtimeSession(RealtimeSession):
         self.interruptions = 0
         self.truncated: list[Truncation] = []
         self.committed = 0
+        self._shown = asyncio.Event()
+        self.seen: list[tuple[float, str, bytes]] = []
+        """When it was shown a picture, on the loop's clock, of which kind, and its bytes."""
         self.closed = False
         self._events: Channel[RealtimeEvent] = Channel(256)
         self._owner = TaskOwner("fake realtime")
@@ -134,6 +138,15 @@ class FakeRealtimeSession(RealtimeSession):
             self._events.send_nowait(InputSpeechStopped(user_transcription_enabled=True))
             self._understand()
             self._events.send_nowait(self._generate(user_initiated=False))
+
+    def push_video(self, data: bytes, mime_type: str) -> None:
+        """See the base class."""
+        self.seen.append((now(), mime_type, data))
+        self._shown.set()
+
+    async def sees(self) -> None:
+        """Wait until it was shown a picture."""
+        await self._shown.wait()
 
     def commit_audio(self) -> None:
         """See the base class."""

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from .events import MetricsCollectedEvent as MetricsCollectedEvent
     from .events import OutputDegradedEvent as OutputDegradedEvent
     from .events import OverlappingSpeechEvent as OverlappingSpeechEvent
+    from .events import RecordingFailedEvent as RecordingFailedEvent
     from .events import SessionUsageUpdatedEvent as SessionUsageUpdatedEvent
+    from .events import SipDtmfReceivedEvent as SipDtmfReceivedEvent
     from .events import SpeechCreatedEvent as SpeechCreatedEvent
     from .events import ToolCallEnded as ToolCallEnded
     from .events import ToolCallStarted as ToolCallStarted
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from .turn_options import PreemptiveGenerationOptions as PreemptiveGenerationOptions
     from .turn_options import TurnHandlingOptions as TurnHandlingOptions
     from .turn_options import UserTurnLimitOptions as UserTurnLimitOptions
+    from .video_sampler import VoiceActivityVideoSampler as VoiceActivityVideoSampler
 
 _NAMES = {
     "Agent": "agent",
@@ -74,7 +77,9 @@ _NAMES = {
     "MetricsCollectedEvent": "events",
     "OutputDegradedEvent": "events",
     "OverlappingSpeechEvent": "events",
+    "RecordingFailedEvent": "events",
     "SessionUsageUpdatedEvent": "events",
+    "SipDtmfReceivedEvent": "events",
     "SpeechCreatedEvent": "events",
     "ToolCallEnded": "events",
     "ToolCallStarted": "events",
@@ -98,6 +103,7 @@ _NAMES = {
     "PreemptiveGenerationOptions": "turn_options",
     "TurnHandlingOptions": "turn_options",
     "UserTurnLimitOptions": "turn_options",
+    "VoiceActivityVideoSampler": "video_sampler",
 }
 """The module of each public name."""
 

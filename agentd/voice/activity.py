@@ -13,6 +13,7 @@ from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now
 from agentd.app.usererror import error_fields
 from agentd.errors import SessionError
+from agentd.io import VideoFrame
 from agentd.llm.chat import ChatContext
 from agentd.llm.items import AgentConfigUpdate
 from agentd.llm.toolset import ToolContext
@@ -239,6 +240,11 @@ class Activity:
     ) -> SpeechHandle:
         """See `turn_taker.Replier`."""
         return self.speaker.reply_to_turn(turn, chat_ctx, prepared)
+
+    async def see(self, frame: VideoFrame) -> None:
+        """The user shows something: a realtime model that sees is shown it."""
+        if self._link is not None:
+            await self._link.see(frame)
 
     async def cut_ones_ended(self) -> None:
         """See `turn_taker.Replier`."""

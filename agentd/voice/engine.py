@@ -15,6 +15,7 @@ from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now
 from agentd.errors import SessionError
 from agentd.io.attached import AgentInput, AgentOutput
+from agentd.io.base import VideoFrame
 from agentd.llm.chat import ChatContext
 from agentd.llm.items import FunctionCall
 
@@ -31,6 +32,7 @@ from .events import (
     SpeechCreatedEvent,
     UserStateChangedEvent,
 )
+from .eyes import Eyes
 from .face import BaseSession
 from .faults import Faults
 from .floor import Floor
@@ -121,7 +123,13 @@ class Engine:
         self.ears = Ears(
             config.input, feed=self.feed, faults=self.faults, lost=self._audio_input_lost
         )
-        self.tree = make_tree(mouth=self.mouth.run, ears=self.ears.run, watchdog=self.watchdog.run)
+        self.eyes = Eyes(config.input, sample=self._is_looked_at, show=self._show)
+        self.tree = make_tree(
+            mouth=self.mouth.run,
+            ears=self.ears.run,
+            eyes=self.eyes.run,
+            watchdog=self.watchdog.run,
+        )
         self._core = self._make_core()
         self.switchboard = Switchboard(self._core)
         self.orders = TurnOrders(
@@ -291,6 +299,15 @@ class Engine:
     def _tools_running(self, running: bool) -> None:
         self.feed(ToolsRunning(at=now(), running=running))
         self._ring()
+
+    def _is_looked_at(self, frame: VideoFrame) -> bool:
+        sampler = self.config.options.video_sampler
+        return sampler is None or bool(sampler(frame, self.config.session))
+
+    async def _show(self, frame: VideoFrame) -> None:
+        activity = self.switchboard.current
+        if activity is not None:
+            await activity.see(frame)
 
     def _user_speaks(self) -> bool:
         return self.states.user == "speaking"

@@ -53,6 +53,16 @@ class UserInputTranscribedEvent(_Event, frozen=True, kw_only=True, eq=False):
     speaker_id: str | None = None
 
 
+class SipDtmfReceivedEvent(_Event, frozen=True, kw_only=True, eq=False):
+    """The user has pressed a key of the telephone. In livekit-agents only the room tells."""
+
+    type = "sip_dtmf_received"
+    digit: str
+    """`0` to `9`, `*`, `#`, or `A` to `D`."""
+    code: int
+    participant_identity: str
+
+
 class UserTranscriptionTimeoutEvent(_Event, frozen=True, kw_only=True, eq=False):
     """The VAD heard speech, and no text came of it. Instants are wall time."""
 
@@ -236,10 +246,20 @@ class DeadAirEvent(_Event, frozen=True, kw_only=True, eq=False):
 
 
 class OutputDegradedEvent(_Event, frozen=True, kw_only=True, eq=False):
-    """Audio was lost: the session goes on with text. Not in livekit-agents."""
+    """Audio was lost: the session goes on with text; or video, and it goes on with audio. Not in
+    livekit-agents."""
 
     type = "output_degraded"
-    lost: Literal["audio_input", "audio_output", "speech_synthesis"]
+    lost: Literal["audio_input", "audio_output", "video_output", "speech_synthesis"]
+    reason: str
+
+
+class RecordingFailedEvent(_Event, frozen=True, kw_only=True, eq=False):
+    """The recording ends here, as for a full disk; the call goes on. Not in livekit-agents."""
+
+    type = "recording_failed"
+    path: str
+    """What is in it until now can be read."""
     reason: str
 
 
@@ -274,6 +294,7 @@ AgentEvent: TypeAlias = (
     UserStateChangedEvent
     | AgentStateChangedEvent
     | UserInputTranscribedEvent
+    | SipDtmfReceivedEvent
     | UserTranscriptionTimeoutEvent
     | AgentFalseInterruptionEvent
     | OverlappingSpeechEvent
@@ -287,6 +308,7 @@ AgentEvent: TypeAlias = (
     | ErrorEvent
     | DeadAirEvent
     | OutputDegradedEvent
+    | RecordingFailedEvent
     | CloseEvent
     | DebugMessageEvent
 )

@@ -15,12 +15,14 @@ from agentd.aio.emitter import EventEmitter
 from agentd.audio.frame import AudioFrame
 from agentd.given import NOT_GIVEN, NotGivenOr
 from agentd.io.attached import AgentInput, AgentOutput
+from agentd.io.base import VideoFrame
 from agentd.llm.chat import ChatContext
 from agentd.llm.events import ToolChoice
 from agentd.llm.instructions import Instructions
 from agentd.llm.items import ChatMessage
 
 from .agent_base import AgentBase, AnyTool
+from .dtmf import DtmfEvent
 from .options import InputModality, SessionOptions
 from .run_result import RunResult
 from .speech import SpeechHandle
@@ -70,6 +72,15 @@ class BaseSession(EventEmitter, ABC, Generic[UserdataT]):
     @abstractmethod
     def input(self) -> AgentInput:
         """What it hears and sees through."""
+
+    @property
+    @abstractmethod
+    def latest_video_frame(self) -> VideoFrame | None:
+        """The picture that was looked at last; None while there is nothing to see.
+
+        For a model that reads, add it to a message in `on_user_turn_completed`, as
+        `ImageContent(image=as_picture(frame))` (both in `agentd.llm`).
+        """
 
     @property
     @abstractmethod
@@ -173,6 +184,13 @@ class BaseSession(EventEmitter, ABC, Generic[UserdataT]):
     @abstractmethod
     def update_agent(self, agent: AgentBase) -> None:
         """Let another agent take over, when what is being said is over. Returns at once."""
+
+    @abstractmethod
+    async def send_dtmf(self, events: str | Sequence[DtmfEvent]) -> None:
+        """Press keys of the telephone, such as "42#", one after the other.
+
+        Raises ValueError for what is no key, SessionError where there is no room or it takes none.
+        """
 
     @abstractmethod
     async def update_tools(self, tools: Sequence[AnyTool]) -> None:

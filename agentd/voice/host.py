@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any, Protocol
 
 from agentd.protocol.job import ResumeReason
@@ -42,6 +43,10 @@ class SessionHost(Protocol):
 
     async def delete_room(self) -> None:
         """Delete the room, and with it disconnect everybody."""
+
+    @property
+    def directory(self) -> Path:
+        """Where files of the job may be put; it goes with the job."""
 
     def claim(self, session: Any) -> bool:
         """A session begins in this job; whether it is the first, which is the one remembered."""

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import Any, Protocol
 
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now
-from agentd.errors import StateError
+from agentd.errors import SessionError, StateError
 from agentd.given import NotGivenOr
 from agentd.io.session_side import SessionSide
 from agentd.llm.chat import ChatContext
+from agentd.recording.options import Record, recording_path
+from agentd.recording.recorder import RecorderIO
 
 from .agent import Agent
 from .closing import close, step
 from .engine import Engine
-from .events import CloseEvent, CloseReason
+from .events import CloseEvent, CloseReason, RecordingFailedEvent
 from .host import SessionHost, current_host
 from .remembering import Remembering
 from .restoring import restore
-from .room_link import RoomLink, make_room_link
+from .room_link import RoomLink, RoomWishes, make_room_link
 from .run_result import Run
 from .settling import settle
 from .snapshot import decode
@@ -37,7 +40,7 @@ class Kept(Protocol):
 
     def make_engine(self) -> Engine: ...
 
-    def emit(self, event: CloseEvent) -> None: ...
+    def emit(self, event: CloseEvent | RecordingFailedEvent) -> None: ...
 
 
 class Lifetime:
@@ -48,6 +51,8 @@ class Lifetime:
         self._session = session
         self.engine: Engine | None = None
         self.room_link: RoomLink | None = None
+        self.recorder: RecorderIO | None = None
+        """Also after the close; the last one's, if it was recorded."""
         self.deletes_room = False
         """Whether the room goes with the session."""
         self._host: SessionHost | None = None
@@ -63,7 +68,9 @@ class Lifetime:
         """The work on its close, once that has begun."""
         return self._closing
 
-    async def start(self, agent: Agent, room: Any, options: Any, run: Run | None) -> None:
+    async def start(
+        self, agent: Agent, wishes: RoomWishes, run: Run | None, record: Record = None
+    ) -> None:
         """Begin with an agent, or where an earlier process of the job was.
 
         Raises what that raises; then it is closed again.
@@ -73,7 +80,8 @@ class Lifetime:
         engine = self.engine = self._kept.make_engine()
         engine.log.run = run
         try:
-            await self._join(room, options)
+            await self._join(wishes)
+            await self._record(record)
             await engine.tree.start()
             engine.states.set_agent("listening")
             if self.room_link is None:
@@ -127,18 +135,34 @@ class Lifetime:
 
     # -- inside ------------------------------------------------------------------------------
 
-    async def _join(self, room: Any, options: Any) -> None:
+    async def _join(self, wishes: RoomWishes) -> None:
         self._host = current_host.get()
         if self._host is not None:
             self._primary = self._host.claim(self._session)
             self._host.attach_closer(self._close_for_job)
-        if room is None:
+        if wishes.room is None:
             return
         if self._host is not None:
             await self._host.connect()
-        self.deletes_room = getattr(options, "delete_room_on_close", False)
-        self.room_link = make_room_link(self._session, room, options)
+        self.room_link = make_room_link(self._session, wishes)
+        self.deletes_room = self.room_link.deletes_room
         await self.room_link.start()
+
+    async def _record(self, record: Record) -> None:
+        path = recording_path(record, self._directory)
+        self.recorder = None if path is None else RecorderIO(path, lost=self._recording_lost)
+        if self.recorder is not None:
+            await self.recorder.start(self._session.input, self._session.output)
+
+    def _directory(self) -> Path:
+        if self._host is None:
+            raise SessionError("outside of a job a recording needs a name: record='call.wav'")
+        return self._host.directory
+
+    def _recording_lost(self, reason: str) -> None:
+        if self.recorder is not None:
+            path = str(self.recorder.path)
+            self._kept.emit(RecordingFailedEvent(path=path, reason=reason))
 
     async def _enter(self, engine: Engine, agent: Agent) -> None:
         data = self._host.take_remembered() if self._host is not None and self._primary else b""
@@ -196,6 +220,8 @@ class Lifetime:
         if engine is None:
             return
         await close(engine, drain=drain)
+        if self.recorder is not None:
+            await self.recorder.aclose()
         if self._host is not None and self._primary and reason is not CloseReason.JOB_SHUTDOWN:
             self._host.remember(bytes)  # what is over is not gone on with
         self._kept.emit(CloseEvent(reason=reason, error=error))

@@ -112,6 +112,8 @@ class SessionOptions(Struct, frozen=True, kw_only=True):
     conn_options: SessionConnectOptions = SessionConnectOptions()
     dead_air: DeadAirOptions = DeadAirOptions()
     ivr_detection: bool = False
+    video_sampler: Any = None
+    """A `video_sampler.VideoSampler`; None looks at every picture."""
 
 
 InputModality: TypeAlias = Literal["text", "audio"]

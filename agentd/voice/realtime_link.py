@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import aclosing
@@ -10,7 +11,9 @@ from typing import Literal, Protocol, assert_never
 from agentd.aio.timing import now
 from agentd.audio.frame import AudioFrame
 from agentd.errors import ModelError
+from agentd.io import VideoFrame
 from agentd.llm.chat import ChatContext
+from agentd.llm.images import Picture, as_picture, encode
 from agentd.llm.items import ChatMessage
 from agentd.llm.toolset import ToolContext
 from agentd.metrics import AgentMetrics
@@ -42,6 +45,9 @@ from .turn_inputs import (
 logger = logging.getLogger("agentd.voice")
 
 REALTIME_CHILD = "realtime"
+
+MAX_PICTURE = 1024
+"""Pixels, of width and height: what providers look at is smaller still."""
 
 
 class RealtimeListener(Protocol):
@@ -101,6 +107,17 @@ class RealtimeLink:
     def hear(self, frame: AudioFrame) -> None:
         """See ears.Hearer."""
         self.session.push_audio(frame)
+
+    async def see(self, frame: VideoFrame) -> None:
+        """Show it a picture, if it can see; raises ValueError or TypeError for what is none."""
+        if not self.model.capabilities.video_input:
+            return
+        picture = as_picture(frame)
+        if picture.format == "rgba":  # 20 ms of work, which audio must not wait for
+            mime_type, data = await asyncio.to_thread(_encode, picture)
+        else:
+            mime_type, data = _encode(picture)
+        self.session.push_video(data, mime_type)
 
     async def tell_instructions(self) -> None:
         """What the agent is told to be has changed."""
@@ -176,3 +193,7 @@ class RealtimeLink:
             )
         else:
             raise event.error
+
+
+def _encode(picture: Picture) -> tuple[str, bytes]:
+    return encode(picture, max_width=MAX_PICTURE, max_height=MAX_PICTURE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterable, Callable, Sequence
+from pathlib import Path
 from typing import Any, Self, Unpack, cast
 
 import msgspec
@@ -14,6 +15,7 @@ from agentd.audio.frame import AudioFrame
 from agentd.errors import SessionError
 from agentd.given import NOT_GIVEN, NotGiven, NotGivenOr, is_given, only_given
 from agentd.io.attached import AgentInput, AgentOutput
+from agentd.io.base import VideoFrame
 from agentd.llm.chat import ChatContext, ReadOnlyChatContext
 from agentd.llm.clean_text import clean
 from agentd.llm.events import ToolChoice
@@ -21,6 +23,7 @@ from agentd.llm.instructions import Instructions
 from agentd.llm.items import ChatMessage
 from agentd.llm.toolset import ToolContext
 from agentd.metrics.usage import AgentSessionUsage
+from agentd.recording.options import Record
 from agentd.stt.base import STT
 from agentd.tokenize.transforms import TextTransform, TransformName
 from agentd.tts.base import TTS
@@ -28,8 +31,15 @@ from agentd.vad import VAD
 
 from .agent import Agent
 from .agent_base import AgentBase, AnyTool, LanguageModel
+from .dtmf import DtmfEvent, dial, keys
 from .engine import Engine, EngineConfig
-from .events import CloseEvent, CloseReason, OutputDegradedEvent
+from .events import (
+    CloseEvent,
+    CloseReason,
+    OutputDegradedEvent,
+    RecordingFailedEvent,
+    SipDtmfReceivedEvent,
+)
 from .face import BaseSession, UserdataT
 from .lifetime import Lifetime
 from .models import Models, refuse_model_string
@@ -41,7 +51,7 @@ from .options import (
     SessionOptions,
     ToolHandlingOptions,
 )
-from .room_link import RoomLink
+from .room_link import RoomLink, RoomWishes
 from .run_result import Run, RunResult
 from .speaker import ReplyRequest
 from .speech import SpeechHandle
@@ -50,6 +60,7 @@ from .turn_actions import AgentState, UserState
 from .turn_deprecated import turn_handling_from_keywords
 from .turn_inputs import ManualClear, ManualCommit, ParticipantPresent, UserActive
 from .turn_options import EndpointingOptions, TurnDetectionMode, TurnHandlingOptions
+from .video_sampler import VideoSampler, VoiceActivityVideoSampler
 
 logger = logging.getLogger("agentd.voice")
 
@@ -75,8 +86,9 @@ class AgentSession(BaseSession[UserdataT]):
         session_close_transcript_timeout: Seconds that a last turn has for its transcript.
         conn_options: What a model's call may cost, and how many may fail in a row.
         dead_air: What is done when the agent owes speech and none is heard; ours.
-        video_sampler, expressive, stt_context_options, ivr_detection, loop: Accepted, and without
-            effect.
+        video_sampler: Which pictures of the video input are looked at; None all. By default one a
+            second while the user speaks, and one in three seconds else.
+        expressive, stt_context_options, ivr_detection, loop: Accepted, and without effect.
         deprecated: Keywords of older versions that `turn_handling` has taken the place of.
     """
 
@@ -97,7 +109,7 @@ class AgentSession(BaseSession[UserdataT]):
         min_consecutive_speech_delay: float = 0.0,
         expressive: Any = False,
         userdata: NotGivenOr[UserdataT] = NOT_GIVEN,
-        video_sampler: Any = None,
+        video_sampler: NotGivenOr[VideoSampler | None] = NOT_GIVEN,
         aec_warmup_duration: float | None = 3.0,
         ivr_detection: bool = False,
         user_away_timeout: float | None = 15.0,
@@ -131,6 +143,11 @@ class AgentSession(BaseSession[UserdataT]):
             conn_options=conn_options or SessionConnectOptions(),
             dead_air=dead_air or DeadAirOptions(),
             ivr_detection=ivr_detection,
+            video_sampler=(
+                VoiceActivityVideoSampler()
+                if isinstance(video_sampler, NotGiven)
+                else video_sampler
+            ),
         )
         ToolContext(tools or ())  # raises ValueError for two tools of one name
         self._tools: list[AnyTool] = list(tools or ())
@@ -194,6 +211,11 @@ class AgentSession(BaseSession[UserdataT]):
         return self._input
 
     @property
+    def latest_video_frame(self) -> VideoFrame | None:
+        """See BaseSession."""
+        return self._engine.eyes.latest if self._engine is not None else None
+
+    @property
     def output(self) -> AgentOutput:
         """See BaseSession."""
         return self._output
@@ -237,6 +259,11 @@ class AgentSession(BaseSession[UserdataT]):
             raise SessionError("the session has no room")
         return self._life.room_link
 
+    @property
+    def recording(self) -> Path | None:
+        """The file that the session is recorded to, whole after its close; None for none."""
+        return self._life.recorder.path if self._life.recorder is not None else None
+
     # -- start and end ---------------------------------------------------------------------
 
     async def start(  # noqa: PLR0913 - the keywords are livekit-agents'
@@ -249,22 +276,27 @@ class AgentSession(BaseSession[UserdataT]):
         room_output_options: Any = NOT_GIVEN,
         capture_run: bool = False,
         session_host: Any = NOT_GIVEN,
-        record: Any = NOT_GIVEN,
+        record: NotGivenOr[Record] = NOT_GIVEN,
     ) -> RunResult[Any] | None:
         """Begin with an agent; returns when it listens.
 
         With a room the job joins it, and inputs and outputs that are empty are filled. With
         `capture_run` the result of what the agent does first is returned. A second call while it
-        runs does nothing. Raises what a toolset's `setup` raises, and `rtc.ConnectError`; then the
-        session is closed. `session_host` and `record` are accepted, and without effect.
+        runs does nothing. `record` names a .wav or .ogg file for both sides, the user left and the
+        agent right; True is one in the job's `session_directory`. Raises what a toolset's `setup`
+        raises, and `rtc.ConnectError`; then the session is closed. `session_host` is accepted, and
+        without effect.
         """
         if self._engine is not None:
             return None
         run = Run() if capture_run else None
-        given = room_options or room_input_options
-        await self._life.start(
-            agent, room if is_given(room) else None, given if is_given(given) else None, run
+        wishes = RoomWishes(
+            room=room or None,
+            options=room_options or None,
+            input_options=room_input_options or None,
+            output_options=room_output_options or None,
         )
+        await self._life.start(agent, wishes, run, record or None)
         return run.result if run is not None else None
 
     async def drain(self) -> None:
@@ -391,6 +423,10 @@ class AgentSession(BaseSession[UserdataT]):
         """See BaseSession."""
         self._at_work().switchboard.hand_over(agent)
 
+    async def send_dtmf(self, events: str | Sequence[DtmfEvent]) -> None:
+        """See BaseSession."""
+        await dial(self.room_io, keys(events))
+
     async def update_tools(self, tools: Sequence[AnyTool]) -> None:
         """See BaseSession."""
         ToolContext(tools)
@@ -444,10 +480,12 @@ class AgentSession(BaseSession[UserdataT]):
         if self._engine is not None:
             self._engine.feed(ParticipantPresent(at=now(), present=present))
 
-    def user_was_active(self) -> None:
-        """The user did something that is neither speech nor text."""
+    def key_pressed(self, digit: str, code: int, identity: str) -> None:
+        """The user has pressed a key of the telephone."""
         if self._engine is not None:
             self._engine.feed(UserActive(at=now()))
+            event = SipDtmfReceivedEvent(digit=digit, code=code, participant_identity=identity)
+            self.emit(event.type, event)
 
     def participant_left(self, identity: str, reason: str) -> None:
         """The linked participant has left for good."""
@@ -472,6 +510,11 @@ class AgentSession(BaseSession[UserdataT]):
             OutputDegradedEvent.type,
             OutputDegradedEvent(lost=lost, reason=reason),  # type: ignore[arg-type]  # one of two
         )
+
+    def video_lost(self, reason: str) -> None:
+        """The agent can't be seen any more: go on with audio."""
+        event = OutputDegradedEvent(lost="video_output", reason=reason)
+        self.emit(event.type, event)
 
     # -- inside ----------------------------------------------------------------------------
 
@@ -542,7 +585,7 @@ class _Kept:
     def make_engine(self) -> Engine:
         return self._make_engine()
 
-    def emit(self, event: CloseEvent) -> None:
+    def emit(self, event: CloseEvent | RecordingFailedEvent) -> None:
         self._session.emit(event.type, event)
 
 

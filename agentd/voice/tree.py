@@ -22,15 +22,16 @@ QUICKLY = BackoffSettings(base=0.05, cap=5.0)
 """A caller waits: the first restarts come at once."""
 
 
-def make_tree(*, mouth: Run, ears: Run, watchdog: Run | None) -> Supervisor:
+def make_tree(*, mouth: Run, ears: Run, eyes: Run, watchdog: Run | None) -> Supervisor:
     """The supervisor of a session's own parts.
 
     Without a mouth there is no session, so one that keeps failing ends it. Without ears the user
-    can still write: they are tried again, ever more slowly.
+    can still write, and without eyes speak: they are tried again, ever more slowly.
     """
     children = [
         _child("mouth", mouth, OnExceeded.ESCALATE),
         _child("ears", ears, OnExceeded.COOL_DOWN),
+        _child("eyes", eyes, OnExceeded.COOL_DOWN),
     ]
     if watchdog is not None:
         children.append(_child("watchdog", watchdog, OnExceeded.COOL_DOWN))

@@ -98,12 +98,13 @@ class TurnTaker:
                 timing=turn.timing,
                 models=self._setting.models,
             )
-            chat_ctx = self._agent.chat_ctx.copy()
+            chat_ctx, understood = self._agent.chat_ctx.copy(), list(message.content)
             reason = "" if turn.skip_reply else await self._ask_hook(chat_ctx, message, turn)
             if turn.text:
                 self._bench.log.add(message, self._agent)
             if not turn.skip_reply:
-                self._answer(turn, chat_ctx, message, reason)
+                changed = message.content != understood
+                self._answer(turn, chat_ctx, message, reason, changed=changed)
 
     async def exceed(self, turn: UserTurnExceeded) -> None:
         """The user has spoken too long: ask the agent what it says to that."""
@@ -149,12 +150,21 @@ class TurnTaker:
         return ""
 
     def _answer(
-        self, turn: CommitTurn, chat_ctx: ChatContext, message: ChatMessage, reason: str
+        self,
+        turn: CommitTurn,
+        chat_ctx: ChatContext,
+        message: ChatMessage,
+        reason: str,
+        *,
+        changed: bool,
     ) -> None:
-        prepared = None if reason else self._preemption.take(turn.preemptive, chat_ctx)
+        prepared = None
+        if not reason and not changed:
+            prepared = self._preemption.take(turn.preemptive, chat_ctx)
+        elif turn.preemptive is not None:
+            # The hook wants no answer, or one to another message than the model was told ahead.
+            self._preemption.drop(turn.preemptive)
         if reason:
-            if turn.preemptive is not None:
-                self._preemption.drop(turn.preemptive)
             self._unanswered(turn.turn_id, reason)
             return
         if turn.text:

@@ -9,14 +9,18 @@ from collections.abc import AsyncIterator
 import pytest
 from livekit import rtc
 
-from agentd.audio.frame import AudioFrame, silent_frame
+from agentd.audio.frame import AudioFrame, from_samples, silent_frame
+from agentd.audio.mixer import scale
+from agentd.audio.pcm import rms
 from agentd.errors import AudioError
 from agentd.io import PlaybackFinishedEvent
 from agentd.room.audio_input import RoomAudioInput
 from agentd.room.audio_output import RoomAudioOutput
 from agentd.room.video_input import RoomVideoInput
 from agentd.testing.livekit_server import LiveKitServer
-from tests.support.roommates import DEADLINE, Listener, tone, two_in_a_room
+from tests.support.recordings import recording
+from tests.support.roommates import DEADLINE, Listener, camera_of, tone, two_in_a_room
+from tests.support.sounds import joined, pieces
 
 
 @pytest.fixture
@@ -229,24 +233,44 @@ async def test_the_latest_picture_is_seen(rooms: tuple[rtc.Room, rtc.Room]) -> N
     agent, caller = rooms
     eyes = RoomVideoInput(agent)
     eyes.follow("caller-1")
-    camera = rtc.VideoSource(64, 48)
-    track = rtc.LocalVideoTrack.create_video_track("camera", camera)
-    options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_CAMERA)
-    await caller.local_participant.publish_track(track, options)
-    grey = rtc.VideoFrame(64, 48, rtc.VideoBufferType.RGBA, b"\x80" * (64 * 48 * 4))
-
-    async def film() -> None:
-        while True:
-            camera.capture_frame(grey)
-            await asyncio.sleep(0.05)
-
-    filming = asyncio.ensure_future(film())
-    async with asyncio.timeout(DEADLINE):
+    async with camera_of(caller, 0x80, 0x80, 0x80), asyncio.timeout(DEADLINE):
         picture = await anext(aiter(eyes))
-    filming.cancel()
     await eyes.aclose()
-    await camera.aclose()
 
     assert (picture.width, picture.height, picture.format) == (64, 48, "rgba")
     assert len(picture.data) == 64 * 48 * 4
     assert abs(picture.data[0] - 0x80) < 12
+
+
+async def test_a_quiet_caller_is_heard_louder(rooms: tuple[rtc.Room, rtc.Room]) -> None:
+    """With gain control, in the room as in a file."""
+    agent, caller = rooms
+    plain, gained = RoomAudioInput(agent), RoomAudioInput(agent, auto_gain=True)
+    for ears in (plain, gained):
+        ears.follow("caller-1")
+    mouth = RoomAudioOutput(caller, sample_rate=16000, track_name="microphone")
+    await mouth.start()
+    quiet = scale(recording("jfk").samples[: 16000 * 6], 0.1)
+    for piece in pieces(from_samples(quiet, 16000), 1600):
+        await mouth.capture_frame(piece)
+    mouth.flush()
+    await playout(mouth)
+
+    # The latest 3 s of what nobody has taken wait.
+    loudness = [rms(joined(await waiting(ears))) for ears in (plain, gained)]
+    for each in (plain, gained):
+        await each.aclose()
+    await mouth.aclose()
+
+    assert loudness[1] > 1.5 * loudness[0]
+
+
+async def waiting(ears: RoomAudioInput) -> list[AudioFrame]:
+    """Two seconds of what has come."""
+    frames: list[AudioFrame] = []
+    async with asyncio.timeout(DEADLINE):
+        async for frame in ears:
+            frames.append(frame)
+            if sum(each.duration for each in frames) >= 2.0:
+                break
+    return frames

@@ -12,6 +12,7 @@ from livekit import api, rtc
 from msgspec import Struct
 
 from agentd.aio.tasks import TaskOwner
+from agentd.room.deprecated import RoomOutputOptions
 from agentd.room.options import RoomOptions, TextInputEvent, TextInputOptions
 from agentd.room.roomio import RoomIO
 from agentd.room.text_input import MAX_TEXT
@@ -292,6 +293,17 @@ async def test_clients_see_the_agents_state(scene: Scene) -> None:
             lambda: agent.attributes.get("lk.agent.state") == "thinking",
             "the state",
         )
+
+
+async def test_words_may_run_ahead_of_the_voice(scene: Scene) -> None:
+    """As the former two-part options say it, too."""
+    output = RoomOutputOptions(sync_transcription=False, transcription_speed_factor=2.0)
+    io = RoomIO(scene.session, scene.agent, output_options=output)
+    async with started(io):
+        words = scene.session.output.transcription
+
+    assert words is not None
+    assert (words.in_step, words.speed_factor) == (False, 2.0)
 
 
 async def test_slots_that_are_taken_are_left_alone(scene: Scene) -> None:

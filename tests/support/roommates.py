@@ -137,6 +137,27 @@ class Listener:
             await stream.aclose()
 
 
+@asynccontextmanager
+async def camera_of(room: rtc.Room, red: int, green: int, blue: int) -> AsyncIterator[None]:
+    """A participant shows a picture of one colour, 20 times a second."""
+    source = rtc.VideoSource(64, 48)
+    track = rtc.LocalVideoTrack.create_video_track("camera", source)
+    options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_CAMERA)
+    await room.local_participant.publish_track(track, options)
+    pixels = bytes((red, green, blue, 255)) * (64 * 48)
+    picture = rtc.VideoFrame(64, 48, rtc.VideoBufferType.RGBA, pixels)
+
+    async def film() -> None:
+        while True:
+            source.capture_frame(picture)
+            await asyncio.sleep(0.05)
+
+    async with TaskOwner("camera") as owner:
+        owner.start(film(), name="film")
+        yield
+    await source.aclose()
+
+
 def tone(seconds: float, sample_rate: int = 24000) -> AudioFrame:
     """A steady 440 Hz."""
     at = np.arange(round(seconds * sample_rate)) / sample_rate

@@ -42,13 +42,15 @@ class WritingSession(EventEmitter):
 
     def interrupt(self, *, force: bool = False) -> asyncio.Future[None]:
         self._note("interrupt", force)
-        return _done()
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
 
     def audience_present(self, present: bool) -> None:
         self._note("audience", present)
 
-    def user_was_active(self) -> None:
-        self._note("active", True)
+    def key_pressed(self, digit: str, code: int, identity: str) -> None:
+        self._note("key", (digit, code, identity))
 
     def participant_left(self, identity: str, reason: str) -> None:
         self._note("left", (identity, reason))
@@ -58,6 +60,9 @@ class WritingSession(EventEmitter):
 
     def audio_lost(self, reason: str) -> None:
         self._note("audio lost", reason)
+
+    def video_lost(self, reason: str) -> None:
+        self._note("video lost", reason)
 
     async def until(self, *wanted: tuple[str, object]) -> None:
         """Wait until all of these were noted."""

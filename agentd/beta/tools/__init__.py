@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
-from .end_call import EndCallTool
+from agentd.voice.dtmf import DtmfEvent
 
-__all__ = ["EndCallTool"]
+from .end_call import EndCallTool
+from .send_dtmf import send_dtmf_events
+
+__all__ = ["DtmfEvent", "EndCallTool", "send_dtmf_events"]
