@@ -11,11 +11,13 @@ import asyncio
 import logging
 import os
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from agentd.aio.tasks import TaskOwner, cancel_and_wait
 from agentd.aio.timing import now, within
 from agentd.errors import SettingsError
 from agentd.protocol.app import AppInfo
+from agentd.protocol.models import HostArgs
 from agentd.settings.access import require_access
 from agentd.settings.layers import Resolved, app_layer, resolve
 from agentd.settings.load import child_environment, environment
@@ -30,6 +32,7 @@ from agentd.supervision.supervisor import Supervisor
 from agentd.supervision.view import TreeView
 from agentd.supervisor.keeper import TemplateKeeper, template_child
 from agentd.supervisor.linux import become_subreaper
+from agentd.supervisor.modelhost import ModelHost, ModelHostSpec, models_child
 from agentd.supervisor.process import Reaper
 from agentd.supervisor.reports import write_tree_report
 from agentd.supervisor.template import TemplateSpec
@@ -69,6 +72,7 @@ class Daemon:
         self._tasks = TaskOwner("daemon")
         self._tree: Supervisor | None = None
         self._keeper: TemplateKeeper | None = None
+        self._models: ModelHost | None = None
         self._base: Base | None = None
         self._parts: Parts | None = None
         self._controls: DaemonControls | None = None
@@ -163,6 +167,16 @@ class Daemon:
             ),
         )
         assert keeper.app is not None
+        if keeper.app.models:
+            self._models = self._make_model_host(resolved, directories, keeper.app, base)
+            await add_child(
+                tree,
+                models_child(
+                    self._models,
+                    models_timeout=pool.models_timeout,
+                    restart_max_delay=pool.restart_max_delay,
+                ),
+            )
         parts = self._parts = self._make_parts(keeper.app, base, keeper, tree)
         keeper.attach(base.pool)
         reload = (lambda: self._hurry(keeper, tree)) if self._plan.reload else None
@@ -199,7 +213,9 @@ class Daemon:
         spec = TemplateSpec(
             app=self._plan.app,
             socket=str(directories.socket_path),
-            environment=child_environment(settings, dev=self._plan.dev),
+            environment=child_environment(
+                settings, dev=self._plan.dev, model_host=directories.models_path
+            ),
             timeout=settings.pool.template_timeout,
             log_level=settings.log.log_level,
             verbose=self._plan.verbose,
@@ -210,6 +226,28 @@ class Daemon:
             self._sink,
             start_method=settings.pool.start_method,
             spare=self._plan.reload,
+        )
+
+    def _make_model_host(
+        self, resolved: Resolved, directories: Directories, app: AppInfo, base: Base
+    ) -> ModelHost:
+        ref, settings = self._plan.app, resolved.settings
+        args = HostArgs(
+            socket=str(directories.models_path),
+            models=app.models,
+            folder=str(Path(ref.target).parent) if ref.is_file else "",
+            log_level=settings.log.log_level,
+        )
+        spec = ModelHostSpec(
+            args=args,
+            environment=child_environment(settings, dev=self._plan.dev),
+            timeout=settings.pool.models_timeout,
+        )
+        return ModelHost(
+            spec,
+            self._reaper,
+            self._sink,
+            has_jobs=lambda: not self._plan.dev and base.desk.job_count > 0,
         )
 
     def _make_parts(
@@ -298,5 +336,7 @@ class Daemon:
             self._base.pool.kill("ended at once by a second signal")
         if self._keeper is not None:
             self._keeper.kill()
+        if self._models is not None:
+            self._models.kill()
         logging.shutdown()
         os._exit(ExitCode.FORCED)
