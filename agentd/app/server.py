@@ -247,9 +247,7 @@ def _checked(models: Sequence[ModelRef]) -> list[ModelRef]:
     """Raises AppError for what names no model."""
     for ref in models:
         if not isinstance(ref, ModelRef):
-            raise AppError(
-                f"models must be refs, such as moonshine.STT.ref(), but one is {ref!r}"
-            )
+            raise AppError(f"models must be refs, such as moonshine.STT.ref(), but one is {ref!r}")
         try:
             ref.check()
         except ValueError as error:

@@ -34,9 +34,7 @@ class Hosting:
         self.tree = Supervisor(TREE, write=write_tree_report)
         self.has_jobs = False
         args = HostArgs(socket=str(socket), models=list(refs), log_level="DEBUG")
-        spec = ModelHostSpec(
-            args=args, environment=child_environment(Settings()), timeout=DEADLINE
-        )
+        spec = ModelHostSpec(args=args, environment=child_environment(Settings()), timeout=DEADLINE)
         self.host = ModelHost(spec, self.reaper, self.sink, has_jobs=lambda: self.has_jobs)
 
     @property

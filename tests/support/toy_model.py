@@ -14,7 +14,7 @@ from agentd.models import ModelRef
 class ToyModel:
     """`echo WORDS`, `pid`, `fail WORDS`, `crash`, `raise`, `wait FOLDER`, `much BYTES`.
 
-    As a stream: `count NUMBER`, and `die NUMBER`, which ends the process after so many parts.
+    As a stream: `count NUMBER`, and `pause FOLDER`, which waits after its first part.
     """
 
     def __init__(self, word: str = "", broken: bool = False) -> None:
@@ -48,12 +48,15 @@ class ToyModel:
                 raise ModelError(f"no order: {order}")
 
     def stream(self, request: bytes) -> Iterator[bytes]:
-        """The numbers from 0."""
+        """Numbers from 0."""
         order, _, words = request.decode().partition(" ")
+        if order == "pause":
+            yield b"0"
+            wait_at(Path(words))
+            yield b"1"
+            return
         for number in range(int(words)):
             yield str(number).encode()
-        if order == "die":
-            os._exit(3)
 
 
 def wait_at(gate: Path) -> bytes:
