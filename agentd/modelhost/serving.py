@@ -50,18 +50,24 @@ class ModelServer:
             await client.wait_idle()
 
     async def wait_forsaken(self, seconds: float) -> None:
-        """Wait until there has been no client for so long."""
+        """Wait until no client comes any more: there has been none for so long, or they go to
+        another host."""
         while True:
             await self._changed.until(lambda: not self._clients)
-            if await self._changed.stays(lambda: not self._clients, seconds):
+            if not self._is_found or await self._changed.stays(lambda: not self._clients, seconds):
                 return
+
+    @property
+    def _is_found(self) -> bool:
+        """Whether new clients come here; else another host has taken its place."""
+        return _inode_of(self._path) == self._inode
 
     def _stop_listening(self) -> None:
         if self._acceptor is None:
             return
         self._acceptor.close()
         self._acceptor = None
-        if _inode_of(self._path) == self._inode:  # else another host has taken its place
+        if self._is_found:
             self._path.unlink(missing_ok=True)
 
     def _let_in(self, sock: socket.socket, peer: Peer) -> None:
