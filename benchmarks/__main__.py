@@ -15,7 +15,7 @@ from rich.console import Console
 
 from agentd.testing.livekit_server import LiveKitServer
 
-from . import burst, dispatch, fork, idle, imports, ipc, journal, memory, survival
+from . import burst, dispatch, fork, idle, imports, ipc, journal, memory, modelhost, survival
 from .bench import Bench, Benchmark
 from .figures import Figure
 from .peer import NoPeer, peer_python
@@ -24,6 +24,7 @@ from .report import show, write
 BENCHMARKS: dict[str, Benchmark] = {
     "fork": fork.measure,
     "memory": memory.measure,
+    "modelhost": modelhost.measure,
     "ipc": ipc.measure,
     "dispatch": dispatch.measure,
     "burst": burst.measure,

@@ -7,6 +7,7 @@ too: for as long as somebody uses it, and a while longer.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+from agentd.aio.channel import Channel
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import monotonic, now, within
 from agentd.child.logs import FrameLogHandler, install
@@ -38,14 +40,21 @@ IDLE_TIMEOUT = 3.0
 FLUSH_TIMEOUT = 2.0
 """Seconds for the last words on the way out."""
 
+HUNG_CODE = 4
+"""Exit code of a host with a model that hangs."""
+
+logger = logging.getLogger("agentd.modelhost")
+
 
 async def live(args: HostArgs) -> int:
     """Be a model host until it is over; returns the exit code of the process."""
     control = FrameStream[ToHostProcess](socket.socket(fileno=CONTROL_FD), ToHostProcess)
     install(FrameLogHandler(control.offer, dict), args.log_level)
-    models = LoadedModels(args.models)
+    hung: Channel[str] = Channel(len(args.models) + 1)
+    models = LoadedModels(args.models, hung_after=args.hung_after, on_hung=hung.send_nowait)
     try:
         async with TaskOwner("model-host") as tasks:
+            tasks.start(_die_hung(hung, control, args.hung_after), name="hung")
             return await _Host(args, models, control, tasks).run()
     finally:
         models.close()
@@ -104,6 +113,23 @@ class _Host:
             self._control.send_nowait(frame)
         except ChannelError:
             return  # `_ending` says so, too
+
+
+async def _die_hung(
+    hung: Channel[str], control: FrameStream[ToHostProcess], seconds: float
+) -> None:
+    """End the process at once when a model hangs: the next host answers again."""
+    model = await hung.receive()
+    logger.error(
+        "a model hangs; the model host ends, so that another takes its place",
+        extra={
+            "action": "model_hung",
+            "model": model,
+            "reason": f"it has not answered for {seconds:g} s",
+        },
+    )
+    await control.flush(FLUSH_TIMEOUT)
+    os._exit(HUNG_CODE)  # an ordinary exit would wait for its thread
 
 
 async def _wait_asked(control: FrameStream[ToHostProcess]) -> bool:

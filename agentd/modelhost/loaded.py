@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
 from agentd.errors import ModelBusy, ModelError, ModelNotHosted
 from agentd.models import ModelRef, RunnerThreads
 from agentd.models.ref import make_runner
+
+from .watched import WatchedRunner
 
 MAX_WAITING = 32
 """Calls that may wait for their turn with one model; further ones are refused at once."""
@@ -26,10 +28,12 @@ class LoadFailed(ModelError):
 class LoadedModel:
     """One model, with as many copies as its ref wants."""
 
-    def __init__(self, ref: ModelRef) -> None:
+    def __init__(self, ref: ModelRef, *, hung_after: float, on_hung: Callable[[str], None]) -> None:
         self._ref = ref
-        make = partial(make_runner, ref)
-        self._threads = RunnerThreads(make, name=ref.name, threads=ref.threads)
+        self._hung_after = hung_after
+        self._loop = asyncio.get_running_loop()
+        self._on_hung = partial(on_hung, ref.name)
+        self._threads = RunnerThreads(self._make, name=ref.name, threads=ref.threads)
         self._calls = 0
 
     async def load(self) -> None:
@@ -58,6 +62,14 @@ class LoadedModel:
         """Answer no more; what has begun is finished."""
         self._threads.close()
 
+    def _make(self) -> WatchedRunner:
+        return WatchedRunner(
+            make_runner(self._ref),
+            self._loop,
+            hung_after=self._hung_after,
+            on_hung=self._on_hung,
+        )
+
     @contextmanager
     def _call(self) -> Iterator[None]:
         if self._calls >= self._ref.threads + MAX_WAITING:
@@ -76,8 +88,16 @@ class LoadedModel:
 class LoadedModels:
     """All models of a host, by their keys."""
 
-    def __init__(self, refs: Iterable[ModelRef]) -> None:
-        self._models = {ref.key: LoadedModel(ref) for ref in refs}
+    def __init__(
+        self, refs: Iterable[ModelRef], *, hung_after: float, on_hung: Callable[[str], None]
+    ) -> None:
+        """`on_hung` is told the name of a model that has not answered for so many seconds.
+
+        Needs the running loop.
+        """
+        self._models = {
+            ref.key: LoadedModel(ref, hung_after=hung_after, on_hung=on_hung) for ref in refs
+        }
 
     @property
     def keys(self) -> list[str]:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from agentd.aio.timing import now, within
-from agentd.errors import AgentdError, ModelError
+from agentd.errors import AgentdError, ModelError, ModelNotHosted, VersionMismatch
 from agentd.supervision.backoff import Backoff
 
 from .connection import Connection, connect
@@ -37,7 +37,10 @@ class HostLink:
         return self._loop is asyncio.get_running_loop()
 
     async def connection(self) -> Connection:
-        """A connection to a host, made now if need be; raises ModelError without one in time."""
+        """A connection to a host, made now if need be; raises ModelError without one in time.
+
+        Raises ModelNotHosted where the host is of another version, as after an update.
+        """
         give_up_at = now() + HOST_TIMEOUT
         try:
             await within(give_up_at, self._connecting.acquire())
@@ -67,6 +70,8 @@ class HostLink:
         while True:
             try:
                 connection = await connect(self._path, give_up_at)
+            except VersionMismatch as error:
+                raise ModelNotHosted(str(error)) from error
             except (AgentdError, OSError, TimeoutError) as error:
                 if now() >= give_up_at:
                     raise self._gave_up(_text(error)) from error

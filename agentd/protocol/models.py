@@ -51,3 +51,5 @@ class HostArgs(Struct, frozen=True, kw_only=True):
     folder: str = ""
     """Where the app's own modules are; empty where they are installed."""
     log_level: str = "INFO"
+    hung_after: float = 120.0
+    """Seconds without an answer, or the next part of one, after which a model counts as hung."""

@@ -26,14 +26,18 @@ from .supervised import Sink
 class Hosting:
     """The host, its tree, and what a test does with them."""
 
-    def __init__(self, socket: Path, refs: tuple[ModelRef, ...], changes: Changes) -> None:
+    def __init__(
+        self, socket: Path, refs: tuple[ModelRef, ...], changes: Changes, hung_after: float
+    ) -> None:
         self.socket = socket
         self.changes = changes
         self.sink = Sink(changes)
         self.reaper = Reaper()
         self.tree = Supervisor(TREE, write=write_tree_report)
         self.has_jobs = False
-        args = HostArgs(socket=str(socket), models=list(refs), log_level="DEBUG")
+        args = HostArgs(
+            socket=str(socket), models=list(refs), log_level="DEBUG", hung_after=hung_after
+        )
         spec = ModelHostSpec(args=args, environment=child_environment(Settings()), timeout=DEADLINE)
         self.host = ModelHost(spec, self.reaper, self.sink, has_jobs=lambda: self.has_jobs)
 
@@ -57,9 +61,11 @@ class Hosting:
 
 
 @asynccontextmanager
-async def hosting(socket: Path, *refs: ModelRef, changes: Changes) -> AsyncIterator[Hosting]:
+async def hosting(
+    socket: Path, *refs: ModelRef, changes: Changes, hung_after: float = DEADLINE
+) -> AsyncIterator[Hosting]:
     """A host that is ready, and gone afterwards."""
-    hosting = Hosting(socket, refs, changes)
+    hosting = Hosting(socket, refs, changes, hung_after)
     hosting.reaper.start()
     hosting.tree.subscribe(changes.note)
     child = models_child(hosting.host, models_timeout=DEADLINE, restart_max_delay=0.05)

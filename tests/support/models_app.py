@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 
 from agentd import AgentServer, JobContext
 from agentd.errors import ModelError
@@ -15,7 +16,7 @@ class OwnModel:
 
     def load(self) -> None:
         """Fails where it is told to."""
-        if os.path.exists("no_weights"):
+        if Path("no_weights").exists():
             raise ModelError("it has no weights: run `fetch`")
 
     def run(self, request: bytes) -> bytes:

@@ -196,6 +196,22 @@ async def test_a_cancelled_call_leaves_the_queue(
             await first
 
 
+async def test_a_model_that_hangs_is_replaced_with_its_host(
+    socket: Path, changes: Changes, workdir: Path
+) -> None:
+    """Also where nobody waits for its answer any more: its thread would be lost for all."""
+    gate = Gate(workdir / "gate")
+    async with hosting(socket, toy(), changes=changes, hung_after=0.3) as host:
+        with using(toy()) as model:
+            call = asyncio.create_task(model.run(gate.order))
+            await gate.somebody_came()
+            call.cancel()
+
+            assert await model.run(b"pid") == str(host.pids[1]).encode()
+    fields = [frame.fields for frame, _ in host.sink.records]
+    assert [each["model"] for each in fields if each.get("action") == "model_hung"] == ["toy"]
+
+
 async def test_two_processes_are_answered_at_once(
     socket: Path, changes: Changes, workdir: Path
 ) -> None:
