@@ -17,10 +17,12 @@ from msgspec import Struct
 from agentd.audio.frame import silent_frame
 from agentd.audio.resample import resample
 from agentd.eot import EndOfTurnRequest
-from agentd.plugins import moonshine, piper, smartturn
+from agentd_moonshine import STT
+from agentd_piper import TTS
+from agentd_smartturn import EndOfTurn
 from benchmarks.procfs import memory
 
-REFS = (moonshine.STT.ref(), piper.TTS.ref(), smartturn.EndOfTurn.ref())
+REFS = (STT.ref(), TTS.ref(), EndOfTurn.ref())
 
 SILENCE = silent_frame(2.0, 16000)
 """Of which the runner sees that nobody spoke, without asking the model."""
@@ -44,7 +46,7 @@ class Session(Struct, frozen=True, kw_only=True):
 async def live(calls: int) -> Session:
     """Be a session, as far as its models go."""
     before = memory(os.getpid()).private
-    ear, mouth, judge = moonshine.STT(), piper.TTS(), smartturn.EndOfTurn()
+    ear, mouth, judge = STT(), TTS(), EndOfTurn()
     began_at = time.perf_counter()
     heard = resample(await mouth.synthesize(SENTENCE).collect(), 16000)
     await judge.predict(EndOfTurnRequest(audio=heard, language="en"))
@@ -59,7 +61,7 @@ async def live(calls: int) -> Session:
     return Session(before=before, used=used, first_seconds=first, calls=seconds[calls // 10 :])
 
 
-async def _silence(ear: moonshine.STT) -> float:
+async def _silence(ear: STT) -> float:
     began_at = time.perf_counter()
     await ear.recognize(SILENCE)
     return time.perf_counter() - began_at

@@ -11,13 +11,14 @@ import asyncio
 import logging
 import os
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 from agentd.aio.tasks import TaskOwner, cancel_and_wait
 from agentd.aio.timing import now, within
 from agentd.errors import SettingsError
 from agentd.protocol.app import AppInfo
-from agentd.protocol.models import HostArgs
+from agentd.protocol.models import HostArgs, ModelRef
 from agentd.settings.access import require_access
 from agentd.settings.layers import Resolved, app_layer, resolve
 from agentd.settings.load import child_environment, environment
@@ -32,7 +33,7 @@ from agentd.supervision.supervisor import Supervisor
 from agentd.supervision.view import TreeView
 from agentd.supervisor.keeper import TemplateKeeper, template_child
 from agentd.supervisor.linux import become_subreaper
-from agentd.supervisor.modelhost import ModelHost, ModelHostSpec, models_child
+from agentd.supervisor.modelhost import ModelHost, ModelHostSpec
 from agentd.supervisor.process import Reaper
 from agentd.supervisor.reports import write_tree_report
 from agentd.supervisor.template import TemplateSpec
@@ -44,6 +45,7 @@ from .exits import ExitCode
 from .lock import state_lock
 from .log import write_log
 from .loopwatch import LoopWatch, Watchdog
+from .models import ModelsSeat
 from .parts import Parts
 from .plan import DaemonPlan
 from .signals import StopRequests
@@ -72,7 +74,7 @@ class Daemon:
         self._tasks = TaskOwner("daemon")
         self._tree: Supervisor | None = None
         self._keeper: TemplateKeeper | None = None
-        self._models: ModelHost | None = None
+        self._models: ModelsSeat | None = None
         self._base: Base | None = None
         self._parts: Parts | None = None
         self._controls: DaemonControls | None = None
@@ -167,16 +169,13 @@ class Daemon:
             ),
         )
         assert keeper.app is not None
-        if keeper.app.models:
-            self._models = self._make_model_host(resolved, directories, keeper.app, base)
-            await add_child(
-                tree,
-                models_child(
-                    self._models,
-                    models_timeout=pool.models_timeout,
-                    restart_max_delay=pool.restart_max_delay,
-                ),
-            )
+        models = self._models = ModelsSeat(
+            tree,
+            partial(self._make_model_host, resolved, directories, base),
+            models_timeout=pool.models_timeout,
+            restart_max_delay=pool.restart_max_delay,
+        )
+        await models.settle(keeper.app)
         parts = self._parts = self._make_parts(keeper.app, base, keeper, tree)
         keeper.attach(base.pool)
         reload = (lambda: self._hurry(keeper, tree)) if self._plan.reload else None
@@ -229,12 +228,12 @@ class Daemon:
         )
 
     def _make_model_host(
-        self, resolved: Resolved, directories: Directories, app: AppInfo, base: Base
+        self, resolved: Resolved, directories: Directories, base: Base, models: list[ModelRef]
     ) -> ModelHost:
         ref, settings = self._plan.app, resolved.settings
         args = HostArgs(
             socket=str(directories.models_path),
-            models=app.models,
+            models=models,
             folder=str(Path(ref.target).parent) if ref.is_file else "",
             log_level=settings.log.log_level,
         )
@@ -277,6 +276,8 @@ class Daemon:
             )
             return
         parts.note_app(app, resolved)
+        if self._models is not None:
+            self._models.note_reload(app, self._tasks)
 
     # -- stopping --------------------------------------------------------------------
 

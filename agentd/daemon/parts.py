@@ -147,7 +147,7 @@ class Parts:
 
 def registered_changes(old: AppInfo, new: AppInfo) -> list[str]:
     """What differs of the things that LiveKit is told once, at the start; not its name."""
-    told_once = ("server_type", "permissions", "answers_offers", "models")
+    told_once = ("server_type", "permissions", "answers_offers")
     return [name for name in told_once if getattr(old, name) != getattr(new, name)]
 
 

@@ -58,6 +58,9 @@ class ModelHostSpec(Struct, frozen=True, kw_only=True):
 class ModelHost:
     """`run` is one life of it: from spawn to reaped, or let go."""
 
+    ID = "models"
+    """Of the child in the tree."""
+
     def __init__(
         self,
         spec: ModelHostSpec,
@@ -171,7 +174,7 @@ class ModelHost:
 
     def _origin(self) -> dict[str, LogValue]:
         pid = self._process.pid if self._process is not None else None
-        return {"child": "models", "pid": pid}
+        return {"child": self.ID, "pid": pid}
 
     def _tell_ready(self, ready: HostReady) -> None:
         logger.info(
@@ -205,7 +208,7 @@ class ModelHost:
             await within(now() + STOP_TIMEOUT, process.wait())
         except TimeoutError:
             process.signal(signal.SIGKILL)
-            await process.wait_killed("models")
+            await process.wait_killed(self.ID)
         except asyncio.CancelledError:
             process.signal(signal.SIGKILL)  # no more time
             raise
@@ -214,7 +217,7 @@ class ModelHost:
 def models_child(host: ModelHost, *, models_timeout: float, restart_max_delay: float) -> ChildSpec:
     """The spec of the model host as a child: tried for ever, and costs nobody else anything."""
     return ChildSpec(
-        id="models",
+        id=ModelHost.ID,
         start=ready_task_child(host.run, name="models"),
         shutdown=STOP_MARGIN,
         # Its own deadline comes first and says more.

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agentd.testing.livekit_server import LiveKitServer
+from tests.support.command import agentd
 from tests.support.daemon import Callers, Daemon, running_daemon
 from tests.support.healthz import healthz_until, is_well
 
@@ -44,6 +45,8 @@ async def test_all_jobs_use_the_model_of_one_process(
         for job in jobs:
             await daemon.wait_for(job=job["job"], message=f"begun in {host}")
             await callers.say(job["room"], "end")
+        tree = await agentd(daemon, "status", "--tree")
+        assert "models  running" in tree.out
         for job in jobs:
             await daemon.wait_for(action="job_ended", job=job["job"], ending="completed")
         assert await daemon.stop() == 0
@@ -93,6 +96,30 @@ async def test_a_job_keeps_its_model_when_the_daemon_is_killed(
             for each in (job, another):
                 await callers.say(each["room"], "end")
                 await following.wait_for(action="job_ended", job=each["job"])
+
+
+async def test_a_reload_brings_the_models_that_the_app_names_now(
+    root: Path, livekit_server: LiveKitServer, callers: Callers
+) -> None:
+    """Others than before, where it named none; and none again."""
+    source = APP.read_text()
+    without = source.replace("models=[REF]", "")
+    (root / APP.name).write_text(without)
+    async with running_daemon(root, "start", APP.name, server=livekit_server) as daemon:
+        await daemon.wait_ready()
+        job = await callers.job(daemon, "")
+        own = await daemon.wait_for(job=job["job"], name="agentd.output")
+        assert own["message"] == f"begun in {own['pid']}"
+        assert daemon.seen(action="models_ready") == []
+
+        (root / APP.name).write_text(source)
+        daemon.signal(signal.SIGHUP)
+        host = await host_of(daemon)
+        await daemon.wait_for(action="reloaded")
+        job = await callers.job(daemon, "")
+        await daemon.wait_for(job=job["job"], message=f"begun in {host}")
+        await callers.say(job["room"], "end")
+        await daemon.wait_for(action="job_ended", job=job["job"])
 
 
 async def test_a_model_without_its_weights_is_told_at_the_start(
