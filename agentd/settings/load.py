@@ -112,12 +112,6 @@ def export_hosted_models(keys: Iterable[str]) -> None:
         os.environ[HOSTED_MODELS_VARIABLE] = " ".join(keys)
 
 
-def model_host_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """A child's environment for the model host, which must not ask itself. Pure."""
-    ours = (MODEL_HOST_VARIABLE, HOSTED_MODELS_VARIABLE)
-    return {name: value for name, value in environ.items() if name not in ours}
-
-
 def child_environment(
     settings: Settings, *, dev: bool = False, model_host: Path | None = None
 ) -> dict[str, str]:
