@@ -23,7 +23,7 @@ from agentd.child.stdio import drop_output_without_reader
 from agentd.errors import ChannelError, DirectoryUnusable
 from agentd.ipc.stream import FrameStream
 from agentd.protocol.app import CONTROL_FD
-from agentd.protocol.frames import Frame
+from agentd.protocol.frames import Frame, Ping, Pong, Shutdown
 from agentd.protocol.model_frames import HostFailed, HostReady, ToHostProcess
 from agentd.protocol.models import HostArgs
 
@@ -135,10 +135,14 @@ async def _die_hung(
 async def _wait_asked(control: FrameStream[ToHostProcess]) -> bool:
     """Wait for the supervisor's wish that the host ends; False when there is no supervisor."""
     try:
-        await control.receive()
+        while True:
+            match await control.receive():
+                case Ping(seq=seq):
+                    control.send_nowait(Pong(seq=seq))
+                case Shutdown():
+                    return True
     except ChannelError:
         return False
-    return True
 
 
 async def _wait_terminated_or(forsaken: Coroutine[Any, Any, None]) -> None:

@@ -6,7 +6,7 @@ that of all frames; `ModelHello` is the first frame of a connection and carries 
 
 from __future__ import annotations
 
-from .frames import Frame, Log, LogsDropped, Shutdown
+from .frames import Frame, Log, LogsDropped, Ping, Pong, Shutdown
 
 # -- client -> host ----------------------------------------------------------------
 
@@ -92,6 +92,6 @@ class HostFailed(Frame, frozen=True, kw_only=True, tag="host_failed"):
 
 ToModelHost = ModelHello | ModelCall | ModelCancel
 FromModelHost = HostHello | ModelPart | ModelAnswer | ModelFailure
-ToHostProcess = Shutdown
+ToHostProcess = Shutdown | Ping
 """From the supervisor. A connection that ends without it: the supervisor has died."""
-FromHostProcess = HostReady | HostFailed | Log | LogsDropped
+FromHostProcess = HostReady | HostFailed | Pong | Log | LogsDropped

@@ -7,6 +7,8 @@ place on the same path. One whose supervisor dies serves the jobs that go on wit
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import logging
 import signal
 import socket
@@ -18,7 +20,7 @@ from msgspec import Struct
 from agentd.aio.timing import now, within
 from agentd.errors import ChannelError, ModelHostError, ProtocolError
 from agentd.ipc.stream import FrameStream
-from agentd.protocol.frames import Log, LogsDropped, LogValue, Shutdown
+from agentd.protocol.frames import Log, LogsDropped, LogValue, Ping, Pong, Shutdown
 from agentd.protocol.model_frames import FromHostProcess, HostFailed, HostReady
 from agentd.protocol.models import HostArgs
 from agentd.supervision.spec import BackoffSettings, ChildSpec, OnExceeded
@@ -33,6 +35,12 @@ logger = logging.getLogger("agentd.supervisor")
 
 STOP_TIMEOUT = 5.0
 """Seconds for the host to end when it is asked; it is killed then."""
+
+PING_INTERVAL = 10.0
+"""Seconds between two pings."""
+
+PONG_TIMEOUT = 30.0
+"""Seconds for the answer to one, for which the host has nothing to do but run its event loop."""
 
 DEATH_TIMEOUT = 2.0
 """Seconds from the end of its connection until its death is seen."""
@@ -84,8 +92,17 @@ class ModelHost:
             self._tell_ready(await self._wait_ready(stream))
             ready()
             await self._listen(stream)
-        finally:
+        except asyncio.CancelledError:
+            if self._has_jobs():
+                # It sees the end of the connection, and ends with the last of them.
+                stream.close()
+                output.close()
+            else:
+                await self._end(stream, output)
+            raise
+        except BaseException:
             await self._end(stream, output)
+            raise
 
     def kill(self) -> None:
         """End it at once."""
@@ -136,9 +153,29 @@ class ModelHost:
                     self._note(frame)
 
     async def _listen(self, stream: FrameStream[FromHostProcess]) -> None:
-        """Hand on its logs until it dies."""
+        """Hand on its logs until it dies; one that does not answer is killed."""
+        for seq in itertools.count(1):
+            with contextlib.suppress(ChannelError):  # who reads hears of it, and knows more
+                stream.send_nowait(Ping(seq=seq))
+            try:
+                await within(now() + PONG_TIMEOUT, self._hear_pong(stream, seq))
+            except TimeoutError:
+                self.kill()
+                raise ModelHostError(
+                    f"the model host has not answered a ping for {PONG_TIMEOUT:g} s"
+                ) from None
+            with contextlib.suppress(TimeoutError):
+                await within(now() + PING_INTERVAL, self._hear_pong(stream, -1))
+
+    async def _hear_pong(self, stream: FrameStream[FromHostProcess], seq: int) -> None:
+        """Hand on its logs until this pong comes."""
         while True:
-            self._note(await self._receive(stream))
+            frame = await self._receive(stream)
+            if isinstance(frame, Pong):
+                if frame.seq == seq:
+                    return
+            else:
+                self._note(frame)
 
     async def _receive(self, stream: FrameStream[FromHostProcess]) -> FromHostProcess:
         try:
@@ -146,6 +183,7 @@ class ModelHost:
         except ChannelError as error:
             raise ModelHostError(await self._describe_death()) from error
         except ProtocolError as error:
+            self.kill()
             raise ModelHostError(f"the model host sent a bad frame: {error}") from error
 
     async def _describe_death(self) -> str:
@@ -166,7 +204,8 @@ class ModelHost:
                     "log records of the model host were dropped",
                     extra={"action": "logs_dropped", "count": count, **self._origin()},
                 )
-            case HostReady() | HostFailed():
+            case HostReady() | HostFailed() | Pong():
+                self.kill()
                 raise ModelHostError(f"a {type(frame).__name__} frame at the wrong time")
 
     def _print(self, text: str) -> None:
@@ -190,11 +229,6 @@ class ModelHost:
     async def _end(self, stream: FrameStream[FromHostProcess], output: OutputReader) -> None:
         process = self._process
         assert process is not None
-        if process.status is None and self._has_jobs():
-            # It sees the end of the connection, and ends with the last of them.
-            stream.close()
-            output.close()
-            return
         try:
             stream.send_nowait(Shutdown(reason="the daemon is stopping"))
         except ChannelError:

@@ -20,6 +20,7 @@ from agentd.protocol.codec import FrameDecoder, encode
 from agentd.protocol.frames import PROTOCOL_VERSION
 from agentd.protocol.model_frames import FromModelHost, HostHello, ModelHello
 from agentd.settings.load import MODEL_HOST_VARIABLE
+from agentd.supervisor import modelhost
 from tests.support.changes import DEADLINE, Changes
 from tests.support.model_host import Hosting, hosting
 from tests.support.subreaper import is_gone
@@ -210,6 +211,20 @@ async def test_a_model_that_hangs_is_replaced_with_its_host(
             assert await model.run(b"pid") == str(host.pids[1]).encode()
     fields = [frame.fields for frame, _ in host.sink.records]
     assert [each["model"] for each in fields if each.get("action") == "model_hung"] == ["toy"]
+
+
+async def test_a_host_that_is_stopped_is_replaced(
+    socket: Path, changes: Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would never end by itself, and all calls would wait for their deadlines."""
+    monkeypatch.setattr(modelhost, "PING_INTERVAL", 0.05)
+    monkeypatch.setattr(modelhost, "PONG_TIMEOUT", 1.0)
+    async with hosting(socket, toy(), changes=changes) as host:
+        os.kill(host.pids[0], signal.SIGSTOP)
+        with using(toy()) as model:
+            assert await model.run(b"pid") == str(host.pids[1]).encode()
+
+    assert "has not answered a ping for 1 s" in str(changes.reasons("models_died"))
 
 
 async def test_two_processes_are_answered_at_once(
