@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 from agentd.aio.bell import Bell
@@ -51,7 +53,7 @@ class ModelServer:
 
     async def wait_forsaken(self, seconds: float) -> None:
         """Wait until no client comes any more: there has been none for so long, or they go to
-        another host."""
+        another host, which says so by a visit."""
         while True:
             await self._changed.until(lambda: not self._clients)
             if not self._is_found or await self._changed.stays(lambda: not self._clients, seconds):
@@ -94,7 +96,8 @@ def _bind_in_place(path: Path) -> tuple[socket.socket, int]:
         new.chmod(0o600)
         sock.listen(BACKLOG)
         inode = new.stat().st_ino
-        new.rename(path)
+        with _visit(path):
+            new.rename(path)
     except OSError as error:
         sock.close()
         raise DirectoryUnusable(
@@ -102,6 +105,16 @@ def _bind_in_place(path: Path) -> tuple[socket.socket, int]:
         ) from error
     sock.setblocking(False)
     return sock, inode
+
+
+@contextlib.contextmanager
+def _visit(path: Path) -> Iterator[None]:
+    """Be a client of the host that is there now, if one is: when we go it finds itself replaced."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as sock:
+        sock.setblocking(False)
+        with contextlib.suppress(OSError):
+            sock.connect(str(path))
+        yield
 
 
 def _inode_of(path: Path) -> int:

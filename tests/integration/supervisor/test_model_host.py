@@ -331,6 +331,20 @@ async def test_a_host_outlives_its_supervisor_as_long_as_it_is_used(
             assert await new.run(b"pid") == str(new_pid).encode()
 
 
+async def test_a_host_without_supervisor_and_clients_makes_way_for_the_next(
+    socket: Path, changes: Changes
+) -> None:
+    """At once: two that hold the same models for a minute may be more than the machine has."""
+    async with hosting(socket, toy(), changes=changes) as host:
+        host.has_jobs = True  # so it is let go, as if the supervisor had died
+    old = psutil.Process(host.pids[0])
+    assert old.is_running()
+    async with hosting(socket, toy(), changes=changes):
+        gone, _ = await asyncio.to_thread(psutil.wait_procs, [old], DEADLINE)
+
+    assert gone == [old]
+
+
 async def test_calls_fail_in_time_without_a_host(
     socket: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
