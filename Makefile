@@ -44,7 +44,9 @@ demo: server ## a spoken conversation with an assistant on local models
 test: lint server ## lint, then all tests, with coverage of child processes
 	@rm -rf build/coverage && mkdir -p build/coverage
 	@# A file's tests stay together, and in the order of folders: short ones come last and fill up.
-	@$(PY) -m coverage run -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	@# A worker that dies has failed the run: another in its place would confuse pytest-xdist.
+	@$(PY) -m coverage run -m pytest -n $(WORKERS) --max-worker-restart 0 \
+		--dist loadfile --no-loadscope-reorder
 	@$(PY) -m coverage combine --quiet
 	@$(PY) -m coverage report
 	@echo 'make test: all passed'

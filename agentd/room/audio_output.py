@@ -25,6 +25,8 @@ from agentd.io import (
     PlaybackStartedEvent,
 )
 
+from .asking import while_joined
+
 QUEUE_MS = 200
 """Length of LiveKit's queue: what a busy loop may be late by without a gap."""
 
@@ -33,6 +35,9 @@ CHUNK = 0.1
 
 BUFFER = 1.0
 """Seconds that are held here before `capture_frame` waits."""
+
+UNPUBLISH_TIMEOUT = 2.0
+"""Seconds for the server to take the track out of the room."""
 
 
 @dataclass
@@ -188,9 +193,10 @@ class RoomAudioOutput(AudioOutput):
         await self._tasks.aclose()
         publication, self._publication = self._publication, None
         if publication is not None and self._room.isconnected():
+            unpublished = self._room.local_participant.unpublish_track(publication.sid)
             try:
-                await self._room.local_participant.unpublish_track(publication.sid)
-            except rtc.participant.UnpublishTrackError:
+                await while_joined(self._room, unpublished, timeout=UNPUBLISH_TIMEOUT)
+            except (rtc.participant.UnpublishTrackError, TimeoutError):
                 pass  # the room is being left, and the track with it
         await self._source.aclose()
 

@@ -44,7 +44,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self._jumping = _JumpingSelector()
+        self.callback_errors: list[BaseException] = []
+        """What callbacks have raised: asyncio only logs that."""
         super().__init__(self._jumping)
+        self.set_exception_handler(_keep_callback_error)
 
     def time(self) -> float:
         """Seconds of virtual time since the loop was made."""
@@ -52,6 +55,20 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 def run_virtual(coro: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on a fresh virtual loop, for a plain (not async) test function."""
-    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-        return runner.run(coro)
+    """Run a coroutine on a fresh virtual loop, for a plain (not async) test function.
+
+    Raises what it raises, and what a callback of the loop has raised meanwhile.
+    """
+    loop = VirtualTimeLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        result = runner.run(coro)
+    if loop.callback_errors:
+        raise loop.callback_errors[0]
+    return result
+
+
+def _keep_callback_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    error = context.get("exception")
+    if isinstance(loop, VirtualTimeLoop) and "handle" in context and error is not None:
+        loop.callback_errors.append(error)
+    loop.default_exception_handler(context)

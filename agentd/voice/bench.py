@@ -38,8 +38,8 @@ class TurnsDesk(Protocol):
     def speech_thinking(self, speech: Speech) -> None:
         """The model or a tool works on it, and nothing of it is being heard."""
 
-    async def cut_ones_ended(self) -> None:
-        """Wait until what was interrupted is in the history."""
+    async def cut_ones_ended(self, before: Speech | None = None) -> None:
+        """Wait until what was interrupted is in the history; of what was made before a speech."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -154,7 +154,9 @@ class Engine:
         if current is not None:
             current.handle.interrupt(force=force)
             cut.append(current)
-        for speech in self.mouth.waiting():
+        waiting = self.mouth.waiting()
+        fresh = [speech for speech in self.speeches.unheard if speech not in waiting]
+        for speech in [*waiting, *fresh]:
             if not force and not speech.allow_interruptions:
                 break
             speech.interrupt()

@@ -54,6 +54,7 @@ class Lifetime:
         """Whether this session is the one that its job remembers."""
         self._remembering = Remembering()
         self._closing: asyncio.Task[None] | None = None
+        self._begun = asyncio.Event()
         self._tasks = TaskOwner("session close")
 
     @property
@@ -67,6 +68,7 @@ class Lifetime:
         Raises what that raises; then it is closed again.
         """
         self._closing = None
+        self._begun.clear()
         engine = self.engine = self._kept.make_engine()
         engine.log.run = run
         try:
@@ -76,10 +78,16 @@ class Lifetime:
             if self.room_link is None:
                 engine.feed(ParticipantPresent(at=now(), present=True))
             await self._enter(engine, agent)
+            await asyncio.sleep(0)  # what `on_enter` asks for at once comes before all else
         except BaseException as error:
             await self._close_now(CloseReason.ERROR, error, drain=False)
             raise
+        self._begun.set()
         self._tasks.start(self._watch_tree(engine), name="tree")
+
+    async def wait_until_begun(self) -> None:
+        """Wait until the first agent has the word."""
+        await self._begun.wait()
 
     def changed(self) -> None:
         """The conversation is to be remembered anew."""

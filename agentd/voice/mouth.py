@@ -55,6 +55,8 @@ class Mouth:
         self._holder: _Request | None = None
         self._front: Speech | None = None
         self._parked: list[Speech] = []
+        self._aside: set[str] = set()
+        """Speeches whose tools talk to the user themselves: they are in front no more."""
         self._free_since: float | None = None
         self._last: Speech | None = None
 
@@ -79,6 +81,7 @@ class Mouth:
     ) -> AsyncIterator[bool]:
         """Have the floor for one step. Gives False where the speech was interrupted before."""
         request = _Request(speech, priority)
+        self._aside.discard(speech.id)
         heapq.heappush(self._heap, (-priority, next(self._order), request))
         self._wanted.set()
         try:
@@ -88,13 +91,16 @@ class Mouth:
             request.released.set()
 
     def set_aside(self, speech: Speech) -> None:
-        """Its tool talks to the user itself: it is not in front until it wants the floor again."""
+        """Its tool talks to the user itself: when it has given the floor back it is not in front
+        until it wants the floor again."""
+        self._aside.add(speech.id)
         self._parked = [parked for parked in self._parked if parked is not speech]
         if self._front is speech and self.speaking is not speech:
             self._leave(speech)
 
     def over(self, speech: Speech) -> None:
-        """A speech has ended; the tools of one that was set aside for it go on in front."""
+        """A speech has ended; the tools of one that was parked for it go on in front."""
+        self._aside.discard(speech.id)
         self._parked = [parked for parked in self._parked if parked is not speech]
         if self._front is not speech:
             return
@@ -137,6 +143,8 @@ class Mouth:
         await request.released.wait()
         self._holder = None
         self._last, self._free_since = request.speech, now()
+        if request.speech.id in self._aside and self._front is request.speech:
+            self._leave(request.speech)
         self._listener.floor_changed()
 
     def _enter(self, speech: Speech) -> None:

@@ -57,7 +57,7 @@ class Preemption:
             self._agent,
             ChatContext([*known.items, ChatMessage(role="user", content=[order.text])]),
             modality="audio",
-            in_progress=self._bench.runner.in_progress(call_ids(known)),
+            in_progress=self._bench.runner.in_progress(self._agent, call_ids(known)),
         )
         tools = self._tools()
         running = {run.call.name for run in self._bench.runner.running}

@@ -26,11 +26,13 @@ def prompt(
 ) -> ChatContext:
     """The conversation as the model is told it: instructions first, those for this reply last."""
     told = chat_ctx.copy(exclude_handoff=True, exclude_config_update=True)
-    items = [item for item in told.items if item.id != INSTRUCTIONS_ID]
+    told.items = [item for item in told.items if item.id != INSTRUCTIONS_ID]
+    # Where they were called: at the end they would be what the model answers.
+    told.insert(in_progress)
+    items = told.items
     text = render(book_of(agent).instructions, modality)
     if text:
         items.insert(0, ChatMessage(id=INSTRUCTIONS_ID, role="system", content=[text]))
-    items += in_progress
     if extra_instructions:
         items.append(ChatMessage(role="system", content=[render(extra_instructions, modality)]))
     return ChatContext(items)

@@ -62,7 +62,7 @@ class RealtimeReply:
     async def run(self) -> None:
         """Reply. Raises what the model failed of."""
         plan = self._plan
-        await self._bench.turns.cut_ones_ended()
+        await self._bench.turns.cut_ones_ended(self._speech)
         if plan.user_message is not None:
             self._bench.log.add(plan.user_message, plan.agent)
             await plan.link.tell_chat_ctx()

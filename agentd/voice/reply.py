@@ -22,6 +22,7 @@ from .models import Setting
 from .options import InputModality
 from .prompting import call_ids, offered, prompt
 from .reply_pass import PassEnd, ReplyPass
+from .scope import Call
 from .speech import Speech, SpeechHandle
 from .tool_result import ToolAnswer
 from .tool_rounds import ToolRounds
@@ -46,6 +47,8 @@ class ReplyPlan(Struct, frozen=True, kw_only=True, eq=False):
     modality: InputModality = "audio"
     timing: TurnTiming | None = None
     """Of the turn that it answers."""
+    asked_by: Call | None = None
+    """The call of a tool that has asked for it."""
 
 
 class Reply:
@@ -85,8 +88,10 @@ class Reply:
 
     async def _take_message(self) -> None:
         plan = self._plan
+        if plan.asked_by is not None:
+            await plan.asked_by.answer_if_over()
         if self._prepared is None:
-            await self._bench.turns.cut_ones_ended()
+            await self._bench.turns.cut_ones_ended(self._speech)
         if plan.user_message is not None:
             self._bench.log.add(plan.user_message, plan.agent)
         if plan.chat_ctx is None:
@@ -136,14 +141,17 @@ class Reply:
     async def _step(self, choice: NotGivenOr[ToolChoice]) -> list[ToolAnswer] | None:
         """Ask the model, say what it says, run its calls; None where the reply ends with it."""
         while True:
-            prepared, self._prepared = self._prepared, None
             tools = self._plan.tools()
-            self._pass = prepared or self._begin_pass(tools, choice)
+            self._pass, self._prepared = self._prepared, None
+            if self._pass is None and not self._must_wait():
+                self._pass = self._begin_pass(tools, choice)
             try:
-                end = await self._perform(self._pass, tools)
-                self._keep_words(self._pass, end)
+                end = await self._perform(tools, choice)
+                if self._pass is not None:
+                    self._keep_words(self._pass, end)
             finally:
-                await self._pass.aclose()
+                if self._pass is not None:
+                    await self._pass.aclose()
                 self._pass = None
             if end is not PassEnd.RETRY:
                 break
@@ -151,6 +159,20 @@ class Reply:
             self._tools.leave()
             return None
         return await self._tools.answers()
+
+    def _must_wait(self) -> bool:
+        """Whether the model is not to be asked before it is the reply's turn.
+
+        Other replies are ahead, in whose midst it was asked for: begun by now, it would answer what
+        they answer, and not know what they say. Or it was cut off already.
+        """
+        if self._speech.interrupted:
+            return True
+        plan, mouth = self._plan, self._bench.mouth
+        if plan.user_message is not None or plan.chat_ctx is not None or self._speech.num_steps > 1:
+            return False
+        ahead = [mouth.speaking, *mouth.waiting()]
+        return any(speech is not None and speech.source != "say" for speech in ahead)
 
     def _begin_pass(self, tools: ToolContext, choice: NotGivenOr[ToolChoice]) -> ReplyPass:
         plan, bench = self._plan, self._bench
@@ -161,21 +183,24 @@ class Reply:
             self._chat_ctx,
             modality=plan.modality,
             extra_instructions=plan.instructions,
-            in_progress=bench.runner.in_progress(call_ids(self._chat_ctx)),
+            in_progress=bench.runner.in_progress(plan.agent, call_ids(self._chat_ctx)),
         )
         made.think(told, offered(tools, running), ModelSettings(tool_choice=choice))
         made.synthesize()
         return made
 
-    async def _perform(self, step: ReplyPass, tools: ToolContext) -> PassEnd:
+    async def _perform(self, tools: ToolContext, choice: NotGivenOr[ToolChoice]) -> PassEnd:
         bench, speech = self._bench, self._speech
         async with bench.mouth.floor(speech, self._priority()) as granted:
             if not granted:
                 return PassEnd.INTERRUPTED
             self._has_floor = True
             bench.turns.speech_thinking(speech)
+            if self._pass is None:
+                self._chat_ctx = self._plan.agent.chat_ctx.copy()
+                self._pass = self._begin_pass(tools, choice)
             try:
-                return await step.perform(speech, lambda call: self._tools.begin(call, tools))
+                return await self._pass.perform(speech, lambda call: self._tools.begin(call, tools))
             finally:
                 self._has_floor = False
 

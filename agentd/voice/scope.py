@@ -15,14 +15,17 @@ from .speech import Speech, owning_speech
 ScopeKind: TypeAlias = Literal["tool", "on_enter", "on_exit"]
 
 
-class Deadline(Protocol):
-    """The time that a tool has."""
+class Call(Protocol):
+    """A call of a tool, to the code that runs in it."""
 
     def suspend(self) -> None:
-        """It does not count while the tool talks to the user."""
+        """Its time does not count while it talks to the user."""
 
     def resume(self) -> None:
-        """It counts again, from its beginning."""
+        """Its time counts again, from its beginning."""
+
+    async def answer_if_over(self) -> None:
+        """Wait until it has its answer, if the code has ended."""
 
 
 class Scope:
@@ -34,13 +37,13 @@ class Scope:
         agent: AgentBase,
         *,
         speech: Speech | None = None,
-        deadline: Deadline | None = None,
+        call: Call | None = None,
     ) -> None:
         self.kind = kind
         self.agent = agent
         self.speech = speech
         """The reply that has called the tool."""
-        self.deadline = deadline
+        self.call = call
 
 
 current_scope: ContextVar[Scope | None] = ContextVar("agentd_voice_scope", default=None)

@@ -426,6 +426,7 @@ class AgentSession(BaseSession[UserdataT]):
         return engine.owner.start(self._answer_text(text), name="written text")
 
     async def _answer_text(self, text: str) -> None:
+        await self._life.wait_until_begun()
         try:
             self.interrupt()
             await self.generate_reply(user_input=text)

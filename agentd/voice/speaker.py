@@ -199,6 +199,7 @@ class Speaker:
             instructions=request.instructions,
             modality=request.modality,
             timing=request.timing,
+            asked_by=scope.call if scope is not None else None,
         )
         work = Reply(self._core.bench, plan, speech, prepared=prepared, calls=calls)
         return self._begin(speech, work, work.run(), user_initiated=request.user_initiated)

@@ -36,6 +36,11 @@ class Speeches:
         """Those that are not over, the oldest first."""
         return list(self._alive.values())
 
+    @property
+    def unheard(self) -> list[Speech]:
+        """Those that did not have the floor yet."""
+        return [speech for speech in self.alive if speech.id not in self._scheduled]
+
     def find(self, speech_id: str) -> Speech | None:
         """The speech of this id, if it is not over."""
         return self._alive.get(speech_id)
@@ -57,9 +62,14 @@ class Speeches:
         while self._alive:
             await next(iter(self._alive.values())).wait()
 
-    async def cut_ones_ended(self) -> None:
-        """Wait until what was interrupted is over, and in the history: it was said before."""
+    async def cut_ones_ended(self, before: Speech | None = None) -> None:
+        """Wait until what was interrupted is over, and in the history: it was said before.
+
+        A speech waits for those that were made before it, so that no two wait for each other.
+        """
         for speech in self.alive:
+            if speech is before:
+                return
             if speech.interrupted:
                 await speech.wait()  # it is stuck for so long at most, and cancelled then
 

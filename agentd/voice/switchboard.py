@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from agentd.aio.bell import Bell
 from agentd.aio.timing import now
 from agentd.app.usererror import error_fields
 from agentd.errors import SessionError
@@ -38,8 +39,11 @@ class Switchboard:
         self._core = core
         self._current: Activity | None = None
         self._changing = asyncio.Lock()
+        self._asked: set[asyncio.Task[None]] = set()
+        """The handoffs that were asked for and are not over."""
         self._lending: dict[Activity, asyncio.Lock] = {}
         self._loans: list[Loan] = []
+        self._bell = Bell()
         self._closing = False
 
     @property
@@ -55,8 +59,8 @@ class Switchboard:
 
     @property
     def is_changing(self) -> bool:
-        """Whether a handoff is under way."""
-        return self._changing.locked()
+        """Whether a handoff is under way or asked for."""
+        return self._changing.locked() or bool(self._asked)
 
     async def start(self, agent: Agent, *, resume: Restored | None = None) -> None:
         """The first agent; raises what its toolsets raise."""
@@ -73,6 +77,8 @@ class Switchboard:
             raise SessionError("the session is closing: no agent takes over any more")
         self._core.feed(HandoffStarted(at=now()))
         changing = self._core.owner.start(self._change(agent), name=f"handoff to {agent.id}")
+        self._asked.add(changing)
+        changing.add_done_callback(self._is_over)
         if self._core.bench.log.run is not None:
             self._core.bench.log.run.watch(changing)
 
@@ -92,12 +98,13 @@ class Switchboard:
             self._loans.append(loan)
             try:
                 await self._give(loan, scope)
-                yield
-            finally:
                 try:
-                    await self._take_back(loan, scope)
+                    yield
                 finally:
-                    self._loans.remove(loan)
+                    await self._take_back(loan, scope)
+            finally:
+                self._loans.remove(loan)
+                self._bell.ring()
 
     def recall(self) -> None:
         """End what agents do on loan: their tasks fail."""
@@ -108,7 +115,7 @@ class Switchboard:
     async def drain(self) -> None:
         """Let the current agent come to its end; nothing new is begun."""
         self._closing = True
-        self.recall()
+        await self._end_loans()
         async with self._changing:
             if self._current is not None:
                 await self._current.drain()
@@ -124,12 +131,16 @@ class Switchboard:
 
     # -- inside ------------------------------------------------------------------------------
 
+    def _is_over(self, change: asyncio.Task[None]) -> None:
+        self._asked.discard(change)
+        self._core.changed()
+
     async def _change(self, agent: Agent) -> None:
         async with self._changing:
+            await self._end_loans()
             old = self._current
             if old is None or old.agent is agent or self._closing:
                 return
-            self.recall()
             await old.drain()
             await old.aclose()
             try:
@@ -151,6 +162,11 @@ class Switchboard:
             self._current = None
             raise
 
+    async def _end_loans(self) -> None:
+        """Recall what is on loan, and see it given back: nobody leaves twice."""
+        self.recall()
+        await self._bell.until(lambda: not self._loans)
+
     def _owner_of(self, scope: Scope) -> Activity:
         for activity in self.activities:
             if activity.agent is scope.agent:
@@ -160,27 +176,33 @@ class Switchboard:
     async def _give(self, loan: Loan, scope: Scope) -> None:
         core = self._core
         core.feed(HandoffStarted(at=now()))
-        if scope.deadline is not None:
-            scope.deadline.suspend()
+        if scope.call is not None:
+            scope.call.suspend()
         if scope.speech is not None:
             core.watchdog.suspend(scope.speech)
             core.bench.mouth.set_aside(scope.speech)
         await loan.owner.pause()
-        core.bench.log.hand_over(loan.owner.agent, loan.borrower.agent)
         self._current = loan.borrower
-        await loan.borrower.start()
+        try:
+            core.bench.log.hand_over(loan.owner.agent, loan.borrower.agent)
+            await loan.borrower.start()
+        except BaseException:
+            await self._give_back(loan, scope)
+            raise
 
     async def _take_back(self, loan: Loan, scope: Scope) -> None:
-        core = self._core
-        core.feed(HandoffStarted(at=now()))
+        self._core.feed(HandoffStarted(at=now()))
         await loan.borrower.drain()
         await loan.borrower.aclose()
+        await self._give_back(loan, scope)
+
+    async def _give_back(self, loan: Loan, scope: Scope) -> None:
         self._current = loan.owner
-        if scope.deadline is not None:
-            scope.deadline.resume()
+        if scope.call is not None:
+            scope.call.resume()
         if self._closing:
             return
-        core.bench.log.hand_over(loan.borrower.agent, loan.owner.agent)
+        self._core.bench.log.hand_over(loan.borrower.agent, loan.owner.agent)
         await loan.owner.resume()
 
     def _tell_failed(self, agent: Agent, error: BaseException) -> None:

@@ -11,6 +11,8 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now
 from agentd.errors import ToolError
@@ -63,6 +65,8 @@ class ToolCallRun:
         """Whether it was ended by request: nobody waits for its result."""
         self.recorded = False
         """Whether the history knows of what it was answered."""
+        self.over = False
+        """Whether the tool's code has ended."""
         self._timeout: float | None = None
         self._due_at: float | None = None
         self._moved: asyncio.Future[None] = loop.create_future()
@@ -89,6 +93,11 @@ class ToolCallRun:
     def resume(self) -> None:
         """Its time counts again, from its beginning."""
         self._move(None if self._timeout is None else now() + self._timeout)
+
+    async def answer_if_over(self) -> None:
+        """Wait until it is answered, if its code has ended."""
+        if self.over:
+            await asyncio.wait({self.answered})
 
     async def outlast(self, task: asyncio.Task[Any]) -> bool:
         """Wait for the tool's task; says whether it ended in time."""
@@ -171,12 +180,16 @@ class ToolRunner:
         self._owner.start(self._see_through(run, tools, context), name=f"call of {call.name}")
         return run
 
-    def in_progress(self, known: set[str]) -> list[FunctionCall | FunctionCallOutput]:
-        """What the model is to be told of calls at work that it does not know of by their ids."""
+    def in_progress(
+        self, agent: AgentBase, known: set[str]
+    ) -> list[FunctionCall | FunctionCallOutput]:
+        """What an agent's model is to be told of its calls that the history does not have yet, but
+        for those it knows of."""
         items: list[FunctionCall | FunctionCallOutput] = []
-        for run in self._running.values():
-            if run.call.call_id not in known:
-                items += [run.call, _in_progress(run.call)]
+        for run in self._ledger.values():
+            output = _told(run)
+            if output is not None and run.agent is agent and run.call.call_id not in known:
+                items += [run.call, output]
         return items
 
     def cancel(self, call_id: str) -> bool:
@@ -252,11 +265,14 @@ class ToolRunner:
         call: FunctionCall,
         context: Callable[[FunctionCall], CallContext],
     ) -> Any:
-        enter_scope(Scope("tool", run.agent, speech=run.speech, deadline=run))
+        enter_scope(Scope("tool", run.agent, speech=run.speech, call=run))
         mock = mock_of(run.agent, call.name)
-        if mock is not None:
-            return await call_mock(mock, tool, call, context(run.call))
-        return await call_tool(tool, call.arguments, call_ctx=context(run.call))
+        try:
+            if mock is not None:
+                return await call_mock(mock, tool, call, context(run.call))
+            return await call_tool(tool, call.arguments, call_ctx=context(run.call))
+        finally:
+            run.over = True
 
     def _settle_duplicates(self, run: ToolCallRun) -> FunctionCall:
         """The call as it is to be made; raises ToolError where it is not to be."""
@@ -300,5 +316,12 @@ def names_of(runs: Sequence[ToolCallRun]) -> str:
     return ", ".join(f"{run.call.name} for {now() - run.started_at:.1f} s" for run in runs)
 
 
-def _in_progress(call: FunctionCall) -> FunctionCallOutput:
-    return FunctionCallOutput(call_id=call.call_id, name=call.name, output=IN_PROGRESS)
+def _told(run: ToolCallRun) -> FunctionCallOutput | None:
+    """What a call has been answered, or that it has not been; at the place of the call."""
+    call = run.call
+    if run.answered.done():
+        output = run.answered.result().output
+        return replace(output, created_at=call.created_at) if output is not None else None
+    return FunctionCallOutput(
+        call_id=call.call_id, name=call.name, output=IN_PROGRESS, created_at=call.created_at
+    )

@@ -10,11 +10,21 @@ import pytest
 
 from agentd.aio.timing import now
 from agentd.errors import SessionError
-from agentd.llm import function_tool
-from agentd.testing import FakeCall, FakeLLM, FakeSTT, FakeTTS, FakeVAD, Misbehaviour, Scene
+from agentd.llm import Toolset, function_tool
+from agentd.testing import (
+    FakeCall,
+    FakeHost,
+    FakeLLM,
+    FakeSTT,
+    FakeTTS,
+    FakeVAD,
+    Misbehaviour,
+    Scene,
+)
 from agentd.testing.virtual_time import run_virtual
 from agentd.voice.agent import Agent
 from agentd.voice.context import RunContext
+from agentd.voice.host import hosting
 
 SAYING = "A sentence of forty characters, exactly."
 """Two seconds of speech."""
@@ -324,13 +334,29 @@ def test_the_participant_leaving_closes_the_session() -> None:
     assert on(scenario).lines("close") == ["close: participant_disconnected"]
 
 
+def test_a_room_that_can_not_be_joined_fails_the_start() -> None:
+    """Nothing is left of it."""
+
+    class NoRoom(FakeHost):
+        async def connect(self) -> None:
+            raise ConnectionError("no server")
+
+    async def run() -> None:
+        scene = Scene(text_only=True)
+        with hosting(NoRoom()), pytest.raises(ConnectionError):
+            await scene.session.start(scene.agent, room=object())
+        assert scene.lines("close") == ["close: error"]
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        assert {task.get_name() for task in left} == set()
+
+    run_virtual(run())
+
+
 def test_a_start_that_fails_leaves_nothing_behind() -> None:
     """The error is raised, and the session can be started again."""
 
     class Broken(Agent):
         async def on_enter(self) -> None: ...
-
-    from agentd.llm import Toolset
 
     class NoConnection(Toolset):
         async def setup(self) -> NoConnection:

@@ -280,6 +280,8 @@ def test_a_task_has_the_word_until_it_has_a_result() -> None:
     scene, host = run_virtual(scenario())
 
     assert scene.lines("word") == ["word: ask_name", "word: host"]
+    # The task's model is not told of the call that waits for the task.
+    assert {item.type for item in llm.requests[1].chat_ctx.items} == {"message"}
     assert scene.history() == [
         "handoff:  -> host",
         "user: Greet me.",
@@ -293,6 +295,41 @@ def test_a_task_has_the_word_until_it_has_a_result() -> None:
     assert [call.name for call in known] == ["greet"]
     said = [message.text_content for message in host.chat_ctx.messages()]
     assert "I am Ada." in said
+
+
+@pytest.mark.parametrize("aloud", [False, True])
+def test_what_the_user_says_to_a_task_leaves_the_reply_below_alone(aloud: bool) -> None:
+    """Written or spoken: it interrupts the task's words, not the reply that waits for the task."""
+    llm = FakeLLM(
+        [
+            FakeReply(text="One moment.", calls=(FakeCall("greet"),)),
+            "What is your name?",
+            FakeCall("got_name", {"name": "Ada"}),
+            "Hello Ada.",
+        ]
+    )
+
+    async def scenario() -> list[str]:
+        scene = Scene(
+            Host(),
+            llm=llm,
+            tts=FakeTTS(),
+            vad=FakeVAD(),
+            stt=FakeSTT(["i am ada"]),
+            user_away_timeout=None,
+            turn_handling={"preemptive_generation": {"enabled": False}},
+        )
+        async with scene:
+            scene.session.generate_reply(user_input="Greet me.")
+            await scene.until(3.0)
+            if aloud:
+                scene.mic.speak(1.0)
+            else:
+                scene.session.take_text("i am ada")
+            await scene.until(9.0)
+        return scene.history()
+
+    assert run_virtual(scenario())[-2:] == ["handoff: ask_name -> host", "assistant: Hello Ada."]
 
 
 def test_a_task_that_is_cancelled_is_an_error_of_the_tool() -> None:
@@ -400,6 +437,61 @@ def test_a_task_outside_of_a_tool_is_refused() -> None:
 
     with pytest.raises(SessionError, match="inside a tool"):
         run_virtual(scenario())
+
+
+def test_a_handoff_from_within_a_task_ends_it() -> None:
+    """Whoever awaited it hears so; each agent leaves once."""
+
+    class Leaving(AskName):
+        def __init__(self) -> None:
+            super().__init__()
+            self.exits = 0
+
+        async def on_exit(self) -> None:
+            self.exits += 1
+
+        @function_tool
+        async def away(self) -> Agent:
+            """Hand over to sales."""
+            return Sales(id="sales_desk")
+
+    task = Leaving()
+    llm = FakeLLM(
+        [
+            FakeCall("greet"),
+            "What is your name?",
+            FakeCall("away"),
+            "Never mind then.",
+            "Welcome to sales.",
+        ]
+    )
+
+    async def scenario() -> list[str]:
+        async with Scene(Host(task), llm=llm, text_only=True) as scene:
+            scene.session.generate_reply(user_input="Greet me.")
+            await asyncio.sleep(1.0)
+            scene.session.generate_reply(user_input="No, sales.")
+            await asyncio.sleep(3.0)
+            return scene.history()
+
+    history = run_virtual(scenario())
+
+    assert history[-2:] == ["handoff: host -> sales_desk", "assistant: Welcome to sales."]
+    assert task.exits == 1
+
+
+def test_a_task_that_can_not_enter_is_an_error_of_the_tool() -> None:
+    """The agent that awaited it has the word again."""
+
+    class Broken(Toolset):
+        async def setup(self) -> Broken:
+            raise OSError("no connection")
+
+    llm = FakeLLM([FakeCall("greet"), "That went wrong.", "Still here."])
+
+    scene = talk(Host(AskName(tools=[Broken(id="b")])), llm, "Greet me.", "Hello?")
+
+    assert scene.history()[-1] == "assistant: Still here."
 
 
 def test_a_task_is_awaited_once() -> None:

@@ -149,6 +149,65 @@ def test_a_tool_at_work_is_shown_to_the_model_as_such() -> None:
     assert "still at work" in outputs[0]
 
 
+def told_by(agent: Agent, llm: FakeLLM, number: int) -> list[str]:
+    """What the tools had said in the prompt of this number; the first one follows "Go."."""
+
+    async def run() -> None:
+        async with Scene(agent, llm=llm, text_only=True) as scene:
+            await scene.session.generate_reply(user_input="Go.")
+            await scene.until(60.0)
+
+    run_virtual(run())
+    return [
+        item.output
+        for item in llm.requests[number].chat_ctx.items
+        if item.type == "function_call_output"
+    ]
+
+
+class Form(Agent):
+    """Asks for what is missing, in the tools that note it."""
+
+    @function_tool
+    async def note(self) -> None:
+        """Ask and be over."""
+        self.session.generate_reply(instructions="Ask for the hour.")
+
+    @function_tool
+    async def note_and_look(self) -> None:
+        """Ask and go on."""
+        self.session.generate_reply(instructions="Say that it takes a while.")
+        await asyncio.sleep(1.0)
+
+    @function_tool
+    async def look(self) -> str:
+        """Take a while."""
+        await asyncio.sleep(9.0)
+        return "looked"
+
+
+def test_a_reply_that_a_tool_asks_for_as_it_ends_knows_that_it_has_ended() -> None:
+    """It is asked for before the call has its answer, and is told the answer all the same."""
+    llm = FakeLLM([FakeCall("note"), "At what hour?"])
+    assert told_by(Form(instructions="x"), llm, 1) == [""]
+
+
+def test_what_a_tool_has_answered_is_told_while_another_of_its_reply_is_at_work() -> None:
+    """The history gets the answers of a reply together; a prompt in between has what there is."""
+    llm = FakeLLM([FakeReply(calls=(FakeCall("note"), FakeCall("look"))), "At what hour?", "Done."])
+    told = told_by(Form(instructions="x"), llm, 1)
+    assert told[0] == ""
+    assert "still at work" in told[1]
+
+
+def test_a_tool_that_goes_on_after_it_has_asked_for_a_reply_is_told_of_as_at_work() -> None:
+    """Nobody waits for it."""
+    llm = FakeLLM([FakeCall("note_and_look"), "One moment."])
+    told = told_by(Form(instructions="x"), llm, 1)
+    assert len(told) == 1
+    assert "still at work" in told[0]
+
+
 def test_the_result_of_an_interrupted_tool_is_remembered() -> None:
     """Nobody says it, but the next reply knows."""
 

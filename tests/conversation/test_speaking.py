@@ -11,6 +11,7 @@ import pytest
 from agentd.audio.frame import AudioFrame, silent_frame
 from agentd.errors import SessionError
 from agentd.llm import ChatContext, ChatMessage, StopResponse, Tool, function_tool
+from agentd.stt import STTCapabilities
 from agentd.testing import (
     FakeAudioOutput,
     FakeCall,
@@ -604,3 +605,34 @@ def test_a_turn_that_was_timed_within_a_tool_is_a_turn_like_any_other() -> None:
     )
 
     assert llm.requests[-1].tool_choice != "none"
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+def test_a_button_that_is_let_go_in_mid_word_ends_the_turn(streaming: bool) -> None:
+    """No audio flows any more: the STT is given silence, so that it comes to an end. What was said
+    before the button was pressed is not heard."""
+
+    async def talk(scene: Scene) -> None:
+        session = scene.session
+        session.input.set_audio_enabled(False)
+        scene.mic.speak(1.0, start_in=1.0)
+        await scene.until(3.0)
+        session.clear_user_turn()
+        session.input.set_audio_enabled(True)
+        scene.mic.speak(5.0)
+        await scene.until(5.0)
+        session.input.set_audio_enabled(False)
+        text = await session.commit_user_turn(transcript_timeout=10.0)
+        scene.record.append((0.0, f"committed: {text}"))
+        await scene.until(12.0)
+
+    capabilities = STTCapabilities(streaming=streaming, interim_results=streaming)
+    scene = on(
+        talk,
+        llm=FakeLLM(["Over."]),
+        stt=FakeSTT(["roger"], capabilities=capabilities, latency=0.5),
+        turn_handling={"turn_detection": "manual"},
+    )
+
+    assert scene.lines("committed") == ["committed: roger"]
+    assert scene.history()[1:] == ["user: roger", "assistant: Over."]

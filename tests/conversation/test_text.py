@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
+from agentd.aio.timing import now
 from agentd.errors import APIConnectionError, SessionError
-from agentd.llm import ChatContext, StopResponse, Tool, ToolError, ToolFlag, function_tool
+from agentd.llm import (
+    ChatContext,
+    StopResponse,
+    Tool,
+    ToolError,
+    ToolFlag,
+    Toolset,
+    function_tool,
+)
 from agentd.testing import FakeCall, FakeHost, FakeLLM, FakeReply, Fault, Misbehaviour, Scene
 from agentd.testing.virtual_time import run_virtual
 from agentd.voice.agent import Agent
 from agentd.voice.context import RunContext
 from agentd.voice.default_nodes import ModelSettings
 from agentd.voice.run_result import RunResult
+from agentd.voice.session import AgentSession
 
 
 class Clerk(Agent):
@@ -481,6 +491,99 @@ def test_what_the_user_writes_interrupts_and_is_answered() -> None:
         "assistant: A very long /",
         "user: Stop.",
         "assistant: Short.",
+    ]
+
+
+def test_of_two_texts_at_once_both_are_in_the_history_and_the_last_is_answered() -> None:
+    """The first reply is cut before it has begun; neither waits for the other."""
+    llm = FakeLLM(["Both."])
+
+    async def scenario() -> tuple[list[str], float]:
+        async with Scene(Clerk(), llm=llm, text_only=True) as scene:
+            began = now()
+            first = scene.session.take_text("One.")
+            await scene.session.take_text("Two.")
+            await first
+            return scene.history(), now() - began
+
+    history, at = run_virtual(scenario())
+    assert history[1:] == ["user: One.", "user: Two.", "assistant: Both."]
+    assert at < 1.0
+
+
+class Early(Toolset):
+    """The user writes while the agent sets itself up."""
+
+    def __init__(self, write: Callable[[], object]) -> None:
+        super().__init__(id="early")
+        self._write = write
+
+    async def setup(self) -> Self:
+        self._write()
+        await asyncio.sleep(1.0)
+        return self
+
+
+class Greeter(Clerk):
+    """Greets, after it has thought about it."""
+
+    def __init__(self, *, after: float = 0.0) -> None:
+        super().__init__(tools=[Early(self._write)])
+        self._after = after
+
+    def _write(self) -> None:
+        assert isinstance(self.session, AgentSession)
+        self.session.take_text("How much is tea?")
+
+    async def on_enter(self) -> None:
+        if self._after:
+            await asyncio.sleep(self._after)
+        self.session.generate_reply(instructions="Greet.")
+
+
+def prompts(llm: FakeLLM) -> list[list[str]]:
+    """The messages that the model was told, request by request."""
+    return [
+        [
+            f"{item.role}: {item.text_content}"
+            for item in request.chat_ctx.items
+            if item.type == "message"
+        ]
+        for request in llm.requests
+    ]
+
+
+def test_what_is_written_before_the_agent_has_entered_is_answered_after_the_greeting() -> None:
+    """And once: the greeting does not answer it too."""
+    llm = FakeLLM(["Good morning to you.", "Three."], word_delay=0.1)
+
+    async def scenario() -> list[str]:
+        async with Scene(Greeter(), llm=llm, text_only=True) as scene:
+            await scene.until(10.0)
+            return scene.history()
+
+    assert run_virtual(scenario())[1:] == ["user: How much is tea?", "assistant: Three."]
+    assert prompts(llm)[-1] == ["system: You are a clerk.", "user: How much is tea?"]
+
+
+def test_a_reply_that_is_asked_for_while_another_is_under_way_knows_what_that_says() -> None:
+    """As a greeting that comes late: it does not answer what is being answered."""
+    llm = FakeLLM(["Three, I think.", "Good morning to you."], word_delay=0.5)
+
+    async def scenario() -> list[str]:
+        async with Scene(Greeter(after=0.2), llm=llm, text_only=True) as scene:
+            await scene.until(10.0)
+            return scene.history()
+
+    assert run_virtual(scenario())[1:] == [
+        "user: How much is tea?",
+        "assistant: Three, I think.",
+        "assistant: Good morning to you.",
+    ]
+    assert prompts(llm)[-1][1:] == [
+        "user: How much is tea?",
+        "assistant: Three, I think.",
+        "system: Greet.",
     ]
 
 

@@ -63,3 +63,14 @@ def test_the_clock_starts_at_zero() -> None:
         return asyncio.get_running_loop().time()
 
     assert run_virtual(read_clock()) == 0
+
+
+def test_what_a_callback_raises_fails_the_test() -> None:
+    """The loop would only log it."""
+
+    async def scene() -> None:
+        asyncio.get_running_loop().call_soon(int, "no number")
+        await asyncio.sleep(1.0)
+
+    with pytest.raises(ValueError, match="no number"):
+        run_virtual(scene())

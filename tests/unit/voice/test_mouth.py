@@ -250,3 +250,32 @@ def test_a_speech_that_ends_while_it_is_set_aside_is_forgotten() -> None:
         "other left",
         "front None",
     ]
+
+
+def test_a_speech_whose_tool_talks_itself_is_not_in_front() -> None:
+    """Not while others speak, not after them, until it wants the floor again."""
+
+    async def scenario(stage: Stage) -> None:
+        reply = stage.speech("reply")
+        speaking = stage.owner.start(stage.speak(reply, 1.0), name="reply")
+        await asyncio.sleep(0.5)
+        stage.mouth.set_aside(reply)  # while it still has the floor
+        await speaking
+        await stage.say("task", 1.0).wait()
+        await asyncio.sleep(1.0)
+        stage.record.append((now(), f"front {stage.mouth.current}"))
+        await stage.speak(reply, 1.0)
+        reply.finish()
+
+    assert on_stage(scenario) == [
+        (0.0, "reply scheduled"),
+        (0.0, "reply speaks"),
+        (1.0, "reply left"),
+        (1.0, "task scheduled"),
+        (1.0, "task speaks"),
+        (2.0, "task left"),
+        (3.0, "front None"),
+        (3.0, "reply scheduled"),
+        (3.0, "reply speaks"),
+        (4.0, "reply left"),
+    ]
