@@ -7,8 +7,8 @@ import signal
 import sys
 
 import msgspec
-import uvloop
 
+from agentd.child.bootstrap import new_loop, settle_process
 from agentd.protocol.models import HostArgs
 
 from .life import live
@@ -18,10 +18,11 @@ def main() -> int:
     args = msgspec.json.decode(sys.argv[1], type=HostArgs)
     if args.folder:
         sys.path.insert(0, args.folder)
-    # Handlers, since "ignored" would be inherited by programs that a model starts.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: None)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    settle_process()
+    # The supervisor decides, and tells by a frame; as with SIGINT, a program that a model starts
+    # must find the default.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: None)
+    with asyncio.Runner(loop_factory=new_loop) as runner:
         return runner.run(live(args))
 
 

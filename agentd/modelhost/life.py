@@ -7,6 +7,7 @@ too: for as long as somebody uses it, and a while longer.
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import logging
 import os
 import signal
@@ -19,6 +20,7 @@ from agentd.aio.channel import Channel
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import monotonic, now, within
 from agentd.child.logs import FrameLogHandler, install
+from agentd.child.stacks import STDERR_FD
 from agentd.child.stdio import drop_output_without_reader
 from agentd.errors import ChannelError, DirectoryUnusable
 from agentd.ipc.stream import FrameStream
@@ -128,6 +130,7 @@ async def _die_hung(
             "reason": f"it has not answered for {seconds:g} s",
         },
     )
+    faulthandler.dump_traceback(file=STDERR_FD)  # the log shows where it hangs
     await control.flush(FLUSH_TIMEOUT)
     os._exit(HUNG_CODE)  # an ordinary exit would wait for its thread
 

@@ -87,7 +87,7 @@ class HostedModel:
     async def _connection(self) -> Connection:
         if self._closed:
             raise ModelError(f"{self._key} is closed")
-        if self._link is None:
+        if self._link is None or not self._link.is_usable:
             self._link = link_to(self._path)
             self._link.acquire()
         connection = await self._link.connection()

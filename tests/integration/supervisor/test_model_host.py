@@ -202,15 +202,16 @@ async def test_a_model_that_hangs_is_replaced_with_its_host(
 ) -> None:
     """Also where nobody waits for its answer any more: its thread would be lost for all."""
     gate = Gate(workdir / "gate")
-    async with hosting(socket, toy(), changes=changes, hung_after=0.3) as host:
+    async with hosting(socket, toy(), changes=changes, hung_after=0.5) as host:
         with using(toy()) as model:
             call = asyncio.create_task(model.run(gate.order))
             await gate.somebody_came()
             call.cancel()
 
-            assert await model.run(b"pid") == str(host.pids[1]).encode()
+            assert int(await model.run(b"pid")) in host.pids[1:]
     fields = [frame.fields for frame, _ in host.sink.records]
-    assert [each["model"] for each in fields if each.get("action") == "model_hung"] == ["toy"]
+    assert "toy" in [each["model"] for each in fields if each.get("action") == "model_hung"]
+    assert any("in wait_at" in line for line, _ in host.sink.lines)  # where it hangs
 
 
 async def test_a_host_that_is_stopped_is_replaced(
@@ -222,7 +223,7 @@ async def test_a_host_that_is_stopped_is_replaced(
     async with hosting(socket, toy(), changes=changes) as host:
         os.kill(host.pids[0], signal.SIGSTOP)
         with using(toy()) as model:
-            assert await model.run(b"pid") == str(host.pids[1]).encode()
+            assert int(await model.run(b"pid")) in host.pids[1:]
 
     assert "has not answered a ping for 1 s" in str(changes.reasons("models_died"))
 
