@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from agentd.models import ModelRunner, StoppableRunner, StreamingRunner
+from agentd.models.runner import Give
 
 
 class WatchedRunner:
@@ -39,16 +40,20 @@ class WatchedRunner:
         with self._busy():
             return self._runner.run(request)
 
-    def stream(self, request: bytes) -> Iterator[bytes]:
+    def stream(self, request: bytes, give: Give) -> None:
         """See `StreamingRunner`; in one part where the runner has no parts."""
-        if not isinstance(self._runner, StreamingRunner):
-            yield self.run(request)
-            return
+
+        def give_on(part: bytes) -> bool:
+            self._tell(self._disarm)  # now it waits for who takes the part
+            wanted = give(part)
+            self._tell(self._arm)
+            return wanted
+
         with self._busy():
-            for part in self._runner.stream(request):
-                self._tell(self._disarm)  # now it waits for who takes the part
-                yield part
-                self._tell(self._arm)
+            if isinstance(self._runner, StreamingRunner):
+                self._runner.stream(request, give_on)
+            else:
+                give_on(self._runner.run(request))
 
     def stop(self) -> None:
         """See `StoppableRunner`."""

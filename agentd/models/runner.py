@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable
 from typing import Protocol, runtime_checkable
+
+Give = Callable[[bytes], bool]
+"""Takes one part of an answer, in the runner's thread; says False where no more is wanted.
+
+A call, not an iterator: the libraries of language models call for each piece, and can't be asked.
+"""
 
 
 class ModelRunner(Protocol):
@@ -42,10 +48,10 @@ class StoppableRunner(Protocol):
 class StreamingRunner(Protocol):
     """A runner that has the beginning of an answer before its end."""
 
-    def stream(self, request: bytes) -> Iterator[bytes]:
-        """Answer one request in parts, as `run` does; is not taken to its end where it is stopped.
+    def stream(self, request: bytes, give: Give) -> None:
+        """Answer one request in parts, and return when it is answered, or nobody wants the rest.
 
-        All of it in one thread. Raises as `run` does, also between two parts.
+        Raises as `run` does, also between two parts.
         """
 
 

@@ -66,9 +66,7 @@ class StreamWork(Work):
         """Have it answered, in the runner's thread; raises what the runner raises."""
         with self._taken_by(runner):
             if isinstance(runner, StreamingRunner):
-                for part in runner.stream(self._request):
-                    if not self._hand_on(part):
-                        return
+                runner.stream(self._request, self._hand_on)
             else:
                 self._hand_on(runner.run(self._request))
 
@@ -84,10 +82,11 @@ class StreamWork(Work):
 
     def _hand_on(self, part: bytes) -> bool:
         """Give one part to the loop; says False where nobody wants any more."""
-        if not self._room.acquire(timeout=PART_TIMEOUT) and not self._unwanted:
+        if self._unwanted:
+            return False
+        if not self._room.acquire(timeout=PART_TIMEOUT):
             raise ModelError(f"nobody took a part of the answer for {PART_TIMEOUT:g} s")
-        if not self._unwanted:
-            self._loop.call_soon_threadsafe(self._put, part)
+        self._loop.call_soon_threadsafe(self._put, part)
         return not self._unwanted
 
     def _put(self, part: bytes) -> None:

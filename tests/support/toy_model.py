@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from agentd.errors import ModelError
@@ -47,16 +47,17 @@ class ToyModel:
             case _:
                 raise ModelError(f"no order: {order}")
 
-    def stream(self, request: bytes) -> Iterator[bytes]:
+    def stream(self, request: bytes, give: Callable[[bytes], bool]) -> None:
         """Numbers from 0."""
         order, _, words = request.decode().partition(" ")
         if order == "pause":
-            yield b"0"
+            give(b"0")
             wait_at(Path(words))
-            yield b"1"
+            give(b"1")
             return
         for number in range(int(words)):
-            yield str(number).encode()
+            if not give(str(number).encode()):
+                return
 
 
 def wait_at(gate: Path) -> bytes:

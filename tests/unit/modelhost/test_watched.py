@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -31,11 +31,11 @@ class Slow:
         self._wait()
         return request
 
-    def stream(self, request: bytes) -> Iterator[bytes]:
+    def stream(self, request: bytes, give: Callable[[bytes], bool]) -> None:
         """Gives each byte of it."""
         for byte in request:
             self._wait()
-            yield bytes([byte])
+            give(bytes([byte]))
 
     def _wait(self) -> None:
         if not self.go_on.acquire(timeout=DEADLINE):

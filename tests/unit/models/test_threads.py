@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -225,14 +225,13 @@ class Counting(Gated):
         self.given = 0
         self.ended = threading.Event()
 
-    def stream(self, request: bytes) -> Iterator[bytes]:
+    def stream(self, request: bytes, give: Callable[[bytes], bool]) -> None:
         """The numbers from 0."""
-        try:
-            for number in range(int(request)):
-                self.given = number + 1
-                yield str(number).encode()
-        finally:
-            self.ended.set()
+        for number in range(int(request)):
+            self.given = number + 1
+            if not give(str(number).encode()):
+                break
+        self.ended.set()
 
 
 async def test_an_answer_comes_in_parts() -> None:
@@ -264,12 +263,31 @@ async def test_a_stream_that_is_closed_stops_its_runner() -> None:
     threads.close()
 
 
+async def test_a_runner_that_goes_on_unwanted_waits_for_nobody() -> None:
+    """Its library may not know how to stop, and its thread is wanted again."""
+    done = threading.Event()
+
+    class Deaf(Gated):
+        def stream(self, request: bytes, give: Callable[[bytes], bool]) -> None:
+            for _ in range(10 * AHEAD):
+                give(b"x")
+            done.set()
+
+    threads = RunnerThreads(Deaf, name="model")
+    parts = threads.stream(b"")
+    assert await anext(parts) == b"x"
+    await parts.aclose()
+
+    assert await asyncio.to_thread(done.wait, DEADLINE)
+    threads.close()
+
+
 async def test_what_a_stream_raises_comes_after_its_parts() -> None:
     """Nothing that was given is lost."""
 
     class Failing(Gated):
-        def stream(self, request: bytes) -> Iterator[bytes]:
-            yield request
+        def stream(self, request: bytes, give: Callable[[bytes], bool]) -> None:
+            give(request)
             raise ModelError("no more")
 
     threads = RunnerThreads(Failing, name="model")
