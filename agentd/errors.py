@@ -121,6 +121,10 @@ class TemplateError(ChildError):
     """The template process failed."""
 
 
+class ModelHostError(ChildError):
+    """The model host failed."""
+
+
 class SupervisionError(AgentdError):
     """A supervisor was asked for something that it can't do."""
 
@@ -244,6 +248,18 @@ class ModelFileMissing(ModelError):
     """A local model's file is not on this machine."""
 
     code = "model_file_missing"
+
+
+class ModelNotHosted(ModelError):
+    """The model host does not have this model."""
+
+    code = "model_not_hosted"
+
+
+class ModelBusy(ModelError):
+    """A model has more calls waiting than it could answer in time."""
+
+    code = "model_busy"
 
 
 class APIError(ModelError):

@@ -25,6 +25,7 @@ from . import (
     journal,
     local,
     memory,
+    modelhost,
     sessions,
     survival,
     turns,
@@ -37,6 +38,7 @@ from .report import show, write
 BENCHMARKS: dict[str, Benchmark] = {
     "fork": fork.measure,
     "memory": memory.measure,
+    "modelhost": modelhost.measure,
     "ipc": ipc.measure,
     "dispatch": dispatch.measure,
     "burst": burst.measure,

@@ -11,7 +11,8 @@ from __future__ import annotations
 from agentd import Agent, AgentServer, AgentSession, JobContext, RunContext, cli, function_tool
 from agentd.plugins import moonshine, piper, rules, silero
 
-server = AgentServer()
+# Loaded once, in a process that all calls share.
+server = AgentServer(models=[moonshine.STT.ref(), piper.TTS.ref()])
 
 PRICES = {"pizza": 14, "salad": 9, "coffee": 3}
 
@@ -56,22 +57,14 @@ class Assistant(Agent):
         return PRICES[item.lower()]
 
 
-def prewarm(proc: object) -> None:
-    """Load the models before a call is there."""
-    SPEECH.prewarm()
-    VOICE.prewarm()
-
-
-SPEECH = moonshine.STT()
-VOICE = piper.TTS()
-server.setup_fnc = prewarm
-
-
 @server.rtc_session(agent_name="assistant")
 async def entrypoint(ctx: JobContext) -> None:
     """One call."""
     session = AgentSession[None](
-        vad=silero.VAD.load(min_silence_duration=0.3), stt=SPEECH, llm=LLM, tts=VOICE
+        vad=silero.VAD.load(min_silence_duration=0.3),
+        stt=moonshine.STT(),
+        llm=LLM,
+        tts=piper.TTS(),
     )
     await session.start(agent=Assistant(), room=ctx.room)
 

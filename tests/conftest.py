@@ -24,6 +24,7 @@ TESTS = Path(__file__).parent
 
 MEASURED = (
     "integration/supervisor/test_jobs.py",
+    "integration/supervisor/test_model_host.py",
     "integration/supervisor/test_template.py",
     "integration/test_control_commands.py",
     "integration/test_lonely_child.py",

@@ -67,6 +67,7 @@ def describe(app: AgentServer) -> AppInfo:
         answers_offers=app.request_fnc is not None,
         settings=_settings(app, devmode=False),
         dev_settings=_settings(app, devmode=True),
+        models=list({ref.key: ref for ref in app.models}.values()),
         notes=_notes(app),
     )
 

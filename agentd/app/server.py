@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar, overload
 
 from agentd.errors import AppError
 from agentd.given import NOT_GIVEN, NotGivenOr, only_given
+from agentd.protocol.models import ModelRef
 
 from .options import (
     EntrypointFnc,
@@ -62,6 +63,7 @@ class AgentServer:
         load_fnc: NotGivenOr[Callable[..., float]] = NOT_GIVEN,
         preload_modules: list[str] | None = None,
         preload_fnc: Callable[[], Any] | None = None,
+        models: Sequence[ModelRef] = (),
         prometheus_port: NotGivenOr[int | None] = NOT_GIVEN,
         prometheus_multiproc_dir: NotGivenOr[str | None] = NOT_GIVEN,
         log_level: NotGivenOr[str | ServerEnvOption[str]] = NOT_GIVEN,
@@ -96,6 +98,9 @@ class AgentServer:
         """Modules that the template imports once, before it forks."""
         self.preload_fnc = preload_fnc
         """Called once in the template, without arguments: all children share what it makes."""
+        self.models = _checked(models)
+        """Local models that all jobs share: loaded once, in the model host, when the daemon
+        starts. Elsewhere each process that uses one loads its own."""
         self.setup_fnc = setup_fnc
         """Prewarm: called with the JobProcess in each child, before it takes a job."""
         self.agent_name = ""
@@ -236,6 +241,18 @@ class AgentServer:
     def seal(self) -> None:
         """Options have been read: from now on `update_options` raises. May be repeated."""
         self._sealed = True
+
+
+def _checked(models: Sequence[ModelRef]) -> list[ModelRef]:
+    """Raises AppError for what names no model."""
+    for ref in models:
+        if not isinstance(ref, ModelRef):
+            raise AppError(f"models must be refs, such as moonshine.STT.ref(), but one is {ref!r}")
+        try:
+            ref.check()
+        except ValueError as error:
+            raise AppError(f"the model '{ref.name}' can't be used: {error}") from error
+    return list(models)
 
 
 def _name(function: object) -> str:

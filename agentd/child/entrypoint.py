@@ -18,6 +18,7 @@ from agentd.app.server import AgentServer
 from agentd.app.usererror import one_line, user_traceback
 from agentd.errors import AppError, AppImportFailed, AppNotFound, NoEntrypoint
 from agentd.protocol.app import AppRef
+from agentd.settings.load import export_hosted_models
 
 T = TypeVar("T")
 
@@ -37,6 +38,8 @@ def load_app(ref: AppRef, *, verbose: bool = False) -> AgentServer:
             raise NoEntrypoint(
                 f"'{ref}' has no entrypoint: decorate a coroutine function with @server.rtc_session"
             )
+        # Before the preload, which may use them already.
+        export_hosted_models(ref.key for ref in app.models)
         run_preload(app)
         return app
 

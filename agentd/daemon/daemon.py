@@ -12,11 +12,13 @@ import logging
 import os
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 
 from agentd.aio.tasks import TaskOwner, cancel_and_wait
 from agentd.aio.timing import now, within
 from agentd.errors import SettingsError
 from agentd.protocol.app import AppInfo
+from agentd.protocol.models import HostArgs, ModelRef
 from agentd.settings.access import require_access
 from agentd.settings.layers import Resolved, app_layer, resolve
 from agentd.settings.load import child_environment, environment
@@ -31,6 +33,7 @@ from agentd.supervision.supervisor import Supervisor
 from agentd.supervision.view import TreeView
 from agentd.supervisor.keeper import TemplateKeeper, template_child
 from agentd.supervisor.linux import become_subreaper
+from agentd.supervisor.modelhost import ModelHost, ModelHostSpec
 from agentd.supervisor.process import Reaper
 from agentd.supervisor.reports import write_tree_report
 from agentd.supervisor.template import TemplateSpec
@@ -42,6 +45,7 @@ from .exits import ExitCode
 from .lock import state_lock
 from .log import write_log
 from .loopwatch import LoopWatch, Watchdog
+from .models import ModelsSeat
 from .parts import Parts
 from .plan import DaemonPlan
 from .signals import StopRequests
@@ -71,6 +75,7 @@ class Daemon:
         self._tasks = TaskOwner("daemon")
         self._tree: Supervisor | None = None
         self._keeper: TemplateKeeper | None = None
+        self._models: ModelsSeat | None = None
         self._base: Base | None = None
         self._parts: Parts | None = None
         self._controls: DaemonControls | None = None
@@ -171,6 +176,13 @@ class Daemon:
             ),
         )
         assert keeper.app is not None
+        models = self._models = ModelsSeat(
+            tree,
+            partial(self._make_model_host, resolved, directories, base),
+            models_timeout=pool.models_timeout,
+            restart_max_delay=pool.restart_max_delay,
+        )
+        await models.settle(keeper.app)
         parts = self._parts = self._make_parts(keeper.app, base, keeper, tree)
         keeper.attach(base.pool)
         keeper.on_swap = lambda: base.desk.running.swaps.swap_all(self._why_reloaded)
@@ -208,7 +220,9 @@ class Daemon:
         spec = TemplateSpec(
             app=self._plan.app,
             socket=str(directories.socket_path),
-            environment=child_environment(settings, dev=self._plan.dev),
+            environment=child_environment(
+                settings, dev=self._plan.dev, model_host=directories.models_path
+            ),
             timeout=settings.pool.template_timeout,
             log_level=settings.log.log_level,
             verbose=self._plan.verbose,
@@ -219,6 +233,28 @@ class Daemon:
             self._sink,
             start_method=settings.pool.start_method,
             spare=self._plan.reload,
+        )
+
+    def _make_model_host(
+        self, resolved: Resolved, directories: Directories, base: Base, models: list[ModelRef]
+    ) -> ModelHost:
+        ref, settings = self._plan.app, resolved.settings
+        args = HostArgs(
+            socket=str(directories.models_path),
+            models=models,
+            folder=str(Path(ref.target).parent) if ref.is_file else "",
+            log_level=settings.log.log_level,
+        )
+        spec = ModelHostSpec(
+            args=args,
+            environment=child_environment(settings, dev=self._plan.dev),
+            timeout=settings.pool.models_timeout,
+        )
+        return ModelHost(
+            spec,
+            self._reaper,
+            self._sink,
+            has_jobs=lambda: not self._plan.dev and base.desk.job_count > 0,
         )
 
     def _make_parts(
@@ -248,6 +284,8 @@ class Daemon:
             )
             return
         parts.note_app(app, resolved)
+        if self._models is not None:
+            self._models.note_reload(app, self._tasks)
 
     # -- stopping --------------------------------------------------------------------
 
@@ -307,5 +345,7 @@ class Daemon:
             self._base.pool.kill("ended at once by a second signal")
         if self._keeper is not None:
             self._keeper.kill()
+        if self._models is not None:
+            self._models.kill()
         logging.shutdown()
         os._exit(ExitCode.FORCED)

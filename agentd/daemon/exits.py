@@ -11,6 +11,7 @@ from agentd.errors import (
     DirectoryUnusable,
     LiveKitRefused,
     LiveKitUnreachable,
+    ModelHostError,
     PortBusy,
     SettingsError,
     TemplateError,
@@ -27,7 +28,8 @@ class ExitCode(IntEnum):
     USAGE = 2
     """The command line is wrong."""
     APP = 3
-    """The app is not there, does not import, has no entrypoint, or ends its process."""
+    """The app is not there, does not import, has no entrypoint, or ends its process; or a local
+    model that it names can't be loaded."""
     SETTINGS = 4
     """A setting is missing or can't be used."""
     LIVEKIT_REFUSED = 5
@@ -47,6 +49,7 @@ class ExitCode(IntEnum):
 EXIT_CODES: dict[type[AgentdError], ExitCode] = {
     AppError: ExitCode.APP,
     TemplateError: ExitCode.APP,
+    ModelHostError: ExitCode.APP,
     SettingsError: ExitCode.SETTINGS,
     LiveKitRefused: ExitCode.LIVEKIT_REFUSED,
     LiveKitUnreachable: ExitCode.LIVEKIT_UNREACHABLE,

@@ -53,34 +53,25 @@ def peer_of(sock: socket.socket) -> Peer:
 HelloHandler = Callable[[Hello, Peer, ChildStream], None]
 
 
-class Listener:
-    """Accepts connections until closed. `async with` starts and ends it."""
+class Acceptor:
+    """Hands on each connection until it is closed; needs the running loop, and owns the socket."""
 
-    def __init__(self, path: Path, on_hello: HelloHandler) -> None:
-        self._path = path
-        self._on_hello = on_hello
-        self._sock: socket.socket | None = None
-        self._greetings = TaskOwner("listener")
-        self._strangers: set[ChildStream] = set()
-        """Connections that have not said hello; a greeting may be cancelled before it began."""
+    def __init__(
+        self, sock: socket.socket, on_connection: Callable[[socket.socket, Peer], None]
+    ) -> None:
+        self._sock: socket.socket | None = sock
+        self._on_connection = on_connection
         self._resting: asyncio.TimerHandle | None = None
-
-    async def __aenter__(self) -> Listener:
-        self._sock = bind_unix(self._path)
         self._listen()
-        return self
 
-    async def __aexit__(self, *exc: object) -> None:
-        await self._greetings.aclose()
-        for stream in self._strangers:
-            stream.close()
+    def close(self) -> None:
+        """Accept no more. May be repeated."""
         if self._resting is not None:
             self._resting.cancel()
         if self._sock is not None:
             asyncio.get_running_loop().remove_reader(self._sock.fileno())
             self._sock.close()
             self._sock = None
-            self._path.unlink(missing_ok=True)
 
     def _accept(self) -> None:
         assert self._sock is not None
@@ -98,9 +89,7 @@ class Listener:
             )
             sock.close()
             return
-        stream: ChildStream = FrameStream(sock, FromChild)
-        self._strangers.add(stream)
-        self._greetings.start(self._greet(stream, peer), name=f"hello-{peer.pid}")
+        self._on_connection(sock, peer)
 
     def _rest(self, error: OSError) -> None:
         """Out of descriptors: the caller stays in the backlog, and asking at once is no use."""
@@ -117,6 +106,36 @@ class Listener:
         self._resting = None
         if self._sock is not None:
             asyncio.get_running_loop().add_reader(self._sock.fileno(), self._accept)
+
+
+class Listener:
+    """Accepts connections until closed. `async with` starts and ends it."""
+
+    def __init__(self, path: Path, on_hello: HelloHandler) -> None:
+        self._path = path
+        self._on_hello = on_hello
+        self._acceptor: Acceptor | None = None
+        self._greetings = TaskOwner("listener")
+        self._strangers: set[ChildStream] = set()
+        """Connections that have not said hello; a greeting may be cancelled before it began."""
+
+    async def __aenter__(self) -> Listener:
+        self._acceptor = Acceptor(bind_unix(self._path), self._let_in)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._greetings.aclose()
+        for stream in self._strangers:
+            stream.close()
+        if self._acceptor is not None:
+            self._acceptor.close()
+            self._acceptor = None
+            self._path.unlink(missing_ok=True)
+
+    def _let_in(self, sock: socket.socket, peer: Peer) -> None:
+        stream: ChildStream = FrameStream(sock, FromChild)
+        self._strangers.add(stream)
+        self._greetings.start(self._greet(stream, peer), name=f"hello-{peer.pid}")
 
     async def _greet(self, stream: ChildStream, peer: Peer) -> None:
         try:

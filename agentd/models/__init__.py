@@ -1,12 +1,25 @@
-"""Local models: where their files are, and how they are run.
+"""Local models: where their files are, and how they are run, in threads here or in the model host.
 
-Knows files and threads, and no model: what a request and a response mean is the plugin's.
+Knows no model: what a request and an answer mean is the plugin's.
 """
 
 from __future__ import annotations
 
 from .files import ModelFile, find, is_intact
-from .runner import ModelRunner, StoppableRunner
+from .local import local_model
+from .ref import ModelRef
+from .runner import LocalModel, ModelRunner, StoppableRunner, StreamingRunner
 from .threads import RunnerThreads
 
-__all__ = ["ModelFile", "ModelRunner", "RunnerThreads", "StoppableRunner", "find", "is_intact"]
+__all__ = [
+    "LocalModel",
+    "ModelFile",
+    "ModelRef",
+    "ModelRunner",
+    "RunnerThreads",
+    "StoppableRunner",
+    "StreamingRunner",
+    "find",
+    "is_intact",
+    "local_model",
+]

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Callable
 from typing import Protocol, runtime_checkable
+
+Give = Callable[[bytes], bool]
+"""Takes one part of an answer, in the runner's thread; says False where no more is wanted.
+
+A call, not an iterator: the libraries of language models call for each piece, and can't be asked.
+"""
 
 
 class ModelRunner(Protocol):
@@ -35,3 +42,36 @@ class StoppableRunner(Protocol):
 
         Called from another thread, and only while one is under way; it may come too late.
         """
+
+
+@runtime_checkable
+class StreamingRunner(Protocol):
+    """A runner that has the beginning of an answer before its end."""
+
+    def stream(self, request: bytes, give: Give) -> None:
+        """Answer one request in parts, and return when it is answered, or nobody wants the rest.
+
+        Raises as `run` does, also between two parts.
+        """
+
+
+class LocalModel(Protocol):
+    """A model to those who use it, wherever it is loaded: in threads here, or in the model host."""
+
+    def prewarm(self) -> None:
+        """Load it in the background. May be repeated."""
+
+    def load(self) -> None:
+        """Load it and wait for that, where no event loop waits; raises ModelError."""
+
+    async def run(self, request: bytes) -> bytes:
+        """Have a request answered; raises ModelError. Who is cancelled waits no longer."""
+
+    def stream(self, request: bytes) -> AsyncGenerator[bytes, None]:
+        """Have a request answered in parts, as they come; in one where the runner has no parts.
+
+        Raises ModelError, also between two parts. To be closed where it is not taken to its end.
+        """
+
+    def close(self) -> None:
+        """Use it no more. May be repeated."""

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from agentd.errors import ModelError
 
-from .runner import ModelRunner, StoppableRunner
+from .runner import ModelRunner
+from .work import StreamWork, Work
 
 logger = logging.getLogger("agentd.models")
 
 
 class RunnerThreads:
-    """Some threads with a runner each. Inert until it is used: nothing starts before a fork.
+    """Some threads with a runner each; a `LocalModel`. Inert until it is used, before a fork.
 
     Requests are answered in the order in which they come, as many at once as there are threads.
     """
@@ -44,18 +45,45 @@ class RunnerThreads:
         for loading in self._loading:
             loading.result()
 
+    async def loaded(self) -> None:
+        """Load the model and wait for it, where one runs; raises ModelError."""
+        self.prewarm()
+        await asyncio.gather(*map(asyncio.wrap_future, self._loading))
+
     async def run(self, request: bytes) -> bytes:
         """Have a request answered; raises what the runner raises.
 
         Who is cancelled waits no longer. The model finishes what it has begun, unless it can stop.
         """
         pool = self._started()
-        work = _Work(request)
+        work = Work(request)
         try:
             return await asyncio.get_running_loop().run_in_executor(pool, self._run, work)
         except asyncio.CancelledError:
             work.stop()
             raise
+
+    async def stream(self, request: bytes) -> AsyncGenerator[bytes, None]:
+        """Have a request answered in parts; raises what the runner raises.
+
+        The thread is taken until the last part, and stays a little ahead of who takes them.
+        """
+        pool = self._started()
+        loop = asyncio.get_running_loop()
+        work = StreamWork(request, loop)
+        ended = loop.run_in_executor(pool, self._stream, work)
+        ended.add_done_callback(lambda _: work.parts.close())
+        try:
+            async for part in work.parts:
+                work.taken()
+                yield part
+            await ended
+        finally:
+            work.stop()
+            if not ended.done():
+                ended.cancel()  # where its turn has not come yet
+            elif not ended.cancelled():
+                ended.exception()  # seen: who closes a stream does not wait for how it ends
 
     def close(self) -> None:
         """Let the threads end after what they have begun; drop what waits. May be repeated."""
@@ -80,41 +108,17 @@ class RunnerThreads:
             )
             raise
 
-    def _run(self, work: _Work) -> bytes:
+    def _run(self, work: Work) -> bytes:
         return work.run_by(self._runner())
+
+    def _stream(self, work: StreamWork) -> None:
+        work.stream_by(self._runner())
 
     def _runner(self) -> ModelRunner:
         runner: ModelRunner | None = getattr(self._own, "runner", None)
         if runner is None:
             runner = self._own.runner = self._make()
         return runner
-
-
-class _Work:
-    """One request on its way through a thread."""
-
-    def __init__(self, request: bytes) -> None:
-        self._request = request
-        self._runner: ModelRunner | None = None
-        # So that it is this request that is stopped, not the next one of the same runner.
-        self._lock = threading.Lock()
-
-    def run_by(self, runner: ModelRunner) -> bytes:
-        """Have it answered, in the runner's thread."""
-        with self._lock:
-            self._runner = runner
-        try:
-            return runner.run(self._request)
-        finally:
-            with self._lock:
-                self._runner = None
-
-    def stop(self) -> None:
-        """Nobody wants the answer; called from another thread."""
-        with self._lock:
-            runner: object = self._runner
-            if isinstance(runner, StoppableRunner):
-                runner.stop()
 
 
 def _has_failed(loading: Future[None]) -> bool:

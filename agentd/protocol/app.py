@@ -7,6 +7,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from .models import ModelRef
+
 ServerType = Literal["room", "publisher"]
 
 
@@ -83,6 +85,8 @@ class AppInfo(Struct, frozen=True, kw_only=True):
     """Settings that the app gives for itself, by their names in `agentd.settings`."""
     dev_settings: dict[str, bool | int | float | str] = {}
     """The same for `dev`, where an app may give other values."""
+    models: list[ModelRef] = []
+    """Local models that the app's jobs share."""
     files: list[str] = []
     """Source files that the app consists of, to be watched in `dev`."""
     notes: list[str] = []

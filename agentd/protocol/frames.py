@@ -1,10 +1,11 @@
-"""Every frame that agentd's processes exchange.
+"""The frames that the supervisor, its template and its children exchange.
 
 A frame is a small tagged Struct; the unions at the end are the protocol, and a decoder
 for one of them refuses everything else. `Hello` is the first frame on every connection
 and carries the version, so its own shape never changes: only its version does.
 
-Change a frame and its golden bytes (tests/unit/protocol) and `PROTOCOL_VERSION` together.
+Those of the model host are in `model_frames`. Change a frame and its golden bytes
+(tests/unit/protocol) and `PROTOCOL_VERSION` together.
 """
 
 from __future__ import annotations

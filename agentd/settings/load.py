@@ -6,7 +6,7 @@ What the values mean and which of them wins is `layers.py`'s; this module gather
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -30,6 +30,11 @@ SINGLE_THREADED = {
 
 SYSTEMD_VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 """Between systemd and the daemon: a library in a child must not speak for it."""
+
+MODEL_HOST_VARIABLE = "AGENTD_MODEL_HOST"
+"""The socket of the model host."""
+HOSTED_MODELS_VARIABLE = "AGENTD_HOSTED_MODELS"
+"""Keys of the models that it has, with spaces between them."""
 
 
 class LiveKitAccess(Protocol):
@@ -98,13 +103,29 @@ def export_livekit_env(config: LiveKitAccess) -> None:
     os.environ.update(_livekit_variables(config.livekit_url, config.api_key, config.api_secret))
 
 
-def child_environment(settings: Settings, *, dev: bool = False) -> dict[str, str]:
-    """The environment for a template or a child; what the user has set himself stays."""
+def export_hosted_models(keys: Iterable[str]) -> None:
+    """Tell this process, and those that it forks, which models are in the model host.
+
+    Nothing is told where there is no host.
+    """
+    if MODEL_HOST_VARIABLE in os.environ:
+        os.environ[HOSTED_MODELS_VARIABLE] = " ".join(keys)
+
+
+def child_environment(
+    settings: Settings, *, dev: bool = False, model_host: Path | None = None
+) -> dict[str, str]:
+    """The environment for a template or a child; what the user has set himself stays.
+
+    `model_host` is the socket of the daemon's own; one that the user has named is another's.
+    """
     livekit = settings.livekit
     # RUST_LOG: what LiveKit's library writes to standard error (agentd/room/native.py).
     environ = SINGLE_THREADED | {"PYTHONUNBUFFERED": "1", "RUST_LOG": "warn"} | environment()
-    for name in SYSTEMD_VARIABLES:
+    for name in (*SYSTEMD_VARIABLES, MODEL_HOST_VARIABLE, HOSTED_MODELS_VARIABLE):
         environ.pop(name, None)
+    if model_host is not None:
+        environ[MODEL_HOST_VARIABLE] = str(model_host)
     environ |= _livekit_variables(livekit.url, livekit.api_key, livekit.api_secret)
     if dev:
         environ["LIVEKIT_DEV_MODE"] = "1"

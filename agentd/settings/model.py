@@ -121,6 +121,9 @@ class PoolSettings(Struct, frozen=True, kw_only=True):
     template_timeout: Annotated[
         Seconds, Meta(description="Time for the template to import the app and run preload.")
     ] = 60.0
+    models_timeout: Annotated[
+        Seconds, Meta(description="Time for the model host to load the app's local models.")
+    ] = 60.0
     shutdown_process_timeout: Annotated[
         Seconds,
         Meta(description="Time for a child to exit once its job is over, before it is killed."),

@@ -26,6 +26,7 @@ MAX_SOCKET_PATH = 104
 
 SOCKET_NAME = "agentd.sock"
 CONTROL_NAME = "control.sock"
+MODELS_NAME = "models.sock"
 
 MODELS_VARIABLE = "AGENTD_MODELS_DIR"
 
@@ -58,6 +59,11 @@ class Directories(Struct, frozen=True, kw_only=True):
     def control_path(self) -> Path:
         """The socket that `agentd status` and its like connect to."""
         return self.runtime.path / CONTROL_NAME
+
+    @property
+    def models_path(self) -> Path:
+        """The socket of the model host."""
+        return self.runtime.path / MODELS_NAME
 
 
 class Me(Struct, frozen=True, kw_only=True):

@@ -18,6 +18,8 @@ logger = logging.getLogger("agentd.supervisor")
 ACTIONS = {
     ("template", Context.CHILD_TERMINATED): "template_died",
     ("template", Context.START_ERROR): "app_failed",
+    ("models", Context.CHILD_TERMINATED): "models_died",
+    ("models", Context.START_ERROR): "models_failed",
 }
 
 

@@ -6,14 +6,14 @@ so the first part is heard while the next is computed, and closing a stream stop
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import msgspec
 from msgspec import Struct
 
 from agentd.audio.frame import AudioFrame
 from agentd.errors import ModelError
-from agentd.models import ModelRunner, RunnerThreads
+from agentd.models import LocalModel
 
 from .base import TTS
 from .capabilities import TTSCapabilities
@@ -54,34 +54,31 @@ def encode_said(frame: AudioFrame) -> bytes:
 
 
 class LocalTTS(TTS):
-    """Speaks whole texts by a runner in threads of its own, part by part.
+    """Speaks whole texts by a local model that answers `Say` with `Said`, part by part.
 
-    Nothing is loaded before `prewarm`, `load` or the first text. `threads` is how many texts are
-    spoken at once, each by a copy of the model. Needs to be closed.
+    Nothing is loaded before `prewarm`, `load` or the first text. Needs to be closed.
     """
 
-    def __init__(
-        self, make: Callable[[], ModelRunner], *, name: str, sample_rate: int, threads: int = 1
-    ) -> None:
+    def __init__(self, model: LocalModel, *, sample_rate: int) -> None:
         super().__init__(capabilities=TTSCapabilities(streaming=False), sample_rate=sample_rate)
-        self._threads = RunnerThreads(make, name=name, threads=threads)
+        self._local = model
 
     def prewarm(self) -> None:
         """Load the voice in the background."""
-        self._threads.prewarm()
+        self._local.prewarm()
 
     def load(self) -> None:
         """Load the voice and wait for it: for an app's prewarm function. Raises ModelError."""
-        self._threads.load()
+        self._local.load()
 
     async def speak(self, text: str) -> AsyncIterator[AudioFrame]:
         """See the base class."""
         for part in spoken_parts(text):
             if is_speakable(part):
-                answer = await self._threads.run(_encoder.encode(Say(text=part)))
+                answer = await self._local.run(_encoder.encode(Say(text=part)))
                 said = _said_decoder.decode(answer)
                 yield AudioFrame(data=said.pcm, sample_rate=said.sample_rate)
 
     async def aclose(self) -> None:
-        """Let the threads end, and the copies of the model with them. May be repeated."""
-        self._threads.close()
+        """Let the model go, and what it has of threads. May be repeated."""
+        self._local.close()

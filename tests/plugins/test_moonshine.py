@@ -38,7 +38,7 @@ class Sharing(Moonshine):
 
     def __init__(self) -> None:
         super().__init__()
-        self._threads = LOADED
+        self._local = LOADED
 
     async def aclose(self) -> None:
         """Nothing of its own is left."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,7 @@ class Sharing(Piper):
 
     def __init__(self) -> None:
         super().__init__()
-        self._threads = LOADED
+        self._local = LOADED
 
     async def aclose(self) -> None:
         """Nothing of its own is left."""
@@ -70,8 +71,8 @@ def test_an_app_may_wait_until_it_is_loaded() -> None:
     tts = piper.TTS()
     tts.load()
 
-    assert tts._threads._loading[0].done()
-    tts._threads.close()
+    assert "piper_0" in [thread.name for thread in threading.enumerate()]
+    asyncio.run(tts.aclose())
 
 
 async def test_a_speed_of_two_takes_about_half_the_time() -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
-
+from agentd.models import ModelRef, local_model
 from agentd.tts.local import LocalTTS
 
 from .runner import FliteRunner
@@ -19,8 +18,15 @@ class TTS(LocalTTS):
         runner = FliteRunner(voice)
         # It takes milliseconds, and what is missing is better said now than in the first call.
         runner.load()
-        super().__init__(partial(FliteRunner, voice), name="flite", sample_rate=runner.sample_rate)
+        super().__init__(local_model(self.ref(voice)), sample_rate=runner.sample_rate)
         self._voice = voice
+
+    @classmethod
+    def ref(cls, voice: str = "slt") -> ModelRef:
+        """The voice for `AgentServer(models=[...])`, which saves little: it is small and quick."""
+        return ModelRef(
+            name="flite", target="agentd_flite.runner:FliteRunner", options={"voice": voice}
+        )
 
     @property
     def model(self) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from agentd.audio.frame import AudioFrame
 from agentd.errors import ModelError
 from agentd.language import LanguageCode
-from agentd.models import RunnerThreads
+from agentd.models import ModelRef, local_model
 from agentd.stt import STT as BaseSTT
 from agentd.stt import SpeechData, STTCapabilities
 
 from .messages import RATE, Heard, decode_understood, encode
-from .runner import MoonshineRunner
 
 
 class STT(BaseSTT):
@@ -25,7 +24,17 @@ class STT(BaseSTT):
         super().__init__(
             capabilities=STTCapabilities(streaming=False, interim_results=False), sample_rate=RATE
         )
-        self._threads = RunnerThreads(MoonshineRunner, name="moonshine", threads=threads)
+        self._local = local_model(self.ref(threads=threads))
+
+    @classmethod
+    def ref(cls, *, threads: int = 1) -> ModelRef:
+        """The model for `AgentServer(models=[...])`: loaded once, for all jobs of a daemon.
+
+        `threads` is how many utterances it recognises at once then, whatever an STT says.
+        """
+        return ModelRef(
+            name="moonshine", target="agentd_moonshine.runner:MoonshineRunner", threads=threads
+        )
 
     @property
     def model(self) -> str:
@@ -39,20 +48,20 @@ class STT(BaseSTT):
 
     def prewarm(self) -> None:
         """Load the model in the background."""
-        self._threads.prewarm()
+        self._local.prewarm()
 
     def load(self) -> STT:
         """Load the model and wait for it: for an app's prewarm function."""
-        self._threads.load()
+        self._local.load()
         return self
 
     async def recognize_once(self, audio: AudioFrame, language: str) -> SpeechData:
         """See the base class; raises ModelError for another language than English."""
         if language and LanguageCode(language).language != "en":
             raise ModelError(f"this Moonshine model knows English only, not '{language}'")
-        answer = await self._threads.run(encode(Heard(pcm=audio.data)))
+        answer = await self._local.run(encode(Heard(pcm=audio.data)))
         return SpeechData(text=decode_understood(answer).text, language=language or "en")
 
     async def aclose(self) -> None:
-        """Let the threads end, and the copies of the model with them."""
-        self._threads.close()
+        """Let the model go, and what it has of threads."""
+        self._local.close()

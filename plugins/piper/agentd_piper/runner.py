@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING
 
 from agentd.tts.local import decode_say, encode_said
 
-from .files import VoiceSettings
+from .files import VoiceSettings, voice_settings
 
 if TYPE_CHECKING:
     from .voice import Voice
 
 WARM_UP_TEXT = "Ready."
+
+
+def piper_runner(voice: str | None, speed: float, speaker: int | None) -> PiperRunner:
+    """A runner by plain data, as another process is told of it. Raises as `voice_settings`."""
+    return PiperRunner(voice_settings(voice, speed=speed, speaker=speaker))
 
 
 class PiperRunner:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ from .files import VoiceSettings, description_of
 THREADS = 1
 """Of one computation. Two are little quicker for a sentence, cost a fifth more CPU, and wait for
 each other on a machine that has other work."""
+
+_espeak = threading.Lock()
+"""espeak has one voice at a time for the whole process, which is set before each text."""
 
 
 class Voice:
@@ -36,7 +40,7 @@ class Voice:
         except Exception as error:  # onnxruntime's kinds have no common base
             raise ModelError(f"'{settings.model}' is no voice of Piper: {error}") from error
         self._session = _StoppableSession(session)
-        self._voice = PiperVoice(session=self._session, config=config)
+        self._voice = _ThreadSafeVoice(session=self._session, config=config)
         self._settings = SynthesisConfig(
             speaker_id=settings.speaker, length_scale=config.length_scale / settings.speed
         )
@@ -59,6 +63,16 @@ class Voice:
     def stop(self) -> None:
         """What is computed ends within milliseconds, by raising; called from another thread."""
         self._session.stop()
+
+
+class _ThreadSafeVoice(PiperVoice):
+    """Beside which others may speak in their own threads, in other languages."""
+
+    def phonemize(self, text: str) -> list[list[str]]:
+        """As Piper's own."""
+        with _espeak:
+            phonemes: list[list[str]] = super().phonemize(text)
+        return phonemes
 
 
 class _StoppableSession:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from agentd.eot import EndOfTurnModel, EndOfTurnRequest, threshold_of
 from agentd.errors import ModelError
-from agentd.models import RunnerThreads
+from agentd.models import ModelRef, local_model
 
 from .features import RATE
 from .messages import Heard, decode_judged, encode
-from .runner import SECONDS, SmartTurnRunner
+from .runner import SECONDS
 
 LANGUAGES = (
     "ar", "bn", "da", "de", "en", "es", "fi", "fr", "hi", "id", "it", "ja",
@@ -38,8 +38,17 @@ class EndOfTurn(EndOfTurnModel):
             raise ValueError(f"threshold must lie between 0 and 1, but is {threshold}")
         self._thresholds = dict.fromkeys(LANGUAGES, threshold)
         self._default = threshold
-        where = None if directory is None else Path(directory)
-        self._threads = RunnerThreads(lambda: SmartTurnRunner(where), name="smartturn")
+        self._local = local_model(self.ref(directory=directory))
+
+    @classmethod
+    def ref(cls, *, directory: str | Path | None = None, threads: int = 1) -> ModelRef:
+        """The model for `AgentServer(models=[...])`: loaded once, for all jobs of a daemon."""
+        return ModelRef(
+            name="smartturn",
+            target="agentd_smartturn.runner:SmartTurnRunner",
+            options={} if directory is None else {"directory": str(Path(directory).resolve())},
+            threads=threads,
+        )
 
     @property
     def model(self) -> str:
@@ -57,20 +66,20 @@ class EndOfTurn(EndOfTurnModel):
 
     def prewarm(self) -> None:
         """Load the model in the background."""
-        self._threads.prewarm()
+        self._local.prewarm()
 
     def load(self) -> EndOfTurn:
         """Load the model and wait for it: for an app's prewarm function."""
-        self._threads.load()
+        self._local.load()
         return self
 
     async def estimate(self, request: EndOfTurnRequest) -> float:
         """See the base class."""
         if request.audio is None:
             raise ModelError("Smart Turn judges sound, and there is none")
-        answer = await self._threads.run(encode(Heard(pcm=request.audio.data)))
+        answer = await self._local.run(encode(Heard(pcm=request.audio.data)))
         return decode_judged(answer).probability
 
     async def aclose(self) -> None:
-        """Let the thread end, and the model with it."""
-        self._threads.close()
+        """Let the model go, and its thread."""
+        self._local.close()

@@ -29,8 +29,8 @@ class SmartTurnRunner:
     `directory` is where `agentd models fetch` has put the file, unless it is the usual place.
     """
 
-    def __init__(self, directory: Path | None = None) -> None:
-        self._directory = directory
+    def __init__(self, directory: str | Path | None = None) -> None:
+        self._directory = None if directory is None else Path(directory)
         self._session: InferenceSession | None = None
 
     def load(self) -> None:

@@ -16,7 +16,10 @@ from agentd.app.options import (
 from agentd.app.server import AgentServer
 from agentd.errors import AppError, NoEntrypoint
 from agentd.protocol.app import Permissions
+from agentd.protocol.models import ModelRef
 from agentd.settings.layers import app_layer, resolve
+
+EAR = ModelRef(name="ear", target="ears:Runner")
 
 
 async def entrypoint(ctx: Any) -> None:
@@ -74,6 +77,13 @@ def test_every_setting_is_one_the_daemon_knows() -> None:
     assert resolved.settings.livekit.agent_name == "parrot"
     assert resolved.settings.log.log_level == "WARNING"
     assert resolved.settings.jobs.drain_timeout == 4.0
+
+
+def test_models_are_named_once() -> None:
+    """However often an app names one."""
+    app = make_app(models=[EAR, ModelRef(name="mouth", target="mouths:Runner"), EAR])
+
+    assert [ref.name for ref in describe(app).models] == ["ear", "mouth"]
 
 
 def test_empty_host_means_all_interfaces() -> None:

@@ -17,6 +17,7 @@ from agentd.app.options import (
 from agentd.app.server import AgentServer
 from agentd.errors import AppError
 from agentd.given import NOT_GIVEN
+from agentd.protocol.models import ModelRef
 
 
 async def entrypoint(ctx: Any) -> None:
@@ -187,3 +188,17 @@ def test_server_types_have_livekits_numbers() -> None:
     """The numbers are copied here, since this room must not load the protocol."""
     assert ServerType.ROOM.value == JobType.JT_ROOM
     assert ServerType.PUBLISHER.value == JobType.JT_PUBLISHER
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ("piper", "must be refs, such as moonshine.STT.ref\\(\\), but one is 'piper'"),
+        (ModelRef(name="ear", target="ears"), "'ear' can't be used: target must be"),
+        (ModelRef(name="ear", target="ears:Ear", threads=0), "'ear' can't be used: threads"),
+    ],
+)
+def test_what_names_no_model_is_refused(model: Any, reason: str) -> None:
+    """While the app is imported, with its line."""
+    with pytest.raises(AppError, match=reason):
+        AgentServer(models=[model])

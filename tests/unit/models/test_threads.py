@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from agentd.errors import ModelError
 from agentd.models import RunnerThreads
+from agentd.models.work import AHEAD
 
 DEADLINE = 5.0
 
@@ -214,3 +215,111 @@ async def test_what_has_not_begun_stops_nothing() -> None:
     threads.close()
     assert still_running
     assert runner.stopped.is_set()
+
+
+class Counting(Gated):
+    """Has an answer in parts, as many as the request says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given = 0
+        self.ended = threading.Event()
+
+    def stream(self, request: bytes, give: Callable[[bytes], bool]) -> None:
+        """The numbers from 0."""
+        for number in range(int(request)):
+            self.given = number + 1
+            if not give(str(number).encode()):
+                break
+        self.ended.set()
+
+
+async def test_an_answer_comes_in_parts() -> None:
+    """All of them, in their order, although they wait for each other."""
+    threads = RunnerThreads(Counting, name="model")
+
+    parts = [part async for part in threads.stream(b"200")]
+
+    assert parts == [str(number).encode() for number in range(200)]
+    threads.close()
+
+
+async def test_a_runner_without_parts_gives_one(threads: RunnerThreads) -> None:
+    """Who asks need not know."""
+    assert [part async for part in threads.stream(b"ask ")] == [b"ask model_0"]
+
+
+async def test_a_stream_that_is_closed_stops_its_runner() -> None:
+    """It is never far ahead, and the thread is free for the next request."""
+    runner = Counting()
+    threads = RunnerThreads(lambda: runner, name="model")
+    parts = threads.stream(b"1000000")
+    assert await anext(parts) == b"0"
+    await parts.aclose()
+
+    assert await asyncio.to_thread(runner.ended.wait, DEADLINE)
+    assert runner.given <= 2 * AHEAD + 2
+    assert await threads.run(b"next ") == b"next model_0"
+    threads.close()
+
+
+async def test_a_runner_that_goes_on_unwanted_waits_for_nobody() -> None:
+    """Its library may not know how to stop, and its thread is wanted again."""
+    done = threading.Event()
+
+    class Deaf(Gated):
+        def stream(self, request: bytes, give: Callable[[bytes], bool]) -> None:
+            for _ in range(10 * AHEAD):
+                give(b"x")
+            done.set()
+
+    threads = RunnerThreads(Deaf, name="model")
+    parts = threads.stream(b"")
+    assert await anext(parts) == b"x"
+    await parts.aclose()
+
+    assert await asyncio.to_thread(done.wait, DEADLINE)
+    threads.close()
+
+
+async def test_what_a_stream_raises_comes_after_its_parts() -> None:
+    """Nothing that was given is lost."""
+
+    class Failing(Gated):
+        def stream(self, request: bytes, give: Callable[[bytes], bool]) -> None:
+            give(request)
+            raise ModelError("no more")
+
+    threads = RunnerThreads(Failing, name="model")
+    parts = threads.stream(b"first")
+
+    assert await anext(parts) == b"first"
+    with pytest.raises(ModelError, match="no more"):
+        await anext(parts)
+    threads.close()
+
+
+async def test_a_stream_that_waits_for_its_turn_can_be_given_up() -> None:
+    """It never begins then."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(Counting):
+        def run(self, request: bytes) -> bytes:
+            begun.set()
+            assert go_on.wait(DEADLINE)
+            return request
+
+    runner = Slow()
+    threads = RunnerThreads(lambda: runner, name="model")
+    first = asyncio.ensure_future(threads.run(b"first"))
+    assert await asyncio.to_thread(begun.wait, DEADLINE)
+    second = asyncio.ensure_future(anext(threads.stream(b"5")))
+    await asyncio.sleep(0)
+    second.cancel()
+    await asyncio.wait({second})
+    go_on.set()
+    await first
+
+    assert await threads.run(b"third") == b"third"
+    assert runner.given == 0
+    threads.close()

@@ -47,12 +47,32 @@ from agentd.protocol.frames import (
 )
 from agentd.protocol.ids import ChildId, JobId
 from agentd.protocol.job import JobAnswer, JobAssignment, JobOffer, JobOutcome, Resume
+from agentd.protocol.model_frames import (
+    FromHostProcess,
+    FromModelHost,
+    HostFailed,
+    HostHello,
+    HostReady,
+    ModelAnswer,
+    ModelCall,
+    ModelCancel,
+    ModelFailure,
+    ModelHello,
+    ModelPart,
+    ToHostProcess,
+    ToModelHost,
+)
+from agentd.protocol.models import ModelRef
 
 DIRECTIONS = {
     "ToChild": ToChild,
     "FromChild": FromChild,
     "ToTemplate": ToTemplate,
     "FromTemplate": FromTemplate,
+    "ToModelHost": ToModelHost,
+    "FromModelHost": FromModelHost,
+    "ToHostProcess": ToHostProcess,
+    "FromHostProcess": FromHostProcess,
 }
 
 
@@ -166,6 +186,14 @@ FRAMES: list[Frame] = [
             answers_offers=True,
             settings={"max_jobs": 3},
             dev_settings={"max_jobs": 1},
+            models=[
+                ModelRef(
+                    name="ear",
+                    target="ears.runner:Runner",
+                    options={"voice": "joe", "speed": 1.5, "speaker": None},
+                    threads=2,
+                )
+            ],
             files=["/app.py"],
             notes=["a note"],
         ),
@@ -176,4 +204,13 @@ FRAMES: list[Frame] = [
     TemplateFailed(kind="import_failed", error="no", traceback="Traceback"),
     Forked(child_id=ChildId("c1"), pid=4711),
     ForkFailed(child_id=ChildId("c1"), error="no memory", can_fork=True),
+    ModelHello(version=3, pid=4711),
+    ModelCall(call=5, model="ear-1f0c9a7e", request=b"\x00\x01", stream=True),
+    ModelCancel(call=5),
+    HostHello(version=3, pid=4712, models=["ear-1f0c9a7e"]),
+    ModelPart(call=5, data=b"\x02"),
+    ModelAnswer(call=5, data=b"\x03"),
+    ModelFailure(call=5, error="no such word", code="model_error", retryable=True),
+    HostReady(pid=4712, models=["ear-1f0c9a7e"], load_seconds=1.5),
+    HostFailed(error="no weights", model="ear"),
 ]

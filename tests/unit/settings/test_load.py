@@ -72,6 +72,31 @@ def test_a_child_gets_the_resolved_server(monkeypatch: pytest.MonkeyPatch) -> No
     assert environ["PYTHONUNBUFFERED"] == "1"
 
 
+def test_a_child_knows_its_daemons_model_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no other, such as that of a daemon above."""
+    monkeypatch.setenv(load.MODEL_HOST_VARIABLE, "/another/models.sock")
+    monkeypatch.setenv(load.HOSTED_MODELS_VARIABLE, "another-00000000")
+
+    environ = load.child_environment(Settings(), model_host=Path("/run/agentd/models.sock"))
+
+    assert environ[load.MODEL_HOST_VARIABLE] == "/run/agentd/models.sock"
+    assert load.HOSTED_MODELS_VARIABLE not in environ
+    assert load.MODEL_HOST_VARIABLE not in load.child_environment(Settings())
+
+
+def test_hosted_models_are_told_where_there_is_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere, as in `agentd config`, nothing is."""
+    monkeypatch.delenv(load.HOSTED_MODELS_VARIABLE, raising=False)
+    monkeypatch.delenv(load.MODEL_HOST_VARIABLE, raising=False)
+    load.export_hosted_models(["a-1", "b-2"])
+    assert load.HOSTED_MODELS_VARIABLE not in load.environment()
+
+    monkeypatch.setenv(load.MODEL_HOST_VARIABLE, "/run/m")
+    monkeypatch.setenv(load.HOSTED_MODELS_VARIABLE, "")
+    load.export_hosted_models(["a-1", "b-2"])
+    assert load.environment()[load.HOSTED_MODELS_VARIABLE] == "a-1 b-2"
+
+
 def test_thread_variables_of_the_user_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who sets OMP_NUM_THREADS means it; the others are held at one thread."""
     monkeypatch.setenv("OMP_NUM_THREADS", "4")

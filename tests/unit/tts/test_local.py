@@ -9,6 +9,7 @@ import pytest
 
 from agentd.audio.frame import silent_frame
 from agentd.errors import APIError, ModelError
+from agentd.models import RunnerThreads
 from agentd.resilience import APIConnectOptions
 from agentd.tts.local import LocalTTS, decode_say, encode_said
 from agentd.tts.parts import LONGEST, spoken_parts
@@ -45,7 +46,7 @@ class Runner:
 
 def tts_of(runner: Runner) -> LocalTTS:
     """A voice around it."""
-    return LocalTTS(lambda: runner, name="test", sample_rate=16000)
+    return LocalTTS(RunnerThreads(lambda: runner, name="test"), sample_rate=16000)
 
 
 async def test_a_text_is_spoken_part_by_part() -> None:
