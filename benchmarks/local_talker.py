@@ -6,10 +6,12 @@ import os
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any
 
-from agentd import AgentSession, JobContext, UserInputTranscribedEvent, WorkerOptions, cli
-from agentd.plugins import silero
+from agentd import AgentServer, AgentSession, JobContext, UserInputTranscribedEvent, cli
+from agentd.plugins import moonshine, piper, silero
 from benchmarks.app import mark
-from examples.assistant import LLM, SPEECH, VOICE, Assistant
+from examples.assistant import LLM, Assistant
+
+server = AgentServer(models=[moonshine.STT.ref(), piper.TTS.ref()])
 
 
 class Watched(Assistant):
@@ -44,12 +46,14 @@ class Watched(Assistant):
 
 
 def prewarm(_process: Any) -> None:
-    """As the example's, and the child is warm."""
-    SPEECH.prewarm()
-    VOICE.prewarm()
+    """The child is warm."""
     mark("warm")
 
 
+server.setup_fnc = prewarm
+
+
+@server.rtc_session(agent_name=os.environ.get("BENCH_AGENT", "bench"))
 async def entrypoint(ctx: JobContext) -> None:
     """As the example's."""
     room = ctx.room
@@ -60,7 +64,10 @@ async def entrypoint(ctx: JobContext) -> None:
             mark("transcript", room.name)
 
     session = AgentSession[None](
-        vad=silero.VAD.load(min_silence_duration=0.3), stt=SPEECH, llm=LLM, tts=VOICE
+        vad=silero.VAD.load(min_silence_duration=0.3),
+        stt=moonshine.STT(),
+        llm=LLM,
+        tts=piper.TTS(),
     )
     session.on("user_input_transcribed", note_final)
     await session.start(agent=Watched(room.name), room=room)
@@ -68,10 +75,4 @@ async def entrypoint(ctx: JobContext) -> None:
 
 
 if __name__ == "__main__":
-    cli.run_app(
-        WorkerOptions(
-            entrypoint_fnc=entrypoint,
-            prewarm_fnc=prewarm,
-            agent_name=os.environ.get("BENCH_AGENT", "bench"),
-        )
-    )
+    cli.run_app(server)

@@ -10,7 +10,7 @@ at 8 kHz, and a 20 ms frame costs it some 50 µs.
 from __future__ import annotations
 
 from functools import lru_cache
-from math import ceil, gcd
+from math import gcd
 
 import numpy as np
 import numpy.typing as npt
