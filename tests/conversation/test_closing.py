@@ -374,6 +374,8 @@ def test_a_room_that_does_not_let_go_holds_up_no_close(monkeypatch: pytest.Monke
     """The step has its time, and the session is closed without it."""
 
     class Stuck:
+        deletes_room = False
+
         async def start(self) -> None:
             """There is nothing to do."""
 
