@@ -125,11 +125,11 @@ if TYPE_CHECKING:
     from .voice.session import AgentSession as AgentSession
     from .voice.speech import SpeechHandle as SpeechHandle
     from .voice.tasks import AgentTask as AgentTask
-    from .voice.turn_options import EndpointingOptions as EndpointingOptions
-    from .voice.turn_options import InterruptionOptions as InterruptionOptions
-    from .voice.turn_options import PreemptiveGenerationOptions as PreemptiveGenerationOptions
-    from .voice.turn_options import TurnHandlingOptions as TurnHandlingOptions
-    from .voice.turn_options import UserTurnLimitOptions as UserTurnLimitOptions
+    from .voice.turns.options import EndpointingOptions as EndpointingOptions
+    from .voice.turns.options import InterruptionOptions as InterruptionOptions
+    from .voice.turns.options import PreemptiveGenerationOptions as PreemptiveGenerationOptions
+    from .voice.turns.options import TurnHandlingOptions as TurnHandlingOptions
+    from .voice.turns.options import UserTurnLimitOptions as UserTurnLimitOptions
 
 __version__ = "0.1.0"
 
@@ -207,11 +207,11 @@ _NAMES = {
     "RunEvent": "voice.run_result",
     "RunResult": "voice.run_result",
     "mock_tools": "voice.run_result",
-    "EndpointingOptions": "voice.turn_options",
-    "InterruptionOptions": "voice.turn_options",
-    "PreemptiveGenerationOptions": "voice.turn_options",
-    "TurnHandlingOptions": "voice.turn_options",
-    "UserTurnLimitOptions": "voice.turn_options",
+    "EndpointingOptions": "voice.turns.options",
+    "InterruptionOptions": "voice.turns.options",
+    "PreemptiveGenerationOptions": "voice.turns.options",
+    "TurnHandlingOptions": "voice.turns.options",
+    "UserTurnLimitOptions": "voice.turns.options",
     "ChatContext": "llm.chat",
     "AgentConfigUpdate": "llm.items",
     "AgentHandoff": "llm.items",

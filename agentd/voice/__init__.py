@@ -53,11 +53,11 @@ if TYPE_CHECKING:
     from .session import AgentSession as AgentSession
     from .speech import SpeechHandle as SpeechHandle
     from .tasks import AgentTask as AgentTask
-    from .turn_options import EndpointingOptions as EndpointingOptions
-    from .turn_options import InterruptionOptions as InterruptionOptions
-    from .turn_options import PreemptiveGenerationOptions as PreemptiveGenerationOptions
-    from .turn_options import TurnHandlingOptions as TurnHandlingOptions
-    from .turn_options import UserTurnLimitOptions as UserTurnLimitOptions
+    from .turns.options import EndpointingOptions as EndpointingOptions
+    from .turns.options import InterruptionOptions as InterruptionOptions
+    from .turns.options import PreemptiveGenerationOptions as PreemptiveGenerationOptions
+    from .turns.options import TurnHandlingOptions as TurnHandlingOptions
+    from .turns.options import UserTurnLimitOptions as UserTurnLimitOptions
     from .video_sampler import VoiceActivityVideoSampler as VoiceActivityVideoSampler
 
 _NAMES = {
@@ -98,11 +98,11 @@ _NAMES = {
     "AgentSession": "session",
     "SpeechHandle": "speech",
     "AgentTask": "tasks",
-    "EndpointingOptions": "turn_options",
-    "InterruptionOptions": "turn_options",
-    "PreemptiveGenerationOptions": "turn_options",
-    "TurnHandlingOptions": "turn_options",
-    "UserTurnLimitOptions": "turn_options",
+    "EndpointingOptions": "turns.options",
+    "InterruptionOptions": "turns.options",
+    "PreemptiveGenerationOptions": "turns.options",
+    "TurnHandlingOptions": "turns.options",
+    "UserTurnLimitOptions": "turns.options",
     "VoiceActivityVideoSampler": "video_sampler",
 }
 """The module of each public name."""

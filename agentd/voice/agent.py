@@ -33,8 +33,8 @@ from .models import Setting, refuse_model_string
 from .options import DeprecatedKeywords, ToolHandlingOptions
 from .resume import ResumeContext
 from .scope import Scope
-from .turn_deprecated import turn_handling_from_keywords
-from .turn_options import TurnHandlingOptions
+from .turns.deprecated import turn_handling_from_keywords
+from .turns.options import TurnHandlingOptions
 
 LLMPiece: TypeAlias = ChatChunk | str | FlushSentinel
 LLMNodeResult: TypeAlias = (

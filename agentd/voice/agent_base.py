@@ -25,7 +25,7 @@ from agentd.stt.base import STT
 from agentd.tts.base import TTS
 from agentd.vad import VAD
 
-from .turn_options import TurnHandlingOptions
+from .turns.options import TurnHandlingOptions
 
 AnyTool: TypeAlias = Tool | Toolset
 LanguageModel: TypeAlias = LLM | RealtimeModel

@@ -13,11 +13,11 @@ from .agent_base import AgentBase
 from .chatlog import ChatLog
 from .context import RunContext
 from .events import FunctionToolsExecutedEvent, UserTurnDroppedEvent
-from .mouth import Mouth
+from .speaking.mouth import Mouth
+from .speaking.spoken_text import SpeakingRate
+from .speaking.stage import Stage
 from .speech import Speech
-from .spoken_text import SpeakingRate
-from .stage import Stage
-from .toolrun import ToolRunner
+from .tools.run import ToolRunner
 
 ModelKind: TypeAlias = Literal["stt", "llm", "tts", "vad", "realtime"]
 

@@ -16,7 +16,7 @@ from agentd.llm.items import ChatItem, FunctionCall, FunctionCallOutput
 from agentd.metrics import AgentMetrics
 
 from .speech import SpeechHandle, SpeechSource
-from .turn_actions import AgentState, DropReason, UserState
+from .turns.actions import AgentState, DropReason, UserState
 
 
 class _Event(Struct, frozen=True, kw_only=True, eq=False):

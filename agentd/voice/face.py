@@ -26,7 +26,7 @@ from .dtmf import DtmfEvent
 from .options import InputModality, SessionOptions
 from .run_result import RunResult
 from .speech import SpeechHandle
-from .turn_actions import AgentState, UserState
+from .turns.actions import AgentState, UserState
 
 UserdataT = TypeVar("UserdataT")
 

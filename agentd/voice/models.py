@@ -26,7 +26,7 @@ from .options import (
     ToolHandlingOptions,
     resolve_tool_handling,
 )
-from .turn_options import TurnHandlingOptions, merge_turn_handling
+from .turns.options import TurnHandlingOptions, merge_turn_handling
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from agentd.given import NotGivenOr
 from agentd.resilience import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 from agentd.tokenize.transforms import TextTransform, TransformName
 
-from .turn_options import TurnDetectionMode, TurnHandlingOptions
+from .turns.options import TurnDetectionMode, TurnHandlingOptions
 
 MAX_UNRECOVERABLE_ERRORS = 3
 """Of one kind of model in a row; one more ends the session."""

@@ -32,7 +32,9 @@ from agentd.vad import VAD
 from .agent import Agent
 from .agent_base import AgentBase, AnyTool, LanguageModel
 from .dtmf import DtmfEvent, dial, keys
-from .engine import Engine, EngineConfig
+from .engine.engine import Engine, EngineConfig
+from .engine.lifetime import Lifetime
+from .engine.speaker import ReplyRequest
 from .events import (
     CloseEvent,
     CloseReason,
@@ -41,7 +43,6 @@ from .events import (
     SipDtmfReceivedEvent,
 )
 from .face import BaseSession, UserdataT
-from .lifetime import Lifetime
 from .models import Models, refuse_model_string
 from .options import (
     DeadAirOptions,
@@ -53,13 +54,12 @@ from .options import (
 )
 from .room_link import RoomLink, RoomWishes
 from .run_result import Run, RunResult
-from .speaker import ReplyRequest
 from .speech import SpeechHandle
 from .structured import ask_for_output, check_output
-from .turn_actions import AgentState, UserState
-from .turn_deprecated import turn_handling_from_keywords
-from .turn_inputs import ManualClear, ManualCommit, ParticipantPresent, UserActive
-from .turn_options import EndpointingOptions, TurnDetectionMode, TurnHandlingOptions
+from .turns.actions import AgentState, UserState
+from .turns.deprecated import turn_handling_from_keywords
+from .turns.inputs import ManualClear, ManualCommit, ParticipantPresent, UserActive
+from .turns.options import EndpointingOptions, TurnDetectionMode, TurnHandlingOptions
 from .video_sampler import VideoSampler, VoiceActivityVideoSampler
 
 logger = logging.getLogger("agentd.voice")

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from agentd.aio.timing import now
 
-from .mouth import Mouth
+from .speaking.mouth import Mouth
 from .speech import Speech
-from .turn_inputs import (
+from .tools.work import Work
+from .turns.inputs import (
     ReplyAudible,
     ReplyEnded,
     ReplyProtection,
@@ -17,7 +18,6 @@ from .turn_inputs import (
     TurnInput,
     TurnUnanswered,
 )
-from .work import Work
 
 
 class Speeches:

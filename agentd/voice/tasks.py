@@ -18,7 +18,7 @@ from .agent import Agent, place_of, tell_place
 from .agent_base import AnyTool, LanguageModel, book_of
 from .options import DeprecatedKeywords, ToolHandlingOptions
 from .scope import current_scope
-from .turn_options import TurnHandlingOptions
+from .turns.options import TurnHandlingOptions
 
 TaskResultT = TypeVar("TaskResultT")
 

@@ -24,8 +24,8 @@ from agentd.testing import (
 )
 from agentd.testing.virtual_time import run_virtual
 from agentd.voice.agent import Agent
-from agentd.voice.closing import STEP_TIMEOUT
 from agentd.voice.context import RunContext
+from agentd.voice.engine.closing import STEP_TIMEOUT
 from agentd.voice.host import hosting
 from agentd.voice.session import AgentSession
 from agentd.voice.snapshot import decode
@@ -389,7 +389,7 @@ def test_a_room_that_does_not_let_go_holds_up_no_close(monkeypatch: pytest.Monke
         await session.aclose()
         return now() - began, session.is_running
 
-    monkeypatch.setattr("agentd.voice.lifetime.make_room_link", lambda *_: Stuck())
+    monkeypatch.setattr("agentd.voice.engine.lifetime.make_room_link", lambda *_: Stuck())
 
     assert run_virtual(scenario()) == (STEP_TIMEOUT, False)
 

@@ -14,8 +14,8 @@ from agentd.protocol.job import ResumeReason
 from agentd.testing import FakeCall, FakeHost, FakeLLM, FakeSTT, FakeTTS, FakeVAD, Scene
 from agentd.testing.virtual_time import run_virtual
 from agentd.voice.agent import Agent
+from agentd.voice.engine.settling import SETTLE_TIMEOUT
 from agentd.voice.resume import ResumeContext
-from agentd.voice.settling import SETTLE_TIMEOUT
 from agentd.voice.tasks import AgentTask
 
 Scenario = Callable[[Scene], Awaitable[None]]

@@ -9,11 +9,11 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from agentd.voice import turn_actions as act
-from agentd.voice import turn_inputs as tell
-from agentd.voice.turn_options import TurnRules
-from agentd.voice.turn_setup import TurnSetup
-from agentd.voice.turns import TurnMachine
+from agentd.voice.turns import actions as act
+from agentd.voice.turns import inputs as tell
+from agentd.voice.turns.machine import TurnMachine
+from agentd.voice.turns.options import TurnRules
+from agentd.voice.turns.setup import TurnSetup
 
 from .turn_plans import TEXTS, make_plan, make_rules, make_setup
 from .turn_world import Plan, World

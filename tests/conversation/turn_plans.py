@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from random import Random
 
-from agentd.voice.turn_options import (
+from agentd.voice.turns.options import (
     EndpointingRules,
     InterruptionRules,
     PreemptiveRules,
     TurnRules,
     UserTurnLimit,
 )
-from agentd.voice.turn_setup import TurnSetup
+from agentd.voice.turns.setup import TurnSetup
 
 from .turn_world import Answer, Happening, Plan, Prediction, Utterance
 

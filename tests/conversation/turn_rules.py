@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from agentd.voice.turn_options import (
+from agentd.voice.turns.options import (
     EndpointingRules,
     InterruptionRules,
     PreemptiveRules,
     TurnRules,
     UserTurnLimit,
 )
-from agentd.voice.turn_setup import TurnSetup
+from agentd.voice.turns.setup import TurnSetup
 
 
 def rules(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentd.voice.turn_options import EndpointingRules
+from agentd.voice.turns.options import EndpointingRules
 
 from .turn_rules import (
     AUDIO_DELAYS,

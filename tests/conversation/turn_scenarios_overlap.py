@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentd.voice.turn_options import EndpointingRules, InterruptionRules
+from agentd.voice.turns.options import EndpointingRules, InterruptionRules
 
 from .turn_rules import (
     AUDIO_MODEL,

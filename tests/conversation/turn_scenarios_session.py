@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from agentd.voice.turn_options import (
+from agentd.voice.turns.options import (
     EndpointingRules,
     InterruptionRules,
     PreemptiveRules,
     UserTurnLimit,
 )
-from agentd.voice.turn_setup import TurnSetup
+from agentd.voice.turns.setup import TurnSetup
 
 from .turn_rules import (
     BY_HAND,

@@ -21,11 +21,11 @@ from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
-from agentd.voice import turn_actions as act
-from agentd.voice import turn_inputs as tell
-from agentd.voice.turn_options import TurnRules
-from agentd.voice.turn_setup import TurnSetup
-from agentd.voice.turns import TurnMachine
+from agentd.voice.turns import actions as act
+from agentd.voice.turns import inputs as tell
+from agentd.voice.turns.machine import TurnMachine
+from agentd.voice.turns.options import TurnRules
+from agentd.voice.turns.setup import TurnSetup
 
 MOST_TIMERS = 200
 """A script in which more fire has a timer that sets itself for ever."""

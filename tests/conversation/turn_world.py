@@ -13,12 +13,12 @@ from itertools import count, cycle
 
 from msgspec import Struct
 
-from agentd.voice import turn_actions as act
-from agentd.voice import turn_inputs as tell
-from agentd.voice.backchannel import normalise
-from agentd.voice.turn_options import TurnRules
-from agentd.voice.turn_setup import TurnSetup
-from agentd.voice.turns import TurnMachine
+from agentd.voice.turns import actions as act
+from agentd.voice.turns import inputs as tell
+from agentd.voice.turns.backchannel import normalise
+from agentd.voice.turns.machine import TurnMachine
+from agentd.voice.turns.options import TurnRules
+from agentd.voice.turns.setup import TurnSetup
 
 VAD_START = 0.1
 VAD_SILENCE = 0.3

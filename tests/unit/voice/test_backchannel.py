@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from agentd.voice.backchannel import BACKCHANNELS, count_words, is_backchannel, normalise, same_text
+from agentd.voice.turns.backchannel import (
+    BACKCHANNELS,
+    count_words,
+    is_backchannel,
+    normalise,
+    same_text,
+)
 
 
 @pytest.mark.parametrize(

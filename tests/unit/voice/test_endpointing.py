@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agentd.voice.endpointing import Endpointing
-from agentd.voice.turn_options import EndpointingRules
+from agentd.voice.turns.endpointing import Endpointing
+from agentd.voice.turns.options import EndpointingRules
 
 DYNAMIC = EndpointingRules(mode="dynamic", min_delay=0.5, max_delay=3.0, alpha=0.5)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from agentd.errors import APIConnectionError
 from agentd.testing import FakeLLM
+from agentd.voice.engine.faults import Faults
 from agentd.voice.events import ErrorEvent
-from agentd.voice.faults import Faults
 
 ERROR = APIConnectionError("gone")
 

@@ -9,7 +9,7 @@ from typing import Any
 from agentd.aio.tasks import TaskOwner, cancel_and_wait
 from agentd.aio.timing import now
 from agentd.testing.virtual_time import run_virtual
-from agentd.voice.mouth import Mouth
+from agentd.voice.speaking.mouth import Mouth
 from agentd.voice.speech import Speech, SpeechHandle
 
 LOW = SpeechHandle.SPEECH_PRIORITY_LOW

@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentd.tts.events import TimedText
-from agentd.voice.spoken_text import SYLLABLES_PER_SECOND, SpeakingRate, SpokenText, syllables_of
+from agentd.voice.speaking.spoken_text import (
+    SYLLABLES_PER_SECOND,
+    SpeakingRate,
+    SpokenText,
+    syllables_of,
+)
 
 
 def spoken(

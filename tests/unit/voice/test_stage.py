@@ -14,8 +14,8 @@ from agentd.audio.frame import AudioFrame, silent_frame
 from agentd.io import PlaybackFinishedEvent
 from agentd.testing import FakeAudioOutput, Fault, Misbehaviour
 from agentd.testing.virtual_time import run_virtual
-from agentd.voice.playback import PlaybackClock
-from agentd.voice.stage import STOP_TIMEOUT, Stage
+from agentd.voice.speaking.playback import PlaybackClock
+from agentd.voice.speaking.stage import STOP_TIMEOUT, Stage
 
 
 async def frames(seconds: float) -> AsyncIterator[AudioFrame]:

@@ -7,7 +7,7 @@ import pytest
 from agentd.errors import ToolError
 from agentd.llm import FunctionCall, function_tool
 from agentd.llm.tools import DuplicateMode, DuplicateScope, FunctionToolInfo
-from agentd.voice.tool_duplicates import (
+from agentd.voice.tools.duplicates import (
     CONFIRM,
     Peers,
     confirmed_call,

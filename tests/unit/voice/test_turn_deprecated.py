@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agentd.given import NOT_GIVEN
-from agentd.voice.turn_deprecated import turn_handling_from_keywords
+from agentd.voice.turns.deprecated import turn_handling_from_keywords
 
 OLD: dict[str, tuple[Any, dict[str, Any]]] = {
     "min_endpointing_delay": (0.4, {"endpointing": {"min_delay": 0.4}}),

@@ -10,7 +10,8 @@ import pytest
 
 from agentd.aio.timing import now
 from agentd.testing.virtual_time import run_virtual
-from agentd.voice.turn_actions import (
+from agentd.voice.engine.turn_driver import TurnDriver
+from agentd.voice.turns.actions import (
     CancelTimer,
     FeedSilence,
     SetAgentState,
@@ -19,9 +20,8 @@ from agentd.voice.turn_actions import (
     TimerName,
     TurnAction,
 )
-from agentd.voice.turn_driver import TurnDriver
-from agentd.voice.turn_inputs import ManualClear, TimerFired, TurnInput, UserActive
-from agentd.voice.turns import TurnMachine
+from agentd.voice.turns.inputs import ManualClear, TimerFired, TurnInput, UserActive
+from agentd.voice.turns.machine import TurnMachine
 
 AWAY = TimerName.AWAY
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentd.voice.turn_options import (
+from agentd.voice.turns.options import (
     EndpointingRules,
     TurnHandlingOptions,
     merge_turn_handling,

@@ -7,8 +7,8 @@ import re
 import pytest
 from msgspec import Struct
 
-from agentd.voice.turn_options import DetectorKind, TurnDetectionMode, TurnMode
-from agentd.voice.turn_setup import Equipment, choose_turn_setup
+from agentd.voice.turns.options import DetectorKind, TurnDetectionMode, TurnMode
+from agentd.voice.turns.setup import Equipment, choose_turn_setup
 
 ALL = Equipment(has_vad=True, has_stt=True)
 NOTHING = Equipment()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentd.voice.turn_actions import TurnTiming
+from agentd.voice.turns.actions import TurnTiming
 
 
 def test_delays_count_from_the_last_sound() -> None:

@@ -1,0 +1,1 @@
+"""A session from within: its supervision tree, its agents, its start and its end."""

@@ -1,0 +1,1 @@
+"""Who has the floor, and what is heard of what is said."""
