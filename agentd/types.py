@@ -6,7 +6,7 @@ The topics and attributes are those of LiveKit's clients.
 from __future__ import annotations
 
 from .given import NOT_GIVEN, NotGiven, NotGivenOr
-from .job.request import ATTRIBUTE_AGENT_NAME
+from .protocol.job import ATTRIBUTE_AGENT_NAME
 from .resilience.options import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 from .room.agent_state import ATTRIBUTE_AGENT_STATE
 from .room.linking import ATTRIBUTE_PUBLISH_ON_BEHALF

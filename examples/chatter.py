@@ -12,11 +12,8 @@ from __future__ import annotations
 from agentd import Agent, AgentServer, AgentSession, JobContext, cli
 from agentd.plugins import moonshine, piper, silero, smollm
 
-server = AgentServer()
-
-MIND = smollm.LLM(max_tokens=40)
-SPEECH = moonshine.STT()
-VOICE = piper.TTS()
+# Loaded once, in a process that all calls share.
+server = AgentServer(models=[smollm.LLM.ref(), moonshine.STT.ref(), piper.TTS.ref()])
 
 
 class Chatter(Agent):
@@ -32,21 +29,14 @@ class Chatter(Agent):
         self.session.say("Hello! What shall we talk about?")
 
 
-def prewarm(proc: object) -> None:
-    """Load the models before a call is there."""
-    MIND.prewarm()
-    SPEECH.prewarm()
-    VOICE.prewarm()
-
-
-server.setup_fnc = prewarm
-
-
 @server.rtc_session(agent_name="chatter")
 async def entrypoint(ctx: JobContext) -> None:
     """One call."""
     session = AgentSession[None](
-        vad=silero.VAD.load(min_silence_duration=0.3), stt=SPEECH, llm=MIND, tts=VOICE
+        vad=silero.VAD.load(min_silence_duration=0.3),
+        stt=moonshine.STT(),
+        llm=smollm.LLM(max_tokens=40),
+        tts=piper.TTS(),
     )
     await session.start(agent=Chatter(), room=ctx.room)
 

@@ -17,14 +17,11 @@ from msgspec import Struct
 from agentd.errors import FrameMalformed, ProtocolError
 from agentd.protocol.app import AppInfo, Permissions
 from agentd.protocol.ids import JobId
-from agentd.protocol.job import JobAnswer, JobOffer
+from agentd.protocol.job import ATTRIBUTE_AGENT_NAME, JobAnswer, JobOffer
 
 from .load import WorkerReport
 
 JobStatus = Literal["running", "completed", "failed"]
-
-AGENT_NAME_ATTRIBUTE = "lk.agent.name"
-"""Attribute of the agent's participant that clients of livekit-agents look for."""
 
 MAX_ERROR_CHARS = 1000
 """An error's text is for people; what is longer is in our own log."""
@@ -205,7 +202,7 @@ def offer_answer(job_id: JobId, answer: JobAnswer, *, agent_name: str) -> bytes:
         response.participant_identity = answer.identity or f"agent-{job_id}"
         response.participant_metadata = answer.metadata
         response.participant_attributes.update(
-            {AGENT_NAME_ATTRIBUTE: agent_name, **answer.attributes}
+            {ATTRIBUTE_AGENT_NAME: agent_name, **answer.attributes}
         )
     return agent.WorkerMessage(availability=response).SerializeToString()
 

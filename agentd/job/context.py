@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 from livekit import api as livekit_api
 from livekit import rtc
 from livekit.api.access_token import Claims
@@ -232,6 +233,11 @@ class JobContext:
         Raises JobError where the daemon has no address, key and secret.
         """
         return self._parts.calls.client
+
+    @property
+    def http_session(self) -> aiohttp.ClientSession:
+        """An HTTP client for any service, shared by all that this job uses; closed at its end."""
+        return self._parts.http.session
 
     def delete_room(
         self, room_name: str | None = None

@@ -17,6 +17,7 @@ from agentd.room.fake import FakeRoom
 
 from .departure import Departure
 from .ending import AtEnd
+from .http import HttpClient
 from .listener import JobListener
 from .process import JobProcess
 from .servercalls import ServerCalls
@@ -53,6 +54,7 @@ class JobParts:
     room: rtc.Room
     joiner: Joiner
     calls: ServerCalls
+    http: HttpClient
     shutdown: ShutdownRequest
     resumes: int
     resume_reason: ResumeReason
@@ -88,6 +90,7 @@ def make_parts(
         room=room,
         joiner=Joiner(room),
         calls=ServerCalls(config, room=assignment.room, fake=assignment.fake),
+        http=HttpClient(config.http_proxy),
         shutdown=shutdown,
         resumes=resume.resumes if resume is not None else 0,
         resume_reason=resume.reason if resume is not None else "crash",

@@ -8,10 +8,7 @@ from livekit.protocol import agent, models
 from msgspec import structs
 
 from agentd.errors import JobError
-from agentd.protocol.job import JobAnswer
-
-ATTRIBUTE_AGENT_NAME = "lk.agent.name"
-"""Attribute of the agent's participant by which clients know which agent it is."""
+from agentd.protocol.job import ATTRIBUTE_AGENT_NAME, JobAnswer
 
 
 class JobRequest:

@@ -214,7 +214,8 @@ async def _end(
         [with_reason(callback, reason) for callback in parts.at_end.callbacks],
         budget=config.callback_timeout,
     )
-    await steps.run("server calls", parts.calls.aclose, budget=config.callback_timeout)
+    closers = [parts.calls.aclose, parts.http.aclose]
+    await steps.run_all("clients", closers, budget=config.callback_timeout)
 
 
 async def _finish_entrypoint(

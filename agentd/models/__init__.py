@@ -8,10 +8,11 @@ from __future__ import annotations
 from .files import ModelFile, find, is_intact
 from .local import local_model
 from .ref import ModelRef
-from .runner import LocalModel, ModelRunner, StoppableRunner, StreamingRunner
+from .runner import Give, LocalModel, ModelRunner, StoppableRunner, StreamingRunner
 from .threads import RunnerThreads
 
 __all__ = [
+    "Give",
     "LocalModel",
     "ModelFile",
     "ModelRef",

@@ -15,6 +15,9 @@ JobState = Literal["offered", "accepted", "assigned", "running", "resuming", "en
 ResumeReason = Literal["crash", "swap"]
 """Why a job goes on in another process: its own died, or it was moved onto new code."""
 
+ATTRIBUTE_AGENT_NAME = "lk.agent.name"
+"""Attribute of the agent's participant by which clients know which agent it is."""
+
 MAX_SNAPSHOT_BYTES = 1024 * 1024
 """What a job may ask to have remembered: a long conversation is a tenth of it."""
 

@@ -35,7 +35,7 @@ class RoomAudioInput(AudioInput):
         room: rtc.Room,
         *,
         sample_rate: int = 24000,
-        frame_ms: int = 20,
+        frame_ms: int = 50,
         auto_gain: bool = False,
     ) -> None:
         """With `auto_gain` quiet callers are made louder, in frames of whole 10 ms."""

@@ -27,7 +27,7 @@ class RoomInputOptions(Struct, frozen=True, kw_only=True):
     video_enabled: bool = False
     audio_sample_rate: int = 24000
     audio_num_channels: int = 1
-    audio_frame_size_ms: int = 20
+    audio_frame_size_ms: int = 50
     text_input_cb: TextInputCallback | None = None
     participant_kinds: Sequence[ParticipantKind] = DEFAULT_KINDS
     participant_identity: str | None = None

@@ -41,8 +41,8 @@ class AudioInputOptions(Struct, frozen=True, kw_only=True):
     sample_rate: int = 24000
     """Hz."""
     num_channels: int = 1
-    frame_size_ms: int = 20
-    """livekit-agents has 50: each barge-in and each end of a turn waits for a frame to be full."""
+    frame_size_ms: int = 50
+    """With 20 a barge-in and the end of a turn are known some 15 ms sooner, for 1.4 % of a core."""
     auto_gain_control: bool = True
     """Make quiet callers louder; only with frames of whole 10 ms."""
     pre_connect_audio: bool = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,13 @@ from agentd.audio.frame import from_samples
 from agentd.audio.pcm import join, silence
 from agentd.audio.resample import resample
 from agentd.eot import EndOfTurnRequest
-from agentd.plugins import smartturn
+from agentd.plugins import smartturn, smollm
 from agentd.settings.load import MODEL_HOST_VARIABLE
 from agentd_flite import TTS as Flite
 from agentd_moonshine import STT as Moonshine
 from agentd_piper import TTS as Piper
 from agentd_smartturn import EndOfTurn
+from tests.plugins.llm_contract import conversation
 from tests.support.changes import Changes
 from tests.support.model_files import DOWNLOAD_TIMEOUT, have
 from tests.support.model_host import hosting
@@ -76,3 +78,24 @@ async def test_voices_of_two_kinds_speak_side_by_side(socket: Path) -> None:
 
     assert [frame.sample_rate for frame in spoken] == [one.sample_rate, other.sample_rate]
     assert changes.actions("model_not_hosted") == []
+
+
+async def test_a_reply_comes_in_parts_from_the_host(socket: Path) -> None:
+    """Of a model that this process does not load; one that is given up costs the next nothing."""
+    for file in smollm.MODEL_FILES:
+        have(file)
+    with Changes() as changes:
+        async with (
+            hosting(socket, smollm.LLM.ref(), changes=changes),
+            aclosing(smollm.LLM(max_tokens=300)) as talker,
+            aclosing(smollm.LLM(max_tokens=8, temperature=0.0)) as brief,
+        ):
+            async with talker.chat(chat_ctx=conversation("Tell me a long story.")) as story:
+                await anext(story)
+            reply = await brief.chat(chat_ctx=conversation("Hello!")).collect()
+
+    assert reply.text
+    assert reply.usage is not None
+    assert reply.usage.completion_tokens <= 8
+    assert changes.actions("model_not_hosted") == []
+    assert "smollm_0" not in {thread.name for thread in threading.enumerate()}

@@ -12,7 +12,7 @@ import threading
 import urllib.error
 import urllib.request
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,9 +23,9 @@ from hypothesis import strategies as st
 
 from agentd.errors import APIError, ModelFileMissing
 from agentd.llm import LLM, ChatContext, FunctionCall, FunctionCallOutput, LLMStream, parse_response
+from agentd.models import Give
 from agentd_smollm import LLM as SmolLM
 from agentd_smollm.files import MODEL
-from agentd_smollm.pieces import Piece
 from agentd_smollm.prompt import Message, fitted, messages_of
 from agentd_smollm.runner import SmolLMRunner
 from tests.plugins.llm_contract import QUICK, LLMContract, ask, conversation, get_weather
@@ -34,6 +34,7 @@ from tests.support.model_files import DOWNLOAD_TIMEOUT, have
 pytestmark = pytest.mark.timeout(DOWNLOAD_TIMEOUT + 60)
 
 STOP_TIMEOUT = 20.0
+STREAM = SmolLMRunner.stream
 CHINESE = "你好 今天天气怎么样"
 """Has more tokens than an estimate says that is made for English."""
 
@@ -62,31 +63,36 @@ class TestSmolLM(LLMContract):
 
 
 class Watched:
-    """A runner that counts what its model tells."""
+    """Counts what a model tells."""
 
-    def __init__(self, runner: SmolLMRunner) -> None:
+    def __init__(self) -> None:
         self.pieces = self.runs = 0
         self.ended = threading.Event()
-        self._runner = runner
+        self.runner: SmolLMRunner | None = None
+        """That was used last."""
 
-    def run(self, request: dict[str, Any], told: Callable[[Piece], bool]) -> None:
+    def stream(self, runner: SmolLMRunner, request: bytes, give: Give) -> None:
         """As the runner does."""
 
-        def counted(piece: Piece) -> bool:
+        def counted(part: bytes) -> bool:
             self.pieces += 1
-            return told(piece)
+            return give(part)
 
         self.runs += 1
-        self._runner.run(request, counted)
+        self.runner = runner
+        STREAM(runner, request, counted)
         self.ended.set()
 
 
 @pytest.fixture
-def watched(loaded: SmolLM, monkeypatch: pytest.MonkeyPatch) -> Watched:
+def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
     """The model of the others, while it is counted."""
-    worker = loaded._shared()
-    watched = Watched(worker._runner)
-    monkeypatch.setattr(worker, "_runner", watched)
+    watched = Watched()
+
+    def stream(runner: SmolLMRunner, request: bytes, give: Give) -> None:
+        watched.stream(runner, request, give)
+
+    monkeypatch.setattr(SmolLMRunner, "stream", stream)
     return watched
 
 
@@ -263,25 +269,33 @@ async def test_a_process_has_one_model_until_the_last_has_let_go() -> None:
     """A copy costs 200 MB."""
     first, second = (SmolLM(context=512, max_tokens=1) for _ in range(2))
     await ask(first, "Hello!").collect()
-    worker = weakref.ref(first._shared())
-    assert second._shared() is worker()
+    model = weakref.ref(first._shared())
+    assert second._shared() is model()
 
     await first.aclose()
     gc.collect()
-    assert worker() is not None
+    assert model() is not None
     await second.aclose()
     gc.collect()
 
-    assert worker() is None
+    assert model() is None
 
 
-def test_nobody_gets_in_by_the_port_of_llama_cpp(loaded: SmolLM) -> None:
+async def test_nobody_gets_in_by_the_port_of_llama_cpp(watched: Watched) -> None:
     """It opens one, on loopback: any user of the machine could read conversations there."""
-    model: Any = loaded._shared()._runner._model
+    await ask(SmolLM(max_tokens=1), "Hello!").collect()
+    assert watched.runner is not None
+    model: Any = watched.runner._model
     url = f"{model._server.listening_address}/v1/models"
 
     with pytest.raises(urllib.error.HTTPError, match="401"):
-        urllib.request.urlopen(url, timeout=10)
+        await asyncio.to_thread(urllib.request.urlopen, url, timeout=10)
+
+
+async def test_what_can_not_be_sent_to_the_model_is_an_error_of_the_request() -> None:
+    """It may have to go to another process."""
+    with pytest.raises(APIError, match="extra_kwargs can't be sent"):
+        await reply(SmolLM(), conversation("Hello!"), extra_kwargs={"top_p": object()}).collect()
 
 
 def test_nothing_is_loaded_before_it_is_needed() -> None:

@@ -3,109 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+import json
+import sys
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 from livekit import api, rtc
-from livekit.protocol import agent, models
 
-from agentd.aio.timing import now
-from agentd.app.server import AgentServer
 from agentd.errors import ParticipantTimeout
 from agentd.job.context import JobContext
-from agentd.job.listener import Nobody
-from agentd.job.process import JobProcess
-from agentd.job.run import ShutdownRequest, run_job
-from agentd.protocol.frames import ChildConfig
-from agentd.protocol.ids import JobId
-from agentd.protocol.job import JobAnswer, JobAssignment, JobOutcome
+from agentd.protocol.job import JobOutcome
 from agentd.room.connect import AutoSubscribe
 from agentd.testing.livekit_server import LiveKitServer
-from tests.support.tcp_proxy import proxy_to
+from tests.support.stage import Stage, publish_audio
+
+ROOT = Path(__file__).parents[2]
 
 DEADLINE = 15.0
 """Seconds that a test waits for something to happen."""
-
-SAMPLE_RATE = 48000
-
-
-class Stage:
-    """A room of its own on the server, with callers who join it and jobs that run in it."""
-
-    def __init__(self, server: LiveKitServer, stack: AsyncExitStack) -> None:
-        self._server = server
-        self._stack = stack
-        self.url = server.url
-        """Where the job's room is."""
-        self.room = f"room-{uuid.uuid4().hex[:8]}"
-
-    def token(self, identity: str, *, kind: api.AccessToken.ParticipantKind = "standard") -> str:
-        token = api.AccessToken(self._server.api_key, self._server.api_secret)
-        grants = api.VideoGrants(room_join=True, room=self.room)
-        return token.with_identity(identity).with_grants(grants).with_kind(kind).to_jwt()
-
-    async def caller(self, identity: str) -> rtc.Room:
-        """Somebody who joins, and leaves when the test is over."""
-        room = rtc.Room()
-        await room.connect(self._server.url, self.token(identity))
-        self._stack.push_async_callback(room.disconnect)
-        return room
-
-    async def speaker(self, identity: str) -> rtc.Room:
-        """A caller with a microphone: the server announces it at once.
-
-        Of those who publish nothing it tells the others in batches, every 3 s.
-        """
-        room = await self.caller(identity)
-        await publish_audio(room)
-        return room
-
-    async def run(self, entrypoint: Callable[[JobContext], Awaitable[None]]) -> JobOutcome:
-        """Run a job in the room to its outcome."""
-        app = AgentServer()
-        app.rtc_session(entrypoint)
-        config = ChildConfig(
-            livekit_url=self._server.url,
-            api_key=self._server.api_key,
-            api_secret=self._server.api_secret,
-            entrypoint_timeout=1.0,
-        )
-        async with asyncio.timeout(DEADLINE):
-            return await run_job(
-                app,
-                self._assignment(),
-                JobProcess(),
-                config,
-                shutdown=ShutdownRequest(),
-                listener=Nobody(),
-            )
-
-    def _assignment(self) -> JobAssignment:
-        job = agent.Job(id="AJ_1", room=models.Room(name=self.room), agent_name="parrot")
-        return JobAssignment(
-            job_id=JobId(job.id),
-            job=job.SerializeToString(),
-            room=self.room,
-            url=self.url,
-            token=self.token("agent-AJ_1", kind="agent"),
-            worker_id="AW_1",
-            answer=JobAnswer(accept=True, identity="agent-AJ_1"),
-        )
 
 
 @pytest.fixture
 async def stage(livekit_server: LiveKitServer) -> AsyncIterator[Stage]:
     async with AsyncExitStack() as stack:
         yield Stage(livekit_server, stack)
-
-
-async def publish_audio(room: rtc.Room) -> None:
-    source = rtc.AudioSource(SAMPLE_RATE, 1)
-    track = rtc.LocalAudioTrack.create_audio_track("voice", source)
-    await room.local_participant.publish_track(track)
 
 
 async def publish_video(room: rtc.Room) -> None:
@@ -173,31 +97,37 @@ async def test_wrong_token_fails_the_job_with_the_sdks_error(
 
 
 async def test_a_server_that_is_silent_is_given_up_in_time_and_joined_when_it_answers(
-    stage: Stage, livekit_server: LiveKitServer, monkeypatch: pytest.MonkeyPatch
+    livekit_server: LiveKitServer,
 ) -> None:
-    """By the same attempt: of two under one identity the server would put one out."""
-    seen: list[Any] = []
+    """By the same attempt: of two under one identity the server would put one out.
 
-    async def entrypoint(ctx: JobContext) -> None:
-        began_at = now()
-        monkeypatch.setattr("agentd.room.connect.CONNECT_TIMEOUT", 0.5)
-        with pytest.raises(rtc.ConnectError, match="was not joined within 0.5 s"):
-            await ctx.connect()
-        seen.append(now() - began_at < 2.0)
-        monkeypatch.setattr("agentd.room.connect.CONNECT_TIMEOUT", DEADLINE)
-        proxy.hold = b""
-        await ctx.connect()
-        there = await ctx.api.room.list_participants(api.ListParticipantsRequest(room=stage.room))
-        seen.append([each.identity for each in there.participants])
-        ctx.shutdown("seen enough")
+    In a process of its own, since the SDK hears nothing any more in rooms that are joined after it
+    (livekit 1.2.1).
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.support.slow_join",
+        str(livekit_server.ports.http),
+        livekit_server.api_key,
+        livekit_server.api_secret,
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(2 * DEADLINE):
+            output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
-    async with proxy_to("127.0.0.1", livekit_server.ports.http) as proxy:
-        proxy.hold = b"/rtc"
-        stage.url = proxy.url
-        outcome = await stage.run(entrypoint)
-
-    assert seen == [True, ["agent-AJ_1"]]
-    assert outcome == JobOutcome(outcome="completed", reason="seen enough")
+    assert json.loads(output.splitlines()[-1]) == {
+        "in_time": True,
+        "there": ["agent-AJ_1"],
+        "outcome": "completed",
+        "reason": "seen enough",
+    }
 
 
 async def test_audio_only_subscribes_to_audio_of_now_and_later(stage: Stage) -> None:

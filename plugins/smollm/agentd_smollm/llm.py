@@ -20,11 +20,12 @@ from agentd.llm import (
     CompletionUsage,
     to_openai_response_format,
 )
+from agentd.models import LocalModel, ModelRef
 
-from .pieces import Answered, Piece, PromptTooLong
+from .pieces import Answered, Piece, PromptTooLong, TooLong, decode_piece, encode
 from .prompt import Fitted, Message, fitted, messages_of
 from .settings import ModelSettings
-from .worker import Worker, shared_worker
+from .sharing import shared_model
 
 logger = logging.getLogger("agentd.models")
 
@@ -37,11 +38,12 @@ MARGIN = 1.05
 class LLM(BaseLLM):
     """SmolLM2 with 135 million parameters: it chats, in English, and calls no tools.
 
-    All of a process that have the same `context`, `threads` and `directory` share one model, which
-    answers one request at a time. `max_tokens` bounds a reply; old turns are left out of a
-    conversation that leaves no room for it. With `temperature` 0 or a `seed` the same conversation
-    has the same reply. Nothing is loaded before `prewarm`, `load` or the first reply; without
-    `agentd models fetch` each is an error. Raises ValueError for settings that make no sense.
+    All of a process (with a model host that has it: of all processes) that have the same
+    `context`, `threads` and `directory` share one model, which answers one request at a time.
+    `max_tokens` bounds a reply; old turns are left out of a conversation that leaves no room for
+    it. With `temperature` 0 or a `seed` the same conversation has the same reply. Nothing is loaded
+    before `prewarm`, `load` or the first reply; without `agentd models fetch` each is an error.
+    Raises ValueError for settings that make no sense.
     """
 
     calls_tools = False
@@ -57,18 +59,38 @@ class LLM(BaseLLM):
         directory: str | Path | None = None,
     ) -> None:
         super().__init__()
-        where = None if directory is None else Path(directory)
-        self._settings = ModelSettings(context=context, threads=threads, directory=where)
+        self._ref = self.ref(context=context, threads=threads, directory=directory)
         _check(max_tokens, temperature, seed, context)
+        self._context = context
         self._sampling: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature}
         if seed is not None:
             self._sampling["seed"] = seed
         self._budget = context - max_tokens
         self._scale = 1.0
         """How many tokens a text has for each that was estimated; raised where that was too few."""
-        self._worker: Worker | None = None
+        self._model: LocalModel | None = None
         self._closed = False
         self._said: set[str] = set()
+
+    @classmethod
+    def ref(
+        cls, *, context: int = 768, threads: int = 1, directory: str | Path | None = None
+    ) -> ModelRef:
+        """The model for `AgentServer(models=[...])`: loaded once, for all jobs of a daemon.
+
+        An LLM finds it there by the same settings. Raises ValueError for some that make no sense.
+        """
+        where = None if directory is None else Path(directory).absolute()
+        ModelSettings(context=context, threads=threads, directory=where)
+        return ModelRef(
+            name="smollm",
+            target="agentd_smollm.runner:SmolLMRunner",
+            options={
+                "context": context,
+                "threads": threads,
+                "directory": None if where is None else str(where),
+            },
+        )
 
     @property
     def model(self) -> str:
@@ -103,20 +125,23 @@ class LLM(BaseLLM):
                 return
             except PromptTooLong as error:
                 if attempt + 1 == REFITS or len(fit.messages) == len(_shortest(messages)):
-                    raise _too_long(error, self._settings.context) from error
+                    raise _too_long(error, self._context) from error
                 self._raise_scale(error.tokens, fit)
 
     async def aclose(self) -> None:
         """Let go of the model; it is unloaded when the last has. May be repeated."""
         self._closed = True
-        self._worker = None
+        self._model = None
 
     async def _answer(self, request: ChatRequest, fit: Fitted) -> AsyncGenerator[ChatChunk, None]:
         """One reply to what fits; raises PromptTooLong where it does not, else APIError."""
-        body = self._body(request, fit.messages)
+        body = _encoded(self._body(request, fit.messages))
         try:
-            async with contextlib.aclosing(self._shared().answer(body)) as pieces:
-                async for piece in pieces:
+            async with contextlib.aclosing(self._shared().stream(body)) as parts:
+                async for part in parts:
+                    piece = decode_piece(part)
+                    if isinstance(piece, TooLong):
+                        raise PromptTooLong(piece.tokens)
                     if isinstance(piece, Answered) and piece.prompt_tokens > self._budget:
                         self._raise_scale(piece.prompt_tokens, fit)
                     yield _chunk(piece)
@@ -135,12 +160,12 @@ class LLM(BaseLLM):
         """The estimate was too low: there was no room, or less than a reply needs."""
         self._scale *= MARGIN * tokens / fit.tokens
 
-    def _shared(self) -> Worker:
+    def _shared(self) -> LocalModel:
         if self._closed:
             raise APIError("smollm is closed", retryable=False)
-        if self._worker is None:
-            self._worker = shared_worker(self._settings)
-        return self._worker
+        if self._model is None:
+            self._model = shared_model(self._ref)
+        return self._model
 
     def _body(self, request: ChatRequest, messages: list[Message]) -> dict[str, Any]:
         body = {
@@ -189,6 +214,14 @@ def _too_long(error: PromptTooLong, context: int) -> APIError:
         f"and the model's context is {context}",
         retryable=False,
     )
+
+
+def _encoded(body: dict[str, Any]) -> bytes:
+    try:
+        return encode(body)
+    except TypeError as error:
+        why = f"extra_kwargs can't be sent to the model: {error}"
+        raise APIError(why, retryable=False) from error
 
 
 def _chunk(piece: Piece) -> ChatChunk:

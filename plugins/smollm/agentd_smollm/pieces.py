@@ -1,19 +1,20 @@
-"""What comes of a request, piece by piece."""
+"""What goes to the runner, and what comes back of it piece by piece, as msgpack."""
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 from agentd.errors import ModelError
 
 
-class Waiting(Struct, frozen=True):
+class Waiting(Struct, frozen=True, tag=True):
     """The model is at work and has no text yet: it reads the prompt."""
 
 
-class Answered(Struct, frozen=True, kw_only=True):
+class Answered(Struct, frozen=True, kw_only=True, tag=True):
     """The end, and its price in tokens."""
 
     prompt_tokens: int
@@ -22,8 +23,19 @@ class Answered(Struct, frozen=True, kw_only=True):
     completion_tokens: int
 
 
-Piece: TypeAlias = str | Waiting | Answered
+class TooLong(Struct, frozen=True, tag=True):
+    """The prompt has so many tokens, more than the context; nothing else comes."""
+
+    tokens: int
+
+
+Piece: TypeAlias = str | Waiting | Answered | TooLong
 """A str is text."""
+
+encode = msgspec.msgpack.Encoder().encode
+decode_request = msgspec.msgpack.Decoder(dict[str, Any]).decode
+_pieces: msgspec.msgpack.Decoder[Piece] = msgspec.msgpack.Decoder(Piece)
+decode_piece = _pieces.decode
 
 
 class PromptTooLong(ModelError):

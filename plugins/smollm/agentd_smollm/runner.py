@@ -1,14 +1,15 @@
-"""The model in blocking code, for one thread."""
+"""The model in blocking code, for one thread of this process or of the model host."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentd.models import find
+from agentd.errors import ModelError
+from agentd.models import Give, find
 
 from .files import MODEL
-from .pieces import Piece
+from .pieces import Piece, PromptTooLong, TooLong, decode_request, encode
 from .settings import ModelSettings
 
 if TYPE_CHECKING:
@@ -22,19 +23,39 @@ WARM_UP: dict[str, Any] = {
 
 
 class SmolLMRunner:
-    """Loads the model when it is first needed. As `agentd.models.ModelRunner`, but it streams."""
+    """Loads the model when it is first needed; see `agentd.models.StreamingRunner`."""
 
-    def __init__(self, settings: ModelSettings) -> None:
-        self._settings = settings
+    def __init__(self, *, context: int, threads: int, directory: str | None = None) -> None:
+        where = None if directory is None else Path(directory)
+        self._settings = ModelSettings(context=context, threads=threads, directory=where)
         self._model: Model | None = None
 
     def load(self) -> None:
         """Load the model and run it once; raises ModelFileMissing where the file is not there."""
         self._loaded()
 
-    def run(self, request: dict[str, Any], told: Callable[[Piece], bool]) -> None:
-        """See `Model.answer`."""
-        self._loaded().answer(request, told)
+    def run(self, request: bytes) -> bytes:
+        """There is no answer at once: raises ModelError."""
+        raise ModelError("SmolLM2 answers in parts")
+
+    def stream(self, request: bytes, give: Give) -> None:
+        """Give the pieces of a reply as they come; see `Model.answer`."""
+        failed: list[Exception] = []
+
+        def told(piece: Piece) -> bool:
+            try:
+                return not give(encode(piece))
+            # C++ is between here and who handles it: it is raised when that has returned.
+            except Exception as error:  # noqa: BLE001
+                failed.append(error)
+                return True
+
+        try:
+            self._loaded().answer(decode_request(request), told)
+        except PromptTooLong as error:
+            give(encode(TooLong(error.tokens)))
+        if failed:
+            raise failed[0]
 
     def _loaded(self) -> Model:
         if self._model is None:

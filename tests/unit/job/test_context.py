@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import aiohttp
 import pytest
 from livekit import api, rtc
 
+from agentd import utils
 from agentd.errors import JobError
 from agentd.job.context import JobContext
 from agentd.job.process import JobProcess
@@ -112,3 +114,24 @@ async def test_same_participant_entrypoint_twice_is_refused(run: Runner) -> None
         ctx.shutdown()
 
     assert (await run(entrypoint)).outcome == "completed"
+
+
+async def test_the_jobs_http_client_is_one_for_all_and_closed_at_its_end(run: Runner) -> None:
+    """Plugins find it by livekit-agents' name; a shutdown callback may still use it."""
+    seen: list[object] = []
+
+    async def entrypoint(ctx: JobContext) -> None:
+        session = utils.http_context.http_session()
+
+        async def last_words() -> None:
+            seen.append(session.closed)
+
+        ctx.add_shutdown_callback(last_words)
+        seen.extend([session is ctx.http_session, session])
+        ctx.shutdown()
+
+    await run(entrypoint)
+
+    same, session, closed_at_callback = seen
+    assert isinstance(session, aiohttp.ClientSession)
+    assert (same, closed_at_callback, session.closed) == (True, False, True)
