@@ -14,6 +14,10 @@ CONNECT_TIMEOUT = 30.0
 """Seconds for joining a room. Left alone, the SDK (1.2.1) tries four times, and fails after 0.1 s
 where nobody listens, 32 s where a server is silent, 60 s where media finds no way (measured)."""
 
+ANSWER_TIMEOUT = 20.0
+"""Seconds for the server's first answer, until the SDK asks on a new connection. It would after 5;
+but an agent that has joined so hears nobody, nor does any other in its process (livekit 1.2.1)."""
+
 
 class AutoSubscribe(StrEnum):
     """Which tracks of others are received without asking for each."""
@@ -63,6 +67,7 @@ class Joiner:
             encryption=encryption,
             rtc_config=rtc_config,
             single_peer_connection=single_peer_connection,
+            connect_timeout=ANSWER_TIMEOUT,
         )
         await self._connect(url, token, options)
         kind = _ONE_KIND.get(AutoSubscribe(auto_subscribe))

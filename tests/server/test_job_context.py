@@ -101,8 +101,8 @@ async def test_a_server_that_is_silent_is_given_up_in_time_and_joined_when_it_an
 ) -> None:
     """By the same attempt: of two under one identity the server would put one out.
 
-    In a process of its own, since the SDK hears nothing any more in rooms that are joined after it
-    (livekit 1.2.1).
+    And it hears: not so an agent that has joined by another attempt of the SDK's, nor any other
+    in its process (livekit 1.2.1), for which this one has a process of its own.
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -125,6 +125,7 @@ async def test_a_server_that_is_silent_is_given_up_in_time_and_joined_when_it_an
     assert json.loads(output.splitlines()[-1]) == {
         "in_time": True,
         "there": ["agent-AJ_1"],
+        "hears": True,
         "outcome": "completed",
         "reason": "seen enough",
     }

@@ -26,6 +26,7 @@ class TcpProxy:
         """A request with this in it is not passed on, nor what comes after it."""
         self.held = asyncio.Event()
         """Set once there was one."""
+        self._kept: list[tuple[asyncio.StreamWriter, bytes]] = []
 
     @property
     def url(self) -> str:
@@ -54,6 +55,13 @@ class TcpProxy:
     def let_workers_in(self) -> None:
         """Take daemons' connections again."""
         self._open = True
+
+    def release(self) -> None:
+        """Hold nothing any more, and pass on what was held."""
+        self.hold = b""
+        kept, self._kept = self._kept, []
+        for writer, data in kept:
+            writer.write(data)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -94,7 +102,9 @@ class TcpProxy:
             if self.hold and self.hold in data:
                 holding = True
                 self.held.set()
-            if not holding:
+            if holding and self.hold:
+                self._kept.append((writer, data))
+            else:
                 writer.write(data)
 
         return write
