@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TypeAlias, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 from livekit import rtc
 
-from agentd.errors import JobError, ParticipantTimeout
+from agentd.errors import JobError
 from agentd.protocol.job import ATTRIBUTE_AGENT_NAME
 
-T = TypeVar("T")
+from .looking import until_found
+
+_LEFT = "the room was left before there was {}"
+_LATE = "there was not {}"
 
 TrackKinds: TypeAlias = Sequence[rtc.TrackKind.ValueType] | rtc.TrackKind.ValueType
 
@@ -35,7 +36,14 @@ async def wait_for_agent(
         return None
 
     events = ("participant_connected", "participant_attributes_changed")
-    return await _until(room, events, find, timeout, "an agent")
+    return await until_found(
+        room,
+        events,
+        find,
+        timeout=timeout,
+        left=_LEFT.format("an agent"),
+        late=_LATE.format("an agent"),
+    )
 
 
 async def wait_for_track_publication(
@@ -71,7 +79,14 @@ async def wait_for_track_publication(
         "local_track_published",
         "participant_disconnected",
     )
-    return await _until(room, events, find, timeout, "a track")
+    return await until_found(
+        room,
+        events,
+        find,
+        timeout=timeout,
+        left=_LEFT.format("a track"),
+        late=_LATE.format("a track"),
+    )
 
 
 async def wait_for_participant_attribute(
@@ -92,7 +107,10 @@ async def wait_for_participant_attribute(
         return (participant is not None and participant.attributes.get(attribute) == value) or None
 
     events = ("participant_attributes_changed", "participant_disconnected")
-    await _until(room, events, find, timeout, f"{attribute}={value} of '{identity}'")
+    what = f"{attribute}={value} of '{identity}'"
+    await until_found(
+        room, events, find, timeout=timeout, left=_LEFT.format(what), late=_LATE.format(what)
+    )
 
 
 class _Gone:
@@ -122,54 +140,3 @@ def _publications(
     local = room.local_participant
     if include_local and identity in (None, local.identity):
         yield from local.track_publications.values()
-
-
-async def _until(
-    room: rtc.Room,
-    events: Sequence[str],
-    find: Callable[[], T | None],
-    timeout: float | None,
-    what: str,
-) -> T:
-    """What `find` finds, looked for now and at each of these events of the room's."""
-    if not room.isconnected():
-        raise JobError("the room is not connected: call ctx.connect() first")
-    found: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-
-    def look(*_: object) -> None:
-        if found.done():
-            return
-        try:
-            result = find()
-        except JobError as error:
-            found.set_exception(error)
-            return
-        if result is not None:
-            found.set_result(result)
-
-    def give_up(*_: object) -> None:
-        if not found.done():
-            found.set_exception(JobError(f"the room was left before there was {what}"))
-
-    with _listening(room, events, look), _listening(room, ["disconnected"], give_up):
-        look()
-        try:
-            async with asyncio.timeout(timeout):
-                return await found
-        except TimeoutError:
-            raise ParticipantTimeout(
-                f"there was not {what} within {timeout} s: wait longer, or end the job"
-            ) from None
-
-
-@contextmanager
-def _listening(
-    room: rtc.Room, events: Sequence[str], callback: Callable[..., None]
-) -> Iterator[None]:
-    for event in events:
-        room.on(event, callback)  # type: ignore[arg-type]
-    try:
-        yield
-    finally:
-        for event in events:
-            room.off(event, callback)  # type: ignore[arg-type]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeAlias
@@ -11,7 +10,8 @@ from livekit import rtc
 
 from agentd.aio.tasks import TaskOwner
 from agentd.app.usererror import error_fields
-from agentd.errors import JobError, ParticipantTimeout
+
+from .looking import until_found
 
 logger = logging.getLogger("agentd.room")
 
@@ -46,35 +46,23 @@ async def wait_for_participant(
     likes to join: it ends with the room at the latest, and then raises JobError. When the
     time is over it raises ParticipantTimeout.
     """
-    if not room.isconnected():
-        raise JobError("the room is not connected: call ctx.connect() first")
 
-    found: asyncio.Future[rtc.RemoteParticipant] = asyncio.get_running_loop().create_future()
-
-    def look_at(participant: rtc.RemoteParticipant) -> None:
-        wanted = identity in (None, participant.identity) and is_of_kind(participant, kind)
-        if wanted and not found.done():
-            found.set_result(participant)
-
-    def give_up() -> None:
-        if not found.done():
-            found.set_exception(JobError("the room was left before the participant joined"))
-
-    room.on("participant_connected", look_at)
-    room.on("disconnected", give_up)
-    try:
+    def find() -> rtc.RemoteParticipant | None:
         for participant in room.remote_participants.values():
-            look_at(participant)
-        async with asyncio.timeout(timeout):
-            return await found
-    except TimeoutError:
-        who = "nobody" if identity is None else f"'{identity}' has not"
-        raise ParticipantTimeout(
-            f"{who} joined the room within {timeout} s: wait longer, or end the job"
-        ) from None
-    finally:
-        room.off("participant_connected", look_at)
-        room.off("disconnected", give_up)
+            if identity in (None, participant.identity) and is_of_kind(participant, kind):
+                return participant
+        return None
+
+    return await until_found(
+        room,
+        ["participant_connected"],
+        find,
+        timeout=timeout,
+        left="the room was left before the participant joined",
+        late="nobody joined the room"
+        if identity is None
+        else f"'{identity}' has not joined the room",
+    )
 
 
 class ParticipantWatch:

@@ -183,12 +183,7 @@ class Speaker:
         choice = request.tool_choice
         if not is_given(choice) and scope is not None and scope.kind == "tool":
             choice = "none"
-        speech = self._make(
-            request.source,
-            request.allow_interruptions,
-            InputDetails(modality=request.modality),
-            turn_id=request.turn_id,
-        )
+        speech = self._asked_for(request)
         plan = ReplyPlan(
             agent=self._agent,
             setting=self._setting(),
@@ -204,6 +199,14 @@ class Speaker:
         work = Reply(self._core.bench, plan, speech, prepared=prepared, calls=calls)
         return self._begin(speech, work, work.run(), user_initiated=request.user_initiated)
 
+    def _asked_for(self, request: ReplyRequest) -> Speech:
+        return self._make(
+            request.source,
+            request.allow_interruptions,
+            InputDetails(modality=request.modality),
+            turn_id=request.turn_id,
+        )
+
     def _reply_by_model(self, request: ReplyRequest, begin: Begin | None = None) -> SpeechHandle:
         link = self._link()
         assert link is not None
@@ -216,12 +219,7 @@ class Speaker:
                 instructions=instructions, tool_choice=request.tool_choice
             )
 
-        speech = self._make(
-            request.source,
-            request.allow_interruptions,
-            InputDetails(modality=request.modality),
-            turn_id=request.turn_id,
-        )
+        speech = self._asked_for(request)
         plan = RealtimePlan(
             agent=self._agent,
             setting=self._setting(),
