@@ -11,7 +11,6 @@ import contextlib
 import itertools
 import logging
 import signal
-import socket
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -26,10 +25,10 @@ from agentd.protocol.models import HostArgs
 from agentd.supervision.spec import BackoffSettings, ChildSpec, OnExceeded
 from agentd.supervision.tasks import ready_task_child
 
+from .connected import spawn_connected
 from .exit import describe_status
 from .output import OutputReader, RecordSink
 from .process import OsProcess, Reaper
-from .spawn import spawn_python
 
 logger = logging.getLogger("agentd.supervisor")
 
@@ -112,24 +111,13 @@ class ModelHost:
     # -- inside ------------------------------------------------------------------------
 
     def _spawn(self, output: OutputReader) -> FrameStream[FromHostProcess]:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        arguments = ["-m", "agentd.modelhost", msgspec.json.encode(self._spec.args).decode()]
         try:
-            pid = spawn_python(
-                ["-m", "agentd.modelhost", msgspec.json.encode(self._spec.args).decode()],
-                self._spec.environment,
-                output_fd=output.write_fd,
-                control_fd=theirs.fileno(),
+            self._process, stream = spawn_connected(
+                arguments, self._spec.environment, output, self._reaper, FromHostProcess
             )
         except OSError as error:
-            ours.close()
-            output.close()
             raise ModelHostError(f"no process could be started: {error.strerror}") from error
-        finally:
-            theirs.close()
-        output.close_write_end()
-        self._process = self._reaper.watch(pid)
-        stream: FrameStream[FromHostProcess] = FrameStream(ours, FromHostProcess)
-        self._process.on_exit(stream.end_of_process)
         return stream
 
     async def _wait_ready(self, stream: FrameStream[FromHostProcess]) -> HostReady:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import socket
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -39,6 +38,7 @@ from agentd.protocol.frames import (
 )
 from agentd.protocol.ids import ChildId
 
+from .connected import spawn_connected
 from .exit import describe_status
 from .output import OutputReader, RecordSink
 from .process import OsProcess, Reaper
@@ -199,24 +199,13 @@ class Template:
 
     def _spawn(self) -> FrameStream[FromTemplate]:
         output = self._output = OutputReader(self._print)
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        arguments = ["-m", "agentd.template", self._spec.arguments()]
         try:
-            pid = spawn_python(
-                ["-m", "agentd.template", self._spec.arguments()],
-                self._spec.environment,
-                output_fd=output.write_fd,
-                control_fd=theirs.fileno(),
+            self._process, stream = spawn_connected(
+                arguments, self._spec.environment, output, self._reaper, FromTemplate
             )
         except OSError as error:
-            ours.close()
-            output.close()
             raise TemplateError(f"no process could be started: {error.strerror}") from error
-        finally:
-            theirs.close()
-        output.close_write_end()
-        self._process = self._reaper.watch(pid)
-        stream: FrameStream[FromTemplate] = FrameStream(ours, FromTemplate)
-        self._process.on_exit(stream.end_of_process)
         return stream
 
     def _channel(self) -> FrameStream[FromTemplate]:
