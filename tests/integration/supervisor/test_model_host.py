@@ -231,7 +231,7 @@ async def test_a_host_that_is_stopped_is_replaced(
 async def test_two_processes_are_answered_at_once(
     socket: Path, changes: Changes, workdir: Path
 ) -> None:
-    """By one copy of the model, and each gets its own answers: 30 calls, which its queue can hold."""
+    """By one copy of the model, and each gets its own answers: of 30 calls, as its queue holds."""
     code = (
         "import asyncio\n"
         "from agentd.models import local_model\n"
