@@ -29,6 +29,7 @@ HOMES = {
         "agentd/utils/http_context.py",
         "agentd/caller/",
         "agentd/models/fetch.py",
+        "agentd/testing/mock_openai/",
     ),
     # daemon/describe.py asks a template one question and waits for it, with no loop running.
     "subprocess": ("agentd/supervisor/spawn.py", "agentd/daemon/describe.py", "agentd/testing/"),
