@@ -1,4 +1,4 @@
-"""A server on loopback that speaks OpenAI's API, says what a test tells it to, and fails on command."""
+"""OpenAI's API served on loopback: it says what a test tells it to, and fails on command."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class HttpFault(Struct, frozen=True, kw_only=True):
 
 
 class FaultsPlan:
-    """One entry for each request of an endpoint, in their order; requests after the last go well."""
+    """One entry for each request of an endpoint, in their order; those after the last go well."""
 
     def __init__(self, faults: Iterable[HttpFault | None] = ()) -> None:
         self._next = list(faults)

@@ -11,7 +11,7 @@ from .faults import FaultsPlan
 
 HOST = "127.0.0.1"
 SHUTDOWN_TIMEOUT = 0.1
-"""Seconds that open requests have at the end: those that stall on purpose never end by themselves."""
+"""Seconds that open requests have at the end: those that stall on purpose would not end."""
 MAX_BODY_BYTES = 32 * 1024 * 1024
 
 

@@ -13,7 +13,7 @@ API_KEY = "OPENAI_API_KEY"
 """The name of the key, in the environment and in systemd's credentials."""
 
 CONNECT_TIMEOUT = 15.0
-"""Seconds to connect, as in livekit-agents (row 242): a call's own deadline is shorter by default."""
+"""Seconds to connect, as in livekit-agents (row 242); a call's own deadline is shorter."""
 IO_TIMEOUT = 5.0
 """Seconds to write, and to wait for a connection of the pool."""
 
