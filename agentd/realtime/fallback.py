@@ -54,7 +54,7 @@ class RealtimeModelFallbackAdapter(RealtimeModel, EventEmitter):
 
         Args:
             models: At least one.
-            cooldown: Seconds, at most, before a model that failed is probed; pauses grow from there.
+            cooldown: Seconds, at most, before a model that failed is probed; then they grow.
             regenerate_on_swap: Have the next model go on with the reply in which the last one
                 failed; else the user has to ask again.
             attempt_timeout: Seconds for a model to connect and be told the conversation, and again
