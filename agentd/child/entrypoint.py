@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from agentd.app.captured import AppCaptured, capturing
 from agentd.app.find import find_app
+from agentd.app.fresh import compile_sources_anew
 from agentd.app.preload import run_preload
 from agentd.app.server import AgentServer
 from agentd.app.usererror import one_line, user_traceback
@@ -31,6 +32,7 @@ def load_app(ref: AppRef, *, verbose: bool = False) -> AgentServer:
     where = str(Path(ref.target).parent) if ref.is_file else ""
     if where not in sys.path:
         sys.path.insert(0, where)
+    compile_sources_anew()
 
     def load() -> AgentServer:
         app = _run_as_main(ref) if ref.as_main else _import_app(ref)
