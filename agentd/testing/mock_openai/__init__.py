@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from .endpoint import Endpoint, Refused, Seen
 from .faults import HttpFault, HttpFaultKind
-from .server import MockOpenAI, Seen
+from .server import MockOpenAI
 
-__all__ = ["HttpFault", "HttpFaultKind", "MockOpenAI", "Seen"]
+__all__ = ["Endpoint", "HttpFault", "HttpFaultKind", "MockOpenAI", "Refused", "Seen"]
