@@ -8,10 +8,10 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_NAMES: dict[str, str] = {}
+_NAMES: dict[str, str] = {"LLM": "llm"}
 """The module of each public class."""
 
-_MODULES: set[str] = set()
+_MODULES: set[str] = {"services"}
 """Public modules."""
 
 __all__ = [*_NAMES, *_MODULES]  # noqa: PLE0604 - the tables above are the list

@@ -37,5 +37,7 @@ def api_errors(label: str) -> Iterator[None]:
         ) from error
     except openai.APIError as error:  # an error event within a stream, an answer of another form
         raise APIError(f"{label} failed: {error.message[:MAX_BODY]}", body=error.body) from error
+    except ValueError as error:  # what is no JSON: cut off, or of a proxy in between
+        raise APIConnectionError(f"{label} sent what can't be read: {error}") from error
     except openai.OpenAIError as error:
         raise APIError(f"{label} failed: {error}", retryable=False) from error
