@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from .endpoint import Endpoint, Refused, Seen
 from .faults import HttpFault, HttpFaultKind
+from .script import CutOff, RawReply, Refusal, Script
 from .server import MockOpenAI
 
-__all__ = ["Endpoint", "HttpFault", "HttpFaultKind", "MockOpenAI", "Refused", "Seen"]
+__all__ = [
+    "CutOff",
+    "Endpoint",
+    "HttpFault",
+    "HttpFaultKind",
+    "MockOpenAI",
+    "RawReply",
+    "Refusal",
+    "Refused",
+    "Script",
+    "Seen",
+]
