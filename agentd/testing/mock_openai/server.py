@@ -6,8 +6,10 @@ from typing import Self
 
 from aiohttp import web
 
+from agentd.aio.bell import Bell
+
 from .chat import ChatEndpoint
-from .endpoint import Endpoint, Seen
+from .endpoint import Endpoint, Refused, Seen, client_port
 from .faults import FaultsPlan
 from .models import ModelsEndpoint
 from .responses import ResponsesEndpoint
@@ -37,8 +39,10 @@ class MockOpenAI:
         self._endpoints: tuple[Endpoint, ...] = (self.chat, self.models, self.responses)
         self._app = web.Application(client_max_size=MAX_BODY_BYTES)
         for endpoint in self._endpoints:
-            endpoint.seen_by.append(self.requests)
+            endpoint.listeners.append(self._note)
             self._app.add_routes(endpoint.routes())
+        self._app.router.add_route("*", "/{rest:.*}", self._not_found)
+        self._arrived = Bell()
         self._runner = web.AppRunner(
             self._app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT, handler_cancellation=True
         )
@@ -56,6 +60,21 @@ class MockOpenAI:
     def origin(self) -> str:
         """Without the version, as Azure's client wants it."""
         return self.base_url.removesuffix("/v1")
+
+    async def wait_for_requests(self, count: int) -> None:
+        """Return once so many have come since the start."""
+        await self._arrived.until(lambda: len(self.requests) >= count)
+
+    def _note(self, seen: Seen) -> None:
+        self.requests.append(seen)
+        self._arrived.ring()
+
+    async def _not_found(self, request: web.Request) -> web.Response:
+        path = request.match_info["rest"]
+        self._note(
+            Seen(path=path, headers=request.headers, body=None, port=client_port(request))
+        )
+        return Refused(f"Invalid URL ({request.method} /{path})", status=404).response()
 
     async def __aenter__(self) -> Self:
         await self._runner.setup()
