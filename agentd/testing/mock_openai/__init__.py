@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from .endpoint import Endpoint, Refused, Seen
 from .faults import HttpFault, HttpFaultKind
-from .server import MockOpenAI, Seen
+from .script import CutOff, RawReply, Refusal, Script
+from .server import MockOpenAI
 
-__all__ = ["HttpFault", "HttpFaultKind", "MockOpenAI", "Seen"]
+__all__ = [
+    "CutOff",
+    "Endpoint",
+    "HttpFault",
+    "HttpFaultKind",
+    "MockOpenAI",
+    "RawReply",
+    "Refusal",
+    "Refused",
+    "Script",
+    "Seen",
+]
