@@ -13,6 +13,8 @@ from .endpoint import Endpoint, Refused, Seen, client_port
 from .faults import FaultsPlan
 from .models import ModelsEndpoint
 from .responses import ResponsesEndpoint
+from .speech import SpeechEndpoint
+from .transcriptions import TranscriptionsEndpoint
 
 HOST = "127.0.0.1"
 SHUTDOWN_TIMEOUT = 0.1
@@ -35,8 +37,16 @@ class MockOpenAI:
         self.chat = ChatEndpoint()
         self.models = ModelsEndpoint()
         self.responses = ResponsesEndpoint()
+        self.speech = SpeechEndpoint()
+        self.transcriptions = TranscriptionsEndpoint()
         # A further endpoint is made above and named here, and that is all.
-        self._endpoints: tuple[Endpoint, ...] = (self.chat, self.models, self.responses)
+        self._endpoints: tuple[Endpoint, ...] = (
+            self.chat,
+            self.models,
+            self.responses,
+            self.speech,
+            self.transcriptions,
+        )
         self._app = web.Application(client_max_size=MAX_BODY_BYTES)
         for endpoint in self._endpoints:
             endpoint.listeners.append(self._note)
@@ -71,9 +81,7 @@ class MockOpenAI:
 
     async def _not_found(self, request: web.Request) -> web.Response:
         path = request.match_info["rest"]
-        self._note(
-            Seen(path=path, headers=request.headers, body=None, port=client_port(request))
-        )
+        self._note(Seen(path=path, headers=request.headers, body=None, port=client_port(request)))
         return Refused(f"Invalid URL ({request.method} /{path})", status=404).response()
 
     async def __aenter__(self) -> Self:
