@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from .endpoint import Endpoint, Refused, Seen
 from .faults import HttpFault, HttpFaultKind
+from .realtime_connection import RealtimeConnection
+from .realtime_script import RealtimeFault, RealtimeFaultKind
 from .server import MockOpenAI
 
-__all__ = ["Endpoint", "HttpFault", "HttpFaultKind", "MockOpenAI", "Refused", "Seen"]
+__all__ = [
+    "Endpoint",
+    "HttpFault",
+    "HttpFaultKind",
+    "MockOpenAI",
+    "RealtimeConnection",
+    "RealtimeFault",
+    "RealtimeFaultKind",
+    "Refused",
+    "Seen",
+]

@@ -10,6 +10,7 @@ from .chat import ChatEndpoint
 from .endpoint import Endpoint, Seen
 from .faults import FaultsPlan
 from .models import ModelsEndpoint
+from .realtime import RealtimeEndpoint
 
 HOST = "127.0.0.1"
 SHUTDOWN_TIMEOUT = 0.1
@@ -31,8 +32,9 @@ class MockOpenAI:
         """With the version, as the SDK wants it; known once it runs."""
         self.chat = ChatEndpoint()
         self.models = ModelsEndpoint()
+        self.realtime = RealtimeEndpoint()
         # A further endpoint is made above and named here, and that is all.
-        self._endpoints: tuple[Endpoint, ...] = (self.chat, self.models)
+        self._endpoints: tuple[Endpoint, ...] = (self.chat, self.models, self.realtime)
         self._app = web.Application(client_max_size=MAX_BODY_BYTES)
         for endpoint in self._endpoints:
             endpoint.seen_by.append(self.requests)
