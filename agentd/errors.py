@@ -274,6 +274,8 @@ class APIError(ModelError):
         self.message = str(self)
         self.body = body
         """What the service answered, if it did."""
+        self.circuit = ""
+        """Key of the circuit of the service that failed; set where the attempt was made."""
 
 
 class APIStatusError(APIError):
@@ -289,12 +291,15 @@ class APIStatusError(APIError):
         request_id: str | None = None,
         body: object = None,
         retryable: bool | None = None,
+        retry_after: float | None = None,
     ) -> None:
         if retryable is None:
             retryable = not 400 <= status_code < 500 or status_code in RETRYABLE_STATUS
         super().__init__(message, body=body, retryable=retryable)
         self.status_code = status_code
         self.request_id = request_id
+        self.retry_after = retry_after
+        """Seconds that the service asks to be left alone for (Retry-After); None if it does not."""
 
 
 def create_api_error_from_http(
@@ -303,6 +308,7 @@ def create_api_error_from_http(
     status: int,
     request_id: str | None = None,
     body: object = None,
+    retry_after: float | None = None,
 ) -> APIStatusError:
     """The error of an HTTP status, with the status' own name beside what the service said."""
     try:
@@ -310,7 +316,9 @@ def create_api_error_from_http(
     except ValueError:  # there are more in use than in the standard
         phrase = "HTTP"
     text = f"{message} ({status} {phrase})" if message else f"{status} {phrase}"
-    return APIStatusError(text, status_code=status, request_id=request_id, body=body)
+    return APIStatusError(
+        text, status_code=status, request_id=request_id, body=body, retry_after=retry_after
+    )
 
 
 class ReplyTooLong(APIError):
@@ -336,6 +344,20 @@ class APITimeoutError(APIConnectionError, TimeoutError):
     """The service did not answer in time."""
 
     code = "api_timeout"
+
+
+class CircuitOpen(APIConnectionError):
+    """The service has failed a moment ago and is not asked again yet."""
+
+    code = "circuit_open"
+
+    def __init__(
+        self, message: str | None = None, *, circuit: str = "", retry_at: float = 0.0
+    ) -> None:
+        super().__init__(message, retryable=False)
+        self.circuit = circuit
+        self.retry_at = retry_at
+        """When it may be asked again, on the loop's clock."""
 
 
 class ToolError(AgentdError):

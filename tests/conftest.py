@@ -17,6 +17,7 @@ import coverage
 import pytest
 from hypothesis import HealthCheck, settings
 
+from agentd.resilience import forget_circuits
 from agentd.testing.livekit_server import LiveKitServer, find_or_build
 from tests.support.leftovers import descendants, end_all, mark_this_run, marked
 
@@ -132,6 +133,12 @@ def measured_or_not(request: pytest.FixtureRequest) -> Iterator[None]:
         if not any(request.path.is_relative_to(TESTS / place) for place in MEASURED):
             patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_circuits() -> None:
+    """What a test has learnt of a service is no other's business."""
+    forget_circuits()
 
 
 @pytest.fixture(scope="session")

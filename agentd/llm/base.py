@@ -40,6 +40,11 @@ class LLM(ABC, EventEmitter):
         """Who runs it."""
         return "unknown"
 
+    @property
+    def circuit(self) -> str:
+        """Key of the service's circuit breaker, `provider/model`; empty for none (`resilience`)."""
+        return ""
+
     @abstractmethod
     def generate(self, request: ChatRequest) -> AsyncIterator[ChatChunk]:
         """Make one attempt at a reply, as an async generator.

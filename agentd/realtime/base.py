@@ -71,6 +71,11 @@ class RealtimeModel(ABC):
         """Whose model it is; "unknown" where a plugin tells none."""
         return "unknown"
 
+    @property
+    def circuit(self) -> str:
+        """Key of the service's circuit breaker, `provider/model`; empty for none (`resilience`)."""
+        return ""
+
     @abstractmethod
     def session(self) -> RealtimeSession:
         """Begin a conversation; it connects when it is first read."""

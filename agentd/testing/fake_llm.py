@@ -62,7 +62,7 @@ class FakeLLM(LLM):
     Where no tool may be called none is, unless it is not `obedient`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - knobs of a fake, all by name
         self,
         replies: Iterable[str | FakeCall | FakeReply] = (),
         *,
@@ -72,6 +72,7 @@ class FakeLLM(LLM):
         word_delay: float = 0.0,
         faults: Iterable[Fault | Misbehaviour | None] = (),
         obedient: bool = True,
+        circuit: str = "",
     ) -> None:
         super().__init__()
         self.replies = list(replies)
@@ -86,6 +87,7 @@ class FakeLLM(LLM):
         """Attempts that were ended before they had said everything."""
         self._default = default
         self._obedient = obedient
+        self._circuit = circuit
         self._ttft = ttft
         self._word_delay = word_delay
         self._calls = 0
@@ -99,6 +101,11 @@ class FakeLLM(LLM):
     def provider(self) -> str:
         """This room."""
         return "agentd.testing"
+
+    @property
+    def circuit(self) -> str:
+        """As it was made with; none unless told."""
+        return self._circuit
 
     def prewarm(self) -> None:
         """Counted."""

@@ -67,14 +67,21 @@ class FakeRealtime(RealtimeModel):
         capabilities: RealtimeCapabilities | None = None,
         seconds_per_character: float = 0.05,
         faults: Iterable[Fault | Misbehaviour | None] = (),
+        circuit: str = "",
     ) -> None:
         super().__init__(capabilities=capabilities or RealtimeCapabilities())
         self.replies = [_as_reply(reply) for reply in replies]
         self.hears = list(hears)
         self.faults = FaultPlan(faults)
         self.seconds_per_character = seconds_per_character
+        self._circuit = circuit
         self.sessions: list[FakeRealtimeSession] = []
         """All that were begun, the current one last."""
+
+    @property
+    def circuit(self) -> str:
+        """As it was made with; none unless told."""
+        return self._circuit
 
     @property
     def model(self) -> str:

@@ -40,7 +40,7 @@ class FakeSTT(STT):
     the silence after which a text is final, `latency` the loop time that a whole utterance takes.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - knobs of a fake, all by name
         self,
         hears: Iterable[str | Said] = (),
         *,
@@ -50,6 +50,7 @@ class FakeSTT(STT):
         faults: Iterable[Fault | Misbehaviour | None] = (),
         capabilities: STTCapabilities | None = None,
         sample_rate: int = 16000,
+        circuit: str = "",
     ) -> None:
         super().__init__(
             capabilities=capabilities or STTCapabilities(streaming=True, interim_results=True),
@@ -64,6 +65,7 @@ class FakeSTT(STT):
         """All that were made, the current one last."""
         self.prewarmed = 0
         self._clock = clock
+        self._circuit = circuit
         self._finalise_after = finalise_after
         self._latency = latency
 
@@ -76,6 +78,11 @@ class FakeSTT(STT):
     def provider(self) -> str:
         """This room."""
         return "agentd.testing"
+
+    @property
+    def circuit(self) -> str:
+        """As it was made with; none unless told."""
+        return self._circuit
 
     def prewarm(self) -> None:
         """Counted."""

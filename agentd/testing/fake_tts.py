@@ -50,6 +50,7 @@ class FakeTTS(TTS):
         sample_rate: int = 24000,
         gives_sample_rate: int | None = None,
         gives_num_channels: int = 1,
+        circuit: str = "",
     ) -> None:
         super().__init__(
             capabilities=capabilities
@@ -62,6 +63,7 @@ class FakeTTS(TTS):
         """All that were made, the current one last."""
         self.prewarmed = 0
         self._seconds_per_character = seconds_per_character
+        self._circuit = circuit
         self._chunk = chunk
         self._latency = latency
         self._chunk_delay = chunk_delay
@@ -79,6 +81,11 @@ class FakeTTS(TTS):
     def provider(self) -> str:
         """This room."""
         return "agentd.testing"
+
+    @property
+    def circuit(self) -> str:
+        """As it was made with; none unless told."""
+        return self._circuit
 
     def prewarm(self) -> None:
         """Counted."""

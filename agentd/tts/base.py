@@ -66,6 +66,11 @@ class TTS(ABC, EventEmitter):
         """Whose model it is; "unknown" where a plugin tells none."""
         return "unknown"
 
+    @property
+    def circuit(self) -> str:
+        """Key of the service's circuit breaker, `provider/model`; empty for none (`resilience`)."""
+        return ""
+
     # -- for users ---------------------------------------------------------------
 
     def synthesize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -19,10 +19,13 @@ class Seen(Struct, frozen=True, kw_only=True):
     """One request."""
 
     path: str
-    headers: dict[str, str]
+    headers: Mapping[str, str]
+    """By names of any case."""
     body: Any
     """The JSON of it, or the fields of a form by name; a file is its bytes."""
     query: dict[str, str] = {}
+    port: int = 0
+    """Of the client: the same for the requests of one connection."""
 
 
 class Refused(Exception):
@@ -56,8 +59,8 @@ class Endpoint(ABC):
         """What this endpoint was asked, in order."""
         self.faults = FaultsPlan()
         """How its next requests fail."""
-        self.seen_by: list[list[Seen]] = [self.requests]
-        """Who is told of each request; the server adds its own list."""
+        self.listeners: list[Callable[[Seen], object]] = [self.requests.append]
+        """Told of each request; the server adds itself."""
 
     def routes(self) -> Sequence[web.RouteDef]:
         """Where it is served: at OpenAI's path and at Azure's."""
@@ -78,12 +81,13 @@ class Endpoint(ABC):
         """What the request says, added to the lists of those that were seen."""
         seen = Seen(
             path=self.path,
-            headers=dict(request.headers),
+            headers=request.headers,
             body=await _body(request),
             query=dict(request.query),
+            port=client_port(request),
         )
-        for each in self.seen_by:
-            each.append(seen)
+        for tell in self.listeners:
+            tell(seen)
         return seen
 
     @abstractmethod
@@ -91,6 +95,12 @@ class Endpoint(ABC):
         self, request: web.Request, body: Any, fault: HttpFault | None
     ) -> web.StreamResponse:
         """Answer a request, see `writing.answer`; raises Refused for one that the API refuses."""
+
+
+def client_port(request: web.Request) -> int:
+    """The port that a request came from."""
+    peer = request.transport.get_extra_info("peername") if request.transport else None
+    return int(peer[1]) if peer else 0
 
 
 async def _body(request: web.Request) -> Any:

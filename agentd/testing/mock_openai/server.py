@@ -6,11 +6,21 @@ from typing import Self
 
 from aiohttp import web
 
+from agentd.aio.bell import Bell
+
 from .chat import ChatEndpoint
-from .endpoint import Endpoint, Seen
+from .endpoint import Endpoint, Refused, Seen, client_port
 from .faults import FaultsPlan
 from .models import ModelsEndpoint
-from .realtime import RealtimeEndpoint
+        self.realtime = RealtimeEndpoint()
+        self.responses = ResponsesEndpoint()
+        # A further endpoint is made above and named here, and that is all.
+        self._endpoints: tuple[Endpoint, ...] = (
+            self.chat,
+            self.models,
+            self.realtime,
+            self.responses,
+        )
 
 HOST = "127.0.0.1"
 SHUTDOWN_TIMEOUT = 0.1
@@ -32,13 +42,21 @@ class MockOpenAI:
         """With the version, as the SDK wants it; known once it runs."""
         self.chat = ChatEndpoint()
         self.models = ModelsEndpoint()
+<<<<<<< HEAD
         self.realtime = RealtimeEndpoint()
         # A further endpoint is made above and named here, and that is all.
         self._endpoints: tuple[Endpoint, ...] = (self.chat, self.models, self.realtime)
+=======
+        self.responses = ResponsesEndpoint()
+        # A further endpoint is made above and named here, and that is all.
+        self._endpoints: tuple[Endpoint, ...] = (self.chat, self.models, self.responses)
+>>>>>>> oai
         self._app = web.Application(client_max_size=MAX_BODY_BYTES)
         for endpoint in self._endpoints:
-            endpoint.seen_by.append(self.requests)
+            endpoint.listeners.append(self._note)
             self._app.add_routes(endpoint.routes())
+        self._app.router.add_route("*", "/{rest:.*}", self._not_found)
+        self._arrived = Bell()
         self._runner = web.AppRunner(
             self._app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT, handler_cancellation=True
         )
@@ -56,6 +74,21 @@ class MockOpenAI:
     def origin(self) -> str:
         """Without the version, as Azure's client wants it."""
         return self.base_url.removesuffix("/v1")
+
+    async def wait_for_requests(self, count: int) -> None:
+        """Return once so many have come since the start."""
+        await self._arrived.until(lambda: len(self.requests) >= count)
+
+    def _note(self, seen: Seen) -> None:
+        self.requests.append(seen)
+        self._arrived.ring()
+
+    async def _not_found(self, request: web.Request) -> web.Response:
+        path = request.match_info["rest"]
+        self._note(
+            Seen(path=path, headers=request.headers, body=None, port=client_port(request))
+        )
+        return Refused(f"Invalid URL ({request.method} /{path})", status=404).response()
 
     async def __aenter__(self) -> Self:
         await self._runner.setup()
