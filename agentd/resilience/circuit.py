@@ -101,7 +101,7 @@ class Circuit:
         while now() < (ready_at := self._ready_at(patience)):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(ready_at):
-                    await self._bell.until(lambda: self._ready_at(patience) != ready_at)  # noqa: B023
+                    await self._bell.until(lambda: self._ready_at(patience) != ready_at)
 
     def _ready_at(self, patience: float) -> float:
         """When whoever waits may call; the distant past if now."""

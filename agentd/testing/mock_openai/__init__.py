@@ -4,33 +4,23 @@ from __future__ import annotations
 
 from .endpoint import Endpoint, Refused, Seen
 from .faults import HttpFault, HttpFaultKind
-<<<<<<< HEAD
 from .realtime_connection import RealtimeConnection
 from .realtime_script import RealtimeFault, RealtimeFaultKind
-from .server import MockOpenAI
-
-__all__ = [
-=======
 from .script import CutOff, RawReply, Refusal, Script
 from .server import MockOpenAI
 
 __all__ = [
     "CutOff",
->>>>>>> oai
     "Endpoint",
     "HttpFault",
     "HttpFaultKind",
     "MockOpenAI",
-<<<<<<< HEAD
+    "RawReply",
     "RealtimeConnection",
     "RealtimeFault",
     "RealtimeFaultKind",
-    "Refused",
-=======
-    "RawReply",
     "Refusal",
     "Refused",
     "Script",
->>>>>>> oai
     "Seen",
 ]

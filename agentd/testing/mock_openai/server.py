@@ -12,15 +12,8 @@ from .chat import ChatEndpoint
 from .endpoint import Endpoint, Refused, Seen, client_port
 from .faults import FaultsPlan
 from .models import ModelsEndpoint
-        self.realtime = RealtimeEndpoint()
-        self.responses = ResponsesEndpoint()
-        # A further endpoint is made above and named here, and that is all.
-        self._endpoints: tuple[Endpoint, ...] = (
-            self.chat,
-            self.models,
-            self.realtime,
-            self.responses,
-        )
+from .realtime import RealtimeEndpoint
+from .responses import ResponsesEndpoint
 
 HOST = "127.0.0.1"
 SHUTDOWN_TIMEOUT = 0.1
@@ -42,15 +35,15 @@ class MockOpenAI:
         """With the version, as the SDK wants it; known once it runs."""
         self.chat = ChatEndpoint()
         self.models = ModelsEndpoint()
-<<<<<<< HEAD
         self.realtime = RealtimeEndpoint()
-        # A further endpoint is made above and named here, and that is all.
-        self._endpoints: tuple[Endpoint, ...] = (self.chat, self.models, self.realtime)
-=======
         self.responses = ResponsesEndpoint()
         # A further endpoint is made above and named here, and that is all.
-        self._endpoints: tuple[Endpoint, ...] = (self.chat, self.models, self.responses)
->>>>>>> oai
+        self._endpoints: tuple[Endpoint, ...] = (
+            self.chat,
+            self.models,
+            self.realtime,
+            self.responses,
+        )
         self._app = web.Application(client_max_size=MAX_BODY_BYTES)
         for endpoint in self._endpoints:
             endpoint.listeners.append(self._note)
@@ -85,9 +78,7 @@ class MockOpenAI:
 
     async def _not_found(self, request: web.Request) -> web.Response:
         path = request.match_info["rest"]
-        self._note(
-            Seen(path=path, headers=request.headers, body=None, port=client_port(request))
-        )
+        self._note(Seen(path=path, headers=request.headers, body=None, port=client_port(request)))
         return Refused(f"Invalid URL ({request.method} /{path})", status=404).response()
 
     async def __aenter__(self) -> Self:

@@ -13,14 +13,15 @@ from openai.types.realtime import RealtimeServerEvent
 from openai.types.websocket_connection_options import WebSocketConnectionOptions
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
+from agentd.aio.timing import wall_time
 from agentd.errors import (
     APIConnectionError,
     APIError,
     APITimeoutError,
     create_api_error_from_http,
 )
+from agentd_openai.errors import MAX_BODY, api_errors, retry_after
 
-from ..errors import MAX_BODY, api_errors
 from .wire import ClientEvent
 
 logger = logging.getLogger("agentd.openai")
@@ -123,6 +124,7 @@ def _as_status(refused: InvalidStatus, label: str) -> APIError:
         status=response.status_code,
         request_id=response.headers.get("x-request-id"),
         body=body,
+        retry_after=retry_after(response.headers, now=wall_time()),
     )
 
 

@@ -43,8 +43,8 @@ def key_of(item: ChatItem) -> Key:
 
 def wire_key(item: dict[str, Any]) -> Key:
     """Of an item of the service's side."""
-    kind = item["type"]
-    return (kind, item["call_id"] if kind in ("function_call", "function_call_output") else item["id"])
+    name = "id" if item["type"] == "message" else "call_id"
+    return (item["type"], item[name])
 
 
 def wire_items(items: Sequence[ChatItem]) -> list[tuple[Key, dict[str, Any]]]:
@@ -114,12 +114,12 @@ def _part(content: ChatContent, role: str) -> dict[str, Any] | None:
     text_type = "output_text" if role == "assistant" else "input_text"
     match content:
         case str() | Instructions():
-            text = str(content)
+            return {"type": text_type, "text": str(content)} if str(content) else None
         case AudioContent():
-            text = content.transcript or ""
+            said = content.transcript
+            return {"type": text_type, "text": said} if said else None
         case ImageContent():
             return _picture(content) if role == "user" else None
-    return {"type": text_type, "text": text} if text else None
 
 
 def _picture(content: ImageContent) -> dict[str, Any]:

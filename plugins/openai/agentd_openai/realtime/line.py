@@ -1,4 +1,4 @@
-"""The connections of a session, one after the other: opened, watched, renewed, replaced when lost."""
+"""The connections of a session, one after another: opened, watched, renewed, replaced if lost."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from openai.types.realtime import RealtimeServerEvent
 
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now, within
-from agentd.errors import APIError, APITimeoutError
-from agentd.resilience import APIConnectOptions
+from agentd.errors import APIError, APIStatusError, APITimeoutError
+from agentd.resilience import APIConnectOptions, circuits
 
 from .connection import Connection
 from .outbox import Outbox
@@ -50,7 +50,7 @@ class Crew(Protocol):
 class Line:
     """`run` is the life of a session's connections. Raises what can't be got over."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all of it is the session's, and used here alone
         self,
         crew: Crew,
         outbox: Outbox,
@@ -60,6 +60,7 @@ class Line:
         renew_after: float | None,
         renew_deadline: float,
         label: str,
+        circuit: str,
     ) -> None:
         self._crew = crew
         self._outbox = outbox
@@ -68,6 +69,7 @@ class Line:
         self._renew_after = renew_after
         self._renew_deadline = renew_deadline
         self._label = label
+        self._circuit = circuit
         self._current: Connection | None = None
         self._next: Connection | None = None
         """The one that takes its place, once `renewed`."""
@@ -137,15 +139,25 @@ class Line:
                 if not error.retryable or self._failures > self._conn_options.max_retry:
                     raise error
                 if self._failures:
-                    await asyncio.sleep(self._conn_options.pause_before(self._failures - 1))
+                    await asyncio.sleep(self._pause(error))
             try:
                 return await self._open()
             except APIError as failure:
                 error = failure
                 self._failures += 1
 
+    def _pause(self, error: APIError) -> float:
+        """Seconds before the next try: no less than the service asks for, within our own limit."""
+        usual = self._conn_options.pause_before(self._failures - 1)
+        asked = error.retry_after if isinstance(error, APIStatusError) else None
+        return max(usual, min(asked or 0.0, self._conn_options.timeout))
+
     async def _open(self) -> Connection:
-        """Open one, and prepare it."""
+        """Open one, and prepare it; raises CircuitOpen where the service is left alone."""
+        with circuits().of(self._circuit).attempt():
+            return await self._open_now()
+
+    async def _open_now(self) -> Connection:
         connection = await self._dial()
         try:
             await within(now() + self._conn_options.timeout, self._crew.prepare(connection))

@@ -11,7 +11,9 @@ from agentd.realtime import RealtimeModel
 from .response import Response
 
 
-def measure(model: RealtimeModel, response: Response, told: RealtimeResponse) -> RealtimeModelMetrics:
+def measure(
+    model: RealtimeModel, response: Response, told: RealtimeResponse
+) -> RealtimeModelMetrics:
     """The metrics of a response that is over."""
     duration = now() - response.asked_at
     usage = told.usage

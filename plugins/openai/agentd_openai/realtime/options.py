@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias, cast
 
@@ -10,17 +11,24 @@ from openai import BaseModel
 from openai.types.realtime.session_update_event_param import Session
 
 from agentd.llm.events import NamedToolChoice, ToolChoice
-from agentd.llm.tools import FunctionTool, ProviderTool, RawFunctionTool, Tool
+from agentd.llm.tools import FunctionTool, RawFunctionTool, Tool
+from agentd_openai.tools import OpenAITool
 
 from .wire import RATE
+
+logger = logging.getLogger("agentd.openai")
 
 Part: TypeAlias = Mapping[str, Any] | BaseModel
 """A part of the settings, as the API names its fields; one of the SDK's types will do, too."""
 
 Modality: TypeAlias = Literal["text", "audio"]
+NoiseReduction: TypeAlias = Literal["near_field", "far_field"]
 
 SEMANTIC_VAD: Part = {"type": "semantic_vad", "eagerness": "medium"}
+SERVER_VAD: Part = {"type": "server_vad"}
 TRANSCRIPTION: Part = {"model": "gpt-4o-mini-transcribe"}
+RESPONSE_TIMEOUT = 8.0
+"""Seconds that a response may give no sign of itself; a session waits ten for one to begin."""
 RENEW_AFTER = 20 * 60.0
 """Seconds, as in livekit-agents (row 245); the service ends a session after an hour."""
 RENEW_DEADLINE = 120.0
@@ -39,7 +47,7 @@ class RealtimeOptions(Struct, frozen=True, kw_only=True):
     """None for not at all."""
     voice: str | None = "marin"
     speed: float | None = None
-    noise_reduction: Literal["near_field", "far_field"] | None = None
+    noise_reduction: NoiseReduction | None = None
     max_output_tokens: int | Literal["inf"] | None = None
     tracing: Literal["auto"] | Part | None = None
     truncation: Literal["auto", "disabled"] | Part | None = None
@@ -48,8 +56,10 @@ class RealtimeOptions(Struct, frozen=True, kw_only=True):
     renew_after: float | None = RENEW_AFTER
     """None for a session that ends when the service ends it, and goes on after that."""
     renew_deadline: float = RENEW_DEADLINE
-    response_timeout: float = 8.0
+    response_timeout: float = RESPONSE_TIMEOUT
     """Seconds without a sign of a response, after which it is given up."""
+    runs_tools: bool = False
+    """Whether the service itself runs tools in a realtime session, other than MCP servers'."""
     echoes_metadata: bool = True
     """Whether the service tells in a response what it was asked with; some that resemble it do
     not, and then the first response after a request is taken for its answer."""
@@ -68,7 +78,7 @@ def session_settings(
         "type": "realtime",
         "instructions": instructions,
         "output_modalities": list(options.modalities),
-        "tools": [described(tool) for tool in tools],
+        "tools": described(tools, options),
         "tool_choice": wire_choice(options.tool_choice or "auto"),
         "audio": {"input": _input(options), "output": _output(options)},
     }
@@ -85,20 +95,36 @@ def session_settings(
     return cast("Session", settings)
 
 
-def described(tool: Tool) -> dict[str, Any]:
-    """A tool's entry; a realtime session takes a function's without the envelope around it."""
-    if isinstance(tool, ProviderTool):
-        entry = getattr(tool, "realtime", None)
-        if not isinstance(entry, dict):
-            raise ValueError(f"the tool '{tool.id}' is none that a realtime model can use")
-        return entry
-    if not isinstance(tool, FunctionTool | RawFunctionTool):
-        raise TypeError(f"'{tool.id}' is no tool that a model can be told of")
-    function = dict(tool.schema(strict=False)["function"])
-    function.pop("strict", None)
-    return {"type": "function"} | {
-        name: function[name] for name in ("name", "description", "parameters") if name in function
-    }
+def described(tools: Sequence[Tool], options: RealtimeOptions) -> list[dict[str, Any]]:
+    """The tools' entries. What a realtime session can't use is left out, which the log tells."""
+    entries = []
+    for tool in tools:
+        if isinstance(tool, FunctionTool | RawFunctionTool):
+            entry: dict[str, Any] | None = _function(tool)
+        else:
+            entry = _of_provider(tool, options)
+        if entry is not None:
+            entries.append(entry)
+        else:
+            logger.warning(
+                "the realtime service does not run this tool: it is left out",
+                extra={"action": "tools_left_out", "tool": tool.id, "model": options.model},
+            )
+    return entries
+
+
+def _function(tool: FunctionTool[..., Any] | RawFunctionTool[..., Any]) -> dict[str, Any]:
+    """Without the envelope that chat completions have around it, and without `strict`."""
+    function = tool.schema(strict=False)["function"]
+    names = ("name", "description", "parameters")
+    return {"type": "function"} | {name: function[name] for name in names if name in function}
+
+
+def _of_provider(tool: Tool, options: RealtimeOptions) -> dict[str, Any] | None:
+    if not isinstance(tool, OpenAITool):
+        return None
+    entry = tool.entry()
+    return entry if options.runs_tools or entry["type"] == "mcp" else None
 
 
 def wire_choice(choice: ToolChoice) -> Any:

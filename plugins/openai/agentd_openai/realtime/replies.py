@@ -161,8 +161,7 @@ class Replies:
         self._host.send(cancel_response(response.id))
 
     def ask_again(self) -> None:
-        """Have the service answer what it would have answered of itself, but for a lost connection.
-        """
+        """Have the service answer what it would have answered unasked, had it not been lost."""
         request = Request(id=shortuuid("request_"), params={})
         self._requests[request.id] = request
 

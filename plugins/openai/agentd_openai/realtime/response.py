@@ -137,9 +137,7 @@ class Response:
             return False
         self._called.add(call_id)
         if not self.ended:
-            _put(
-                self._calls, FunctionToolCall(name=name, arguments=arguments, call_id=call_id)
-            )
+            _put(self._calls, FunctionToolCall(name=name, arguments=arguments, call_id=call_id))
         return True
 
     def begin_again(self) -> None:

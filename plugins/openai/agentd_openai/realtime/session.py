@@ -39,7 +39,7 @@ from agentd.errors import (
     ChannelClosed,
     WouldBlock,
 )
-from agentd.given import NOT_GIVEN, NotGivenOr, is_given
+from agentd.given import NOT_GIVEN, NotGiven, NotGivenOr, is_given
 from agentd.ids import shortuuid
 from agentd.llm.chat import ChatContext
 from agentd.llm.events import ToolChoice
@@ -133,6 +133,7 @@ class Session(RealtimeSession):
             renew_after=options.renew_after,
             renew_deadline=options.renew_deadline,
             label=model.label,
+            circuit=model.circuit,
         )
 
     async def __aiter__(self) -> AsyncIterator[RealtimeEvent]:
@@ -190,7 +191,7 @@ class Session(RealtimeSession):
         if is_given(instructions):
             # A response's instructions take the place of the session's, unless they are in them.
             params["instructions"] = "\n\n".join(filter(None, (self._instructions, instructions)))
-        if is_given(tool_choice):
+        if not isinstance(tool_choice, NotGiven):
             params["tool_choice"] = wire_choice(tool_choice)
         return await self._replies.ask(params)
 
@@ -227,9 +228,9 @@ class Session(RealtimeSession):
 
     async def update_tools(self, tools: list[Tool]) -> None:
         """See the base class."""
-        described_tools = [described(tool) for tool in tools]
+        entries = described(tools, self._options)
         self._tools = list(tools)
-        await self._configure({"type": "realtime", "tools": described_tools})
+        await self._configure({"type": "realtime", "tools": entries})
 
     async def update_chat_ctx(self, chat_ctx: ChatContext) -> None:
         """See the base class; returns when the service has said that it is so."""
@@ -328,9 +329,7 @@ class Session(RealtimeSession):
                 return
 
     def _hear(self, item_id: str, text: str, *, is_final: bool) -> None:
-        self._emit(
-            InputTranscriptionCompleted(item_id=item_id, transcript=text, is_final=is_final)
-        )
+        self._emit(InputTranscriptionCompleted(item_id=item_id, transcript=text, is_final=is_final))
 
     def _fault(self, event: RealtimeErrorEvent) -> None:
         """Raises APIError for what ends the connection, or the session."""
