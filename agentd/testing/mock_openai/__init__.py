@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .endpoint import Endpoint, Refused, Seen
 from .faults import HttpFault, HttpFaultKind
+from .realtime_connection import RealtimeConnection
+from .realtime_script import RealtimeFault, RealtimeFaultKind
 from .script import CutOff, RawReply, Refusal, Script
 from .server import MockOpenAI
 
@@ -14,6 +16,9 @@ __all__ = [
     "HttpFaultKind",
     "MockOpenAI",
     "RawReply",
+    "RealtimeConnection",
+    "RealtimeFault",
+    "RealtimeFaultKind",
     "Refusal",
     "Refused",
     "Script",

@@ -12,6 +12,7 @@ from .chat import ChatEndpoint
 from .endpoint import Endpoint, Refused, Seen, client_port
 from .faults import FaultsPlan
 from .models import ModelsEndpoint
+from .realtime import RealtimeEndpoint
 from .responses import ResponsesEndpoint
 from .speech import SpeechEndpoint
 from .transcriptions import TranscriptionsEndpoint
@@ -36,6 +37,7 @@ class MockOpenAI:
         """With the version, as the SDK wants it; known once it runs."""
         self.chat = ChatEndpoint()
         self.models = ModelsEndpoint()
+        self.realtime = RealtimeEndpoint()
         self.responses = ResponsesEndpoint()
         self.speech = SpeechEndpoint()
         self.transcriptions = TranscriptionsEndpoint()
@@ -43,6 +45,7 @@ class MockOpenAI:
         self._endpoints: tuple[Endpoint, ...] = (
             self.chat,
             self.models,
+            self.realtime,
             self.responses,
             self.speech,
             self.transcriptions,

@@ -16,7 +16,7 @@ _NAMES: dict[str, str] = {
 }
 """The module of each public class."""
 
-_MODULES: set[str] = {"responses", "services", "tools"}
+_MODULES: set[str] = {"realtime", "responses", "services", "tools"}
 """Public modules."""
 
 __all__ = [*_NAMES, *_MODULES]  # noqa: PLE0604 - the tables above are the list
