@@ -12,6 +12,8 @@ _NAMES: dict[str, str] = {
     "CodeInterpreter": "tools",
     "FileSearch": "tools",
     "LLM": "llm",
+    "STT": "stt",
+    "TTS": "tts",
     "WebSearch": "tools",
 }
 """The module of each public class."""

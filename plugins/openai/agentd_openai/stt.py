@@ -162,7 +162,7 @@ class STT(BaseSTT):
     def _request(self, language: str) -> dict[str, Any]:
         request: dict[str, Any] = only_given(prompt=self._prompt)
         if language:
-            request["language"] = language.split("-")[0]
+            request["language"] = language.split("-", maxsplit=1)[0]
         if self._word_timestamps:
             request |= {"response_format": "verbose_json", "timestamp_granularities": ["word"]}
         else:

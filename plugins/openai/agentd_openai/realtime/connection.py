@@ -88,9 +88,17 @@ class Connection:
 
 
 async def connect(
-    client: openai.AsyncClient, *, model: str, label: str, timeout: float
+    client: openai.AsyncClient,
+    *,
+    model: str,
+    label: str,
+    timeout: float,
+    transcribes: bool = False,
 ) -> Connection:
-    """Open a connection. Raises APIError: a status for a refusal, else what went wrong."""
+    """Open a connection, for a conversation or for transcription only.
+
+    Raises APIError: a status for a refusal, else what went wrong.
+    """
     options = cast(
         "WebSocketConnectionOptions",  # which does not name these, and hands them on
         {
@@ -104,7 +112,11 @@ async def connect(
     )
     try:
         with api_errors(label):
-            made = client.realtime.connect(model=model, websocket_connection_options=options)
+            made = client.realtime.connect(
+                model=openai.omit if transcribes else model,
+                extra_query={"intent": "transcription"} if transcribes else {},
+                websocket_connection_options=options,
+            )
             return Connection(await made.enter(), label)
     except InvalidStatus as refused:
         raise _as_status(refused, label) from refused

@@ -1,0 +1,251 @@
+"""A stream of audio to text over the service's WebSocket: one attempt, over as many connections as
+its length takes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any, cast
+
+from msgspec import Struct
+from openai.types.realtime import (
+    ConversationItemInputAudioTranscriptionCompletedEvent,
+    ConversationItemInputAudioTranscriptionDeltaEvent,
+    ConversationItemInputAudioTranscriptionFailedEvent,
+    InputAudioBufferCommittedEvent,
+    InputAudioBufferSpeechStartedEvent,
+    InputAudioBufferSpeechStoppedEvent,
+    RealtimeErrorEvent,
+)
+from openai.types.realtime.session_update_event_param import Session
+
+from agentd.aio.tasks import TaskOwner
+from agentd.aio.timing import now
+from agentd.audio.frame import AudioFrame
+from agentd.errors import APIConnectionError, APIError
+from agentd.given import NOT_GIVEN, NotGivenOr, is_given
+from agentd.stt import Flush, SpeechEvent
+
+from .client import CONNECT_TIMEOUT, Service
+from .realtime.connection import Connection, connect
+from .realtime.wire import RATE, append, commit, session_update
+from .utterance import Utterances
+
+RECYCLE_AFTER = 600.0
+"""Seconds, as in livekit-agents (row 244): the service gets slow, and ends a session, later on."""
+LAST_WORDS_TIMEOUT = 5.0
+"""Seconds, after the audio has ended, for the text of it to come."""
+SERVER_VAD = {
+    "type": "server_vad",
+    "threshold": 0.5,
+    "prefix_padding_ms": 600,
+    "silence_duration_ms": 350,
+}
+LEAST_AUDIO = 0.1
+"""Seconds that a buffer must have to be committed."""
+EMPTY = "input_audio_buffer_commit_empty"
+"""Code of the error for a commit of nothing: the service's VAD was there first."""
+
+
+class Listening(Struct, frozen=True, kw_only=True):
+    """How a stream is to be heard."""
+
+    label: str
+    model: str
+    language: str
+    prompt: str
+    turn_detection: NotGivenOr[dict[str, Any] | None] = NOT_GIVEN
+    noise_reduction: NotGivenOr[str] = NOT_GIVEN
+    recycle_after: float = RECYCLE_AFTER
+
+    def settings(self) -> dict[str, Any]:
+        """As `session.update` takes them."""
+        transcription = {"model": self.model}
+        if self.language:
+            transcription["language"] = self.language.split("-")[0]
+        if self.prompt:
+            transcription["prompt"] = self.prompt
+        heard: dict[str, Any] = {
+            "format": {"type": "audio/pcm", "rate": RATE},
+            "transcription": transcription,
+            "turn_detection": self.detection,
+        }
+        if is_given(self.noise_reduction):
+            heard["noise_reduction"] = {"type": self.noise_reduction}
+        return {"type": "transcription", "audio": {"input": heard}}
+
+    @property
+    def detection(self) -> dict[str, Any] | None:
+        """Who notices the turns: the service, or nobody."""
+        return self.turn_detection if is_given(self.turn_detection) else SERVER_VAD
+
+
+async def transcribe(
+    service: Service, listening: Listening, audio: AsyncIterator[AudioFrame | Flush]
+) -> AsyncGenerator[SpeechEvent]:
+    """See `STT.transcribe`. A connection that has served its time is followed by another."""
+    source = _Source(audio)
+    async with TaskOwner("transcription") as owner:
+        reading = owner.start(source.run(), name="audio", report=False)
+        while not source.is_over:
+            async with aclosing(_one_connection(service, listening, source)) as events:
+                async for event in events:
+                    yield event
+        await reading
+
+
+async def _one_connection(
+    service: Service, listening: Listening, source: _Source
+) -> AsyncGenerator[SpeechEvent]:
+    connection = await connect(
+        service.client(),
+        model=listening.model,
+        label=listening.label,
+        timeout=CONNECT_TIMEOUT,
+        transcribes=True,
+    )
+    try:
+        await connection.send(session_update(cast("Session", listening.settings())))
+        utterances = Utterances(offset=source.seconds, language=listening.language)
+        async with TaskOwner("transcription connection") as owner:
+            sending = _Sending(connection, source, listening, utterances)
+            done = owner.start(sending.run(), name="sending", report=False)
+            async with aclosing(_events(connection, utterances, done, owner)) as events:
+                async for event in events:
+                    yield event
+    finally:
+        await connection.aclose()
+
+
+async def _events(
+    connection: Connection, utterances: Utterances, sending: asyncio.Task[None], owner: TaskOwner
+) -> AsyncGenerator[SpeechEvent]:
+    """What the service tells, until all is sent and understood."""
+    last_at = float("inf")
+    while True:
+        receiving = owner.start(connection.receive(), name="receiving", report=False)
+        while not receiving.done():
+            waits: set[asyncio.Task[Any]] = {receiving}
+            if not sending.done():
+                waits.add(sending)
+            timeout = max(0.0, last_at - now()) if sending.done() else None
+            done, _ = await asyncio.wait(
+                waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
+            )
+            if sending in done:
+                sending.result()
+                last_at = now() + LAST_WORDS_TIMEOUT
+            if (
+                sending.done()
+                and not receiving.done()
+                and (utterances.is_empty or now() >= last_at)
+            ):
+                return
+        for event in _told(receiving.result(), utterances):
+            yield event
+
+
+def _told(event: Any, utterances: Utterances) -> list[SpeechEvent]:
+    """What a service's event means; raises APIError for one that says that it failed."""
+    match event:
+        case InputAudioBufferSpeechStartedEvent():
+            return utterances.started(event.item_id, event.audio_start_ms / 1000)
+        case InputAudioBufferSpeechStoppedEvent():
+            return utterances.stopped(event.item_id, event.audio_end_ms / 1000)
+        case InputAudioBufferCommittedEvent():
+            return utterances.committed(event.item_id)
+        case ConversationItemInputAudioTranscriptionDeltaEvent():
+            return utterances.heard(event.item_id, event.delta or "")
+        case ConversationItemInputAudioTranscriptionCompletedEvent():
+            return utterances.completed(event.item_id, event.transcript)
+        case ConversationItemInputAudioTranscriptionFailedEvent():
+            raise APIError(f"it was not understood: {event.error.message}")
+        case RealtimeErrorEvent() if event.error.code == EMPTY:
+            utterances.not_committed()
+            return []
+        case RealtimeErrorEvent():
+            raise APIConnectionError(f"the service failed: {event.error.message}")
+        case _:
+            return []
+
+
+class _Source:
+    """The audio of the attempt: what one connection has not taken is the next one's."""
+
+    def __init__(self, audio: AsyncIterator[AudioFrame | Flush]) -> None:
+        self._audio = audio
+        self._next: AudioFrame | Flush | None = None
+        self._asked = asyncio.Event()
+        self._there = asyncio.Event()
+        self.is_over = False
+        self.seconds = 0.0
+        """That were taken."""
+
+    async def run(self) -> None:
+        """Read the audio, an item whenever one is asked for."""
+        try:
+            async for item in self._audio:
+                self._next = item
+                self._there.set()
+                await self._asked.wait()
+                self._asked.clear()
+        finally:
+            self.is_over = True
+            self._there.set()
+
+    async def peek(self) -> AudioFrame | Flush | None:
+        """The next item, which stays; None at the end."""
+        await self._there.wait()
+        return self._next
+
+    def take(self) -> None:
+        """What was seen is done with."""
+        if isinstance(self._next, AudioFrame):
+            self.seconds += self._next.duration
+        self._next = None
+        if not self.is_over:
+            self._there.clear()
+        self._asked.set()
+
+
+class _Sending:
+    """Sends the audio to one connection until its time is over, or the audio is."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        source: _Source,
+        listening: Listening,
+        utterances: Utterances,
+    ) -> None:
+        self._connection = connection
+        self._source = source
+        self._listening = listening
+        self._utterances = utterances
+        self._waiting = 0.0
+        """Seconds in the service's buffer, as far as is known here."""
+
+    async def run(self) -> None:
+        ends_at = now() + self._listening.recycle_after
+        while (item := await self._source.peek()) is not None:
+            if now() >= ends_at and self._utterances.is_empty:
+                return  # a pause: the next connection takes it from here
+            self._source.take()
+            if isinstance(item, AudioFrame):
+                await self._connection.send(append(item.data))
+                self._waiting += item.duration
+            else:
+                await self._commit()
+        await self._commit()
+
+    async def _commit(self) -> None:
+        if self._waiting < LEAST_AUDIO or not self._is_worth_it():
+            return
+        self._waiting = 0.0
+        self._utterances.asked()
+        await self._connection.send(commit())
+
+    def _is_worth_it(self) -> bool:
+        """Whether there may be words in the buffer: by a VAD of the service's, somebody speaks."""
+        return self._listening.detection is None or self._utterances.speaking
