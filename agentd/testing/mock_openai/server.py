@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from agentd.aio.bell import Bell
 
@@ -50,7 +51,8 @@ class MockOpenAI:
             self.speech,
             self.transcriptions,
         )
-        self._app = web.Application(client_max_size=MAX_BODY_BYTES)
+        self._open = 0
+        self._app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[self._count])
         for endpoint in self._endpoints:
             endpoint.listeners.append(self._note)
             self._app.add_routes(endpoint.routes())
@@ -77,6 +79,19 @@ class MockOpenAI:
     async def wait_for_requests(self, count: int) -> None:
         """Return once so many have come since the start."""
         await self._arrived.until(lambda: len(self.requests) >= count)
+
+    async def wait_until_idle(self) -> None:
+        """Return once no request is being answered: each was, or its client has gone."""
+        await self._arrived.until(lambda: not self._open)
+
+    @web.middleware
+    async def _count(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._open += 1
+        try:
+            return await handler(request)
+        finally:
+            self._open -= 1
+            self._arrived.ring()
 
     def _note(self, seen: Seen) -> None:
         self.requests.append(seen)

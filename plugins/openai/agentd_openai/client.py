@@ -6,7 +6,6 @@ import asyncio
 import os
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from functools import cache
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -29,6 +28,9 @@ KEEPALIVE = 120.0
 """Seconds that an idle connection is kept: the pauses of a conversation are longer than the SDK's
 5 s, and each new connection costs two to three round trips."""
 MAX_IDLE_CONNECTIONS = 10
+TRUST: ssl.SSLContext = httpx2.create_ssl_context()
+"""The authorities to trust. To read them takes 40 ms, so that it is done once, while the app is
+imported, and not for each client in a call."""
 
 Key: TypeAlias = str | Callable[[], Awaitable[str]]
 """The key, or what makes one for each request."""
@@ -64,7 +66,7 @@ def make_http_client() -> openai.DefaultAsyncHttpxClient:
             max_keepalive_connections=MAX_IDLE_CONNECTIONS,
             keepalive_expiry=KEEPALIVE,
         ),
-        verify=_trust(),
+        verify=TRUST,
     )
 
 
@@ -155,12 +157,6 @@ async def _connect(client: openai.AsyncClient) -> None:
         await client.get("/", cast_to=httpx2.Response)
     except openai.OpenAIError:
         pass  # where it is no such page, the first call will meet the same, and tell
-
-
-@cache
-def _trust() -> ssl.SSLContext:
-    """The authorities to trust: read once, 40 ms, for all clients of a process and its forks."""
-    return httpx2.create_ssl_context()
 
 
 def _loop_runs() -> bool:

@@ -43,14 +43,13 @@ def api_errors(label: str) -> Iterator[None]:
 
 def status_error(label: str, error: openai.APIStatusError) -> APIStatusError:
     """The error of a refusal, with how long the service wants to be left alone."""
-    made = create_api_error_from_http(
+    return create_api_error_from_http(
         f"{label} refused: {error.message[:MAX_BODY]}",
         status=error.status_code,
         request_id=error.request_id,
         body=error.body,
+        retry_after=retry_after(error.response.headers, now=wall_time()),
     )
-    made.retry_after = retry_after(error.response.headers, now=wall_time())
-    return made
 
 
 def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:

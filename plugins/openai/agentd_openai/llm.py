@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, Unpack
 
 import openai
+import openai.resources.chat.chat  # else loaded in the first call, which stands still for 50 ms
 from openai.types.chat import ChatCompletionChunk
 
 from agentd.given import NOT_GIVEN, NotGivenOr, is_given

@@ -77,7 +77,7 @@ class STT(BaseSTT):
             capabilities=STTCapabilities(
                 streaming=use_realtime,
                 interim_results=use_realtime,
-                offline_recognize=not use_realtime,
+                offline_recognize=True,
                 aligned_transcript="word" if word_timestamps and not use_realtime else False,
             ),
             sample_rate=STREAM_RATE if use_realtime else FILE_RATE,
