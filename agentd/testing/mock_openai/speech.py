@@ -26,7 +26,10 @@ MOST_CHARACTERS = 4096
 ENDLESS_WAV = wav_bytes(AudioFrame(data=b"", sample_rate=RATE))
 """A header that promises no length, as services that stream send it."""
 
-_PARAMS: TypeAdapter[Any] = TypeAdapter(SpeechCreateParams, config=ConfigDict(extra="forbid"))
+# In a tuple, since a TypedDict by itself takes no configuration.
+_PARAMS: TypeAdapter[Any] = TypeAdapter(
+    tuple[SpeechCreateParams], config=ConfigDict(extra="forbid")
+)
 
 
 class SpeechEndpoint(Endpoint):
@@ -74,10 +77,10 @@ class SpeechEndpoint(Endpoint):
 def _form_of(body: Any) -> str:
     """The audio's form; raises Refused for a request that the API refuses."""
     try:
-        _PARAMS.validate_python(body)
+        _PARAMS.validate_python((body,))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = ".".join(str(part) for part in first["loc"][1:])
         raise Refused(f"Invalid value for '{where}': {first['msg']}", param=where) from error
     if not 0 < len(body["input"]) <= MOST_CHARACTERS:
         raise Refused("Invalid 'input': it must have 1 to 4096 characters.", param="input")
