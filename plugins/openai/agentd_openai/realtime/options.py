@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias, cast
 
-from msgspec import Struct
+from msgspec import Struct, field
 from openai import BaseModel
 from openai.types.realtime.session_update_event_param import Session
 
@@ -41,9 +41,9 @@ class RealtimeOptions(Struct, frozen=True, kw_only=True):
     model: str = "gpt-realtime"
     modalities: tuple[Modality, ...] = ("audio",)
     """("text",) for a model that only writes."""
-    turn_detection: Part | None = SEMANTIC_VAD
+    turn_detection: Part | None = field(default_factory=lambda: SEMANTIC_VAD)
     """None for turns by hand."""
-    transcription: Part | None = TRANSCRIPTION
+    transcription: Part | None = field(default_factory=lambda: TRANSCRIPTION)
     """None for not at all."""
     voice: str | None = "marin"
     speed: float | None = None
