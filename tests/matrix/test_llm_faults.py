@@ -203,7 +203,7 @@ async def test_alone_a_fault_before_the_reply_costs_the_turn_and_no_more(row: Ro
     async with stage(fallback=False) as played:
         played.first.chat.faults.always(FAULTS[row.fault])
         said = await played.turn("One?")
-        tried = len(played.first.requests)
+        tried = len(played.first.chat.requests)
         played.first.chat.faults.always(None)
         then = await played.turn("Two?")
 
@@ -221,7 +221,7 @@ async def test_alone_a_fault_within_the_reply_keeps_what_was_said(row: Row) -> N
     async with stage(fallback=False) as played:
         played.first.chat.faults.add(FAULTS[row.fault])
         said = await played.turn("One?")
-        tried = len(played.first.requests)
+        tried = len(played.first.chat.requests)
         then = await played.turn("Two?")
 
         assert said.startswith(SAID_BEFORE.strip())
@@ -238,7 +238,7 @@ async def test_with_a_fallback_the_turn_is_answered_whole_and_once(row: Row) -> 
     async with stage(fallback=True) as played:
         played.first.chat.faults.always(FAULTS[row.fault])
         said = await played.turn("One?")
-        asked = [message["content"] for message in played.second.requests[0].body["messages"]]
+        asked = [message["content"] for message in played.second.chat.requests[0].body["messages"]]
 
         assert said == ANOTHER
         assert asked == ["Be brief.", "One?"]
