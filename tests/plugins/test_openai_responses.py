@@ -198,7 +198,7 @@ async def test_a_refusal_is_what_the_model_says(api: MockOpenAI) -> None:
     got = await reply(make(api))
 
     assert got.text == "I can't do that."
-    assert "refusal" in got.extra
+    assert got.extra == {"refusal": "I can't do that."}
 
 
 async def test_a_reply_that_was_cut_off_is_used_and_logged(

@@ -35,6 +35,7 @@ class Reply:
         self._label = label
         self._id = ""
         self._calls: list[FunctionToolCall] = []
+        self._refusal = ""
         self._said = False
         self._ended: Response | None = None
 
@@ -50,7 +51,8 @@ class Reply:
             case ResponseTextDeltaEvent():
                 delta = ChoiceDelta(content=event.delta)
             case ResponseRefusalDeltaEvent():
-                delta = ChoiceDelta(content=event.delta, extra={"refusal": event.delta})
+                self._refusal += event.delta
+                delta = ChoiceDelta(content=event.delta, extra={"refusal": self._refusal})
             case ResponseOutputItemDoneEvent(item=ResponseFunctionToolCall() as call):
                 self._calls.append(_call(call))
             case ResponseCompletedEvent() | ResponseIncompleteEvent():
