@@ -103,10 +103,9 @@ async def test_the_first_reply_uses_the_connection_that_was_warmed(api: MockOpen
 
     llm.prewarm()
     async with asyncio.timeout(DEADLINE):
-        await api.wait_for_requests(1)
-        while llm._service._warming is not None:
-            await asyncio.wait([llm._service._warming])
-            await asyncio.sleep(0)
+        assert llm._service.warming is not None
+        await llm._service.warming
+    llm.prewarm()
     await ask(llm, "Hello!").collect()
 
     warmed, asked = api.requests
@@ -120,17 +119,27 @@ async def test_prewarming_a_service_that_is_away_is_no_error() -> None:
         llm = make(api)
 
     llm.prewarm()
-    assert llm._service._warming is not None
+    assert llm._service.warming is not None
     async with asyncio.timeout(DEADLINE):
-        await asyncio.wait([llm._service._warming])
+        await asyncio.wait([llm._service.warming])
 
     await llm.aclose()
 
 
-@pytest.mark.parametrize("read", [0, 2])
-async def test_a_reply_that_is_cancelled_closes_its_connection(api: MockOpenAI, read: int) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        HttpFault(kind=HttpFaultKind.SLOW_FIRST_BYTE),
+        HttpFault(kind=HttpFaultKind.STALL, after=0),
+        HttpFault(kind=HttpFaultKind.STALL, after=2),
+    ],
+    ids=["before the answer", "before its first piece", "within it"],
+)
+async def test_a_reply_that_is_cancelled_closes_its_connection(
+    api: MockOpenAI, fault: HttpFault
+) -> None:
     """The service stops writing, and the next reply has another connection."""
-    api.chat.faults.add(HttpFault(kind=HttpFaultKind.STALL, after=read))
+    api.chat.faults.add(fault)
     llm = make(api)
     stream = ask(llm, "Hello!")
     reader = asyncio.ensure_future(stream.collect())
