@@ -207,7 +207,15 @@ class SharedCircuits:
         self._wait(circuit, GRANT_TIME)
         # First the others: they are to leave the service alone.
         self._tell(_news(circuit), but=chosen.id)
-        chosen.tell_circuit(CircuitNews(key=circuit.key, state="half_open", granted=True))
+        chosen.tell_circuit(
+            CircuitNews(
+                key=circuit.key,
+                state="half_open",
+                level=circuit.level,
+                reason=circuit.reason,
+                granted=True,
+            )
+        )
 
     def _first_waiting(self, circuit: _Circuit) -> Member | None:
         members = {member.id: member for member in self._members()}
