@@ -52,7 +52,7 @@ def opened(at: float = 0.0) -> Breaker:
         (CircuitOpen(), "unknown"),
         (ModelError("not ours", retryable=True), "unknown"),
     ],
-    ids=lambda value: str(value),
+    ids=str,
 )
 def test_errors_of_the_service_count_and_those_of_a_request_do_not(
     error: Exception, verdict: Verdict

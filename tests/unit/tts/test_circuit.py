@@ -103,9 +103,10 @@ def test_the_rest_of_a_sentence_is_said_by_the_next_and_the_first_comes_back() -
 
     async def act() -> list[str]:
         async with FallbackAdapter([first, second], max_retry_per_tts=0) as adapter:
+            back = asyncio.Event()
+            adapter.on("tts_availability_changed", lambda event: event.available and back.set())
             said = [await say(adapter, streamed=True)]
-            while not all(adapter.available):
-                await asyncio.sleep(0.5)
+            await back.wait()
             return [*said, await say(adapter, SECOND, streamed=True)]
 
     assert run_virtual(act()) == ["spoken", "spoken"]
