@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
-from agentd.protocol.frames import CircuitNews, CircuitReport
+from agentd.protocol.frames import CircuitNews, CircuitReport, LogValue
 from agentd.protocol.ids import ChildId
 from agentd.supervisor.circuits import (
     FORGET_TIME,
@@ -34,6 +34,10 @@ class Kid:
     def tell_circuit(self, news: CircuitNews) -> None:
         """See Member."""
         self.news.append(news)
+
+    def fields(self) -> dict[str, LogValue]:
+        """See Member."""
+        return {"child": self.id}
 
     def heard(self) -> list[tuple[str, float, bool]]:
         """State, seconds and whether it is its turn, since the last time."""
