@@ -43,10 +43,11 @@ class Calls:
         """What is called from now on is answered."""
         (self._directory / "hang").unlink()
 
-    def prober(self) -> str:
-        """The child whose probe is at the service; empty if none."""
+    def prober(self) -> Child | None:
+        """The child whose probe is at the service."""
         views = self.parts.pool.circuits.view()
-        return views[0].prober if views and self.made("up") else ""
+        name = views[0].prober if views and self.made("up") else ""
+        return next((child for child in self.parts.pool.children if child.id == name), None)
 
     def made(self, outcome: str) -> int:
         """How many calls of all children went so: `up` or `down`."""
@@ -146,19 +147,20 @@ async def test_a_child_that_dies_while_it_probes_makes_way_for_another(
     """Whose turn is at once, not after the time that a probe may take."""
     calls.down()
     alone = await calls.child("one")
-    waiting = {child.id: child for child in [await calls.child("both") for _ in range(2)]}
+    waiting = [await calls.child("both") for _ in range(2)]
     for _ in range(4):
         await calls.call(alone)
-    for child in waiting.values():
+    for child in waiting:
         await calls.says(child, "circuit open")
         await calls.call(child)
 
     calls.hang()
     prober = await changes.until(calls.prober)
     calls.answer()
-    child = waiting.pop(prober)
-    child.kill("to see what becomes of its probe")
-    [other] = waiting.values()
+    assert prober is not None
+    waiting.remove(prober)
+    prober.kill("to see what becomes of its probe")
+    [other] = waiting
     await calls.says(other, "circuit closed")
 
     assert calls.made("up") == 2

@@ -80,6 +80,22 @@ def test_each_understood_utterance_of_a_stream_is_a_success() -> None:
     assert run_virtual(act()) == "closed"
 
 
+def test_a_probe_that_hears_nobody_speak_is_answered_all_the_same() -> None:
+    """By an attempt that takes the audio for three seconds; others need not wait for a word."""
+    stt = FakeSTT(circuit=KEY)
+
+    async def act() -> list[str]:
+        circuit = circuits().of(KEY)
+        circuit.hear_open(0.0, level=1, reason="503")
+        states: list[str] = []
+        circuit.on_change(lambda: states.append(f"{circuit.state} at {now():.0f}"))
+        stream = stt.stream()
+        await listen(stream, speak(stream, ("silence", 5.0)))
+        return states
+
+    assert run_virtual(act()) == ["half_open at 0", "closed at 3"]
+
+
 def test_each_failure_is_counted_once_behind_a_vad() -> None:
     """The stream of utterances has no circuit of its own."""
     stt = whole("hello", "again", faults=3)
