@@ -131,8 +131,13 @@ async def _form(request: web.Request) -> dict[str, Any]:
     form = await request.post()
     for name in form:
         values = [
-            value.file.read() if isinstance(value, web.FileField) else value
+            _content(value) if isinstance(value, web.FileField) else value
             for value in form.getall(name)
         ]
         fields[name] = values if len(values) > 1 else values[0]
     return fields
+
+
+def _content(field: web.FileField) -> bytes:
+    with field.file:
+        return field.file.read()
