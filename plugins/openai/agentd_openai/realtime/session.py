@@ -149,6 +149,11 @@ class Session(RealtimeSession):
         self._give_up(APIConnectionError("the session was closed"), tell=False)
         await self._owner.aclose()
 
+    async def connected(self) -> None:
+        """Wait until there is a connection, which what is asked goes over at once. Without a
+        deadline, and only while it is read."""
+        await self._bell.until(lambda: self._online)
+
     # -- what it hears and sees --------------------------------------------------------------
 
     def push_audio(self, frame: AudioFrame) -> None:
@@ -405,6 +410,7 @@ class Session(RealtimeSession):
         self._replies.restored()
         if again:
             self._emit(SessionReconnected())
+        self._bell.ring()
 
     def lost(self, error: APIError) -> None:
         """See line.Crew."""
