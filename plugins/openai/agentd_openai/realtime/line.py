@@ -103,10 +103,10 @@ class Line:
             self._use(self._next)
             await current.aclose()
             return
-        for task in (*working, renewing):
-            if task.done() and not task.cancelled():
-                await self._replace(current, task.exception())
-                return
+        ended = [task for task in (*working, renewing) if not task.cancelled()]
+        # All are asked what they died of, or asyncio would tell it as never retrieved.
+        errors = [error for task in ended if (error := task.exception()) is not None]
+        await self._replace(current, errors[0])
 
     async def _replace(self, lost: Connection, error: BaseException | None) -> None:
         if not isinstance(error, APIError):
