@@ -116,6 +116,7 @@ class Replies:
         self._params: dict[str, Any] = {}
         """What the current one was asked with."""
         self._timer: asyncio.TimerHandle | None = None
+        self._ended_by: APIError | None = None
         self._bell = Bell()
 
     @property
@@ -131,12 +132,16 @@ class Replies:
 
     async def ask(self, params: dict[str, Any]) -> GenerationCreated:
         """Have a response made; returns when it begins. Raises APIError."""
+        if self._ended_by is not None:
+            raise self._ended_by
         deadline_at = now() + self.options.response_timeout
         request = Request(id=shortuuid("request_"), params=params)
         try:
             async with asyncio.timeout_at(deadline_at):
                 while True:
                     await self.idle()
+                    if self._ended_by is not None:
+                        raise self._ended_by
                     request.answer = asyncio.get_running_loop().create_future()
                     self._requests[request.id] = request
                     self._send(request)
@@ -196,6 +201,7 @@ class Replies:
 
     def given_up(self, error: APIError) -> None:
         """There will be no other connection."""
+        self._ended_by = self._ended_by or error
         self._set_timer(None)
         for request in list(self._requests.values()):
             self._fail(request, error)
