@@ -19,11 +19,14 @@ class Seen(Struct, frozen=True, kw_only=True):
     """One request."""
 
     path: str
+    """The endpoint's; of a request to none, the whole path."""
     headers: Mapping[str, str]
     """By names of any case."""
     body: Any
     """The JSON of it, or the fields of a form by name; a file is its bytes."""
     query: dict[str, str] = {}
+    url: str = ""
+    """As it was asked for: path and query."""
     port: int = 0
     """Of the client: the same for the requests of one connection."""
 
@@ -84,6 +87,7 @@ class Endpoint(ABC):
             headers=request.headers,
             body=await _body(request),
             query=dict(request.query),
+            url=request.path_qs,
             port=client_port(request),
         )
         for tell in self.listeners:

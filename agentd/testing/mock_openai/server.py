@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from agentd.aio.bell import Bell
 
@@ -16,8 +17,8 @@ from .realtime import RealtimeEndpoint
 from .responses import ResponsesEndpoint
 
 HOST = "127.0.0.1"
-SHUTDOWN_TIMEOUT = 0.1
-"""Seconds that open requests have at the end: those that stall on purpose would not end."""
+SHUTDOWN_SECONDS = 0.1
+"""That open requests have at the end: those that stall on purpose would not end."""
 MAX_BODY_BYTES = 32 * 1024 * 1024
 
 
@@ -44,14 +45,15 @@ class MockOpenAI:
             self.realtime,
             self.responses,
         )
-        self._app = web.Application(client_max_size=MAX_BODY_BYTES)
+        self._open = 0
+        self._app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[self._count])
         for endpoint in self._endpoints:
             endpoint.listeners.append(self._note)
             self._app.add_routes(endpoint.routes())
         self._app.router.add_route("*", "/{rest:.*}", self._not_found)
         self._arrived = Bell()
         self._runner = web.AppRunner(
-            self._app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT, handler_cancellation=True
+            self._app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, handler_cancellation=True
         )
 
     @property
@@ -71,6 +73,19 @@ class MockOpenAI:
     async def wait_for_requests(self, count: int) -> None:
         """Return once so many have come since the start."""
         await self._arrived.until(lambda: len(self.requests) >= count)
+
+    async def wait_until_idle(self) -> None:
+        """Return once no request is being answered: each was, or its client has gone."""
+        await self._arrived.until(lambda: not self._open)
+
+    @web.middleware
+    async def _count(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._open += 1
+        try:
+            return await handler(request)
+        finally:
+            self._open -= 1
+            self._arrived.ring()
 
     def _note(self, seen: Seen) -> None:
         self.requests.append(seen)

@@ -6,7 +6,6 @@ import asyncio
 import os
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from functools import cache
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -29,6 +28,9 @@ KEEPALIVE = 120.0
 """Seconds that an idle connection is kept: the pauses of a conversation are longer than the SDK's
 5 s, and each new connection costs two to three round trips."""
 MAX_IDLE_CONNECTIONS = 10
+TRUST: ssl.SSLContext = httpx2.create_ssl_context()
+"""The authorities to trust. To read them takes 40 ms, so that it is done once, while the app is
+imported, and not for each client in a call."""
 
 Key: TypeAlias = str | Callable[[], Awaitable[str]]
 """The key, or what makes one for each request."""
@@ -64,7 +66,7 @@ def make_http_client() -> openai.DefaultAsyncHttpxClient:
             max_keepalive_connections=MAX_IDLE_CONNECTIONS,
             keepalive_expiry=KEEPALIVE,
         ),
-        verify=_trust(),
+        verify=TRUST,
     )
 
 
@@ -88,7 +90,8 @@ class Service:
         self._client = self._make()
         self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
         self._ending: AsyncGenerator[None, None] | None = None
-        self._warming: asyncio.Task[None] | None = None
+        self.warming: asyncio.Task[None] | None = None
+        """The connecting that `prewarm` has begun, or has done."""
         self._tasks = TaskOwner("openai")
         self._closed = False
 
@@ -101,16 +104,17 @@ class Service:
         """The client to use now, on the running loop; raises APIError once it was closed."""
         if self._closed:
             raise APIError(f"the model of {self.provider} is closed", retryable=False)
-        if self._given is None:
-            self._settle()
+        self._settle()
         return self._client
 
     def prewarm(self) -> None:
-        """Connect in the background. Without a running loop, as before a fork, nothing is done."""
-        if self._closed or self._warming is not None or not _loop_runs():
+        """Connect in the background, unless that was done here or calls were made.
+
+        Without a running loop, as before a fork, nothing is done.
+        """
+        if self._closed or not _loop_runs() or self._home == _here():
             return
-        self._warming = self._tasks.start(_connect(self.client()), name="prewarm")
-        self._warming.add_done_callback(self._warmed)
+        self.warming = self._tasks.start(_connect(self.client()), name="prewarm")
 
     async def aclose(self) -> None:
         """Close its connections. May be repeated."""
@@ -121,21 +125,20 @@ class Service:
 
     def _settle(self) -> None:
         """See to it that the client belongs to this process and loop."""
-        here = (os.getpid(), asyncio.get_running_loop())
+        here = _here()
         if self._home == here:
             return
-        if self._home is not None:
+        moved, self._home = self._home is not None, here
+        if self._given is not None:
+            return
+        if moved:
             self._client = self._make()
-        self._home = here
         self._ending = _closing_with_the_loop(self._client)
         # Started, the loop knows of it; it gets as far as its yield without a wait.
         try:
             self._ending.asend(None).send(None)
         except StopIteration:
             pass
-
-    def _warmed(self, task: asyncio.Task[None]) -> None:
-        self._warming = None
 
 
 async def _closing_with_the_loop(client: openai.AsyncClient) -> AsyncGenerator[None, None]:
@@ -157,10 +160,8 @@ async def _connect(client: openai.AsyncClient) -> None:
         pass  # where it is no such page, the first call will meet the same, and tell
 
 
-@cache
-def _trust() -> ssl.SSLContext:
-    """The authorities to trust: read once, 40 ms, for all clients of a process and its forks."""
-    return httpx2.create_ssl_context()
+def _here() -> tuple[int, asyncio.AbstractEventLoop]:
+    return os.getpid(), asyncio.get_running_loop()
 
 
 def _loop_runs() -> bool:

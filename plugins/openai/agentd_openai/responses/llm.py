@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, Literal, Unpack
 
 import openai
+import openai.resources.responses.responses  # else loaded in the first call
 from openai.types.responses import ResponseStreamEvent
 
 from agentd.given import NOT_GIVEN, NotGivenOr
