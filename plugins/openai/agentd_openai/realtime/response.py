@@ -48,9 +48,14 @@ class Message:
         _put(self._text, delta)
 
     def complete(self, text: str) -> None:
-        """The whole text: what did not come of it, if an event was lost."""
+        """The whole text: its end, if that did not come.
+
+        A piece that was lost in the middle can't be said any more, but the service remembers it.
+        """
         if len(text) > len(self.text) and text.startswith(self.text):
             self.write(text[len(self.text) :])
+        elif text:
+            self.text = text
 
     def sound(self, delta: str) -> None:
         """More audio, in base64; a piece may end in the middle of a sample."""
