@@ -62,6 +62,10 @@ class Stage(Scene):
         for name in EVENTS:
             self.session.on(name, lambda event: self._bell.ring())
 
+    async def __aenter__(self) -> Stage:
+        await super().__aenter__()
+        return self
+
     async def when(self, condition: Callable[[], bool]) -> None:
         """Wait until something is so that an event of the session tells of."""
         await within(now() + 8.0, self._bell.until(condition))

@@ -45,7 +45,7 @@ async def api() -> AsyncIterator[MockOpenAI]:
 
 def make(api: MockOpenAI, **options: Any) -> RealtimeModel:
     """A model of it that is quick to give up."""
-    usual = {
+    usual: dict[str, Any] = {
         "base_url": api.base_url,
         "api_key": "sk-nobody",
         "conn_options": QUICK,
