@@ -173,8 +173,10 @@ async def test_a_refused_change_is_told(api: MockOpenAI) -> None:
         await hear(await talk.session.generate_reply())
         talk.session.update_options(voice="cedar")  # type: ignore[call-arg]  # the plugin's own
         refused = await talk.event(RealtimeError)
+        await api.realtime.current.close(1001)
         heard = await hear(await talk.session.generate_reply())
 
+    assert api.realtime.current.session["audio"]["output"]["voice"] == "marin"
     assert refused.recoverable
     assert "voice" in str(refused.error)
     assert heard.text == "Yes."

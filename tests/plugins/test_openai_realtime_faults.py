@@ -125,6 +125,42 @@ async def test_an_error_that_the_service_gets_over_is_told(api: MockOpenAI) -> N
     assert "server_error" in str(told.error)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type": "response.created", "event_id": "odd"}',
+        '{"type": "response.output_item.done", "event_id": "odd", "response_id": "nobody"}',
+        '{"type": "conversation.item.added", "event_id": "odd"}',
+        '{"type": "error", "event_id": "odd"}',
+        '{"type": "what.nobody.knows", "event_id": "odd"}',
+        "[1, 2]",
+        "",
+    ],
+)
+async def test_an_event_that_lacks_what_it_should_have_is_left_out(
+    api: MockOpenAI, text: str
+) -> None:
+    """The session goes on, on the same connection."""
+    async with Talk(make(api).session()) as talk:
+        await connected(talk)
+        await api.realtime.current.send_text(text)
+        heard = await hear(await talk.session.generate_reply())
+
+    assert heard.text == "Yes."
+    assert (len(api.realtime.connections), talk.failure) == (1, None)
+
+
+async def test_a_refused_key_in_an_event_ends_the_session(api: MockOpenAI) -> None:
+    """As one that is refused with a status."""
+    async with Talk(make(api).session()) as talk:
+        await connected(talk)
+        await api.realtime.current.fail("invalid_api_key", kind="invalid_request_error")
+        failure = await talk.end()
+
+    assert isinstance(failure, APIError)
+    assert not failure.retryable
+
+
 async def test_words_that_could_not_be_transcribed_are_told_as_an_error(api: MockOpenAI) -> None:
     """The reply comes all the same."""
     api.realtime.script.set(["I am fine."], hears=[None])

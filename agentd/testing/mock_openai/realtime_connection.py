@@ -38,7 +38,7 @@ from .realtime_conversation import RealtimeConversation
 from .realtime_hearing import RealtimeHearing
 from .realtime_response import RealtimeResponse
 from .realtime_script import RealtimeScript
-from .realtime_wire import WireError, make, parse, to_json
+from .realtime_wire import WireError, decode, make, parse, to_json
 
 LEAST_AUDIO = 0.1
 """Seconds that a commit needs."""
@@ -178,8 +178,9 @@ class RealtimeConnection:
     async def _take(self, text: str) -> None:
         event_id = None
         try:
-            event = parse(text)
-            event_id = event.event_id
+            raw = decode(text)
+            event_id = raw.get("event_id") if isinstance(raw, dict) else None
+            event = parse(raw)
             told = event.model_dump(exclude_unset=True)
             if event.type != "input_audio_buffer.append":
                 self.received.append(told)

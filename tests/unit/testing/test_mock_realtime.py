@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from agentd.aio.timing import now, within
 from agentd.testing.mock_openai import MockOpenAI, RealtimeConnection
-from agentd.testing.mock_openai.realtime_wire import CLIENT_EVENTS, WireError, make, parse
+from agentd.testing.mock_openai.realtime_wire import CLIENT_EVENTS, WireError, decode, make, parse
 
 SECOND = base64.b64encode(bytes(48000)).decode()
 MESSAGE: dict[str, Any] = {
@@ -99,7 +99,7 @@ def test_it_sends_no_field_that_the_sdk_does_not_know() -> None:
 def test_what_is_no_event_is_refused(text: str, code: str) -> None:
     """As the API does, with a code."""
     with pytest.raises(WireError) as refused:
-        parse(text)
+        parse(decode(text))
 
     assert refused.value.code == code
 

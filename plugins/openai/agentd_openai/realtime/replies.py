@@ -184,6 +184,7 @@ class Replies:
             again.tries = 1
             self._requests[again.id] = again
             response.begin_again()
+            self._touch(response)
         else:
             self._end_messages(response)
             response.end(cut_off=True)

@@ -65,13 +65,14 @@ from .hearing import Hearing
 from .items import as_param
 from .line import Line
 from .metrics import measure
-from .options import RealtimeOptions, described, session_settings, wire_choice
+from .options import RealtimeOptions, described, plain, session_settings, wire_choice
 from .outbox import Outbox
 from .replies import Replies
 from .response import Response
 from .wire import (
     BENIGN,
     EXPIRED,
+    HOPELESS,
     ClientEvent,
     as_error,
     clear,
@@ -90,6 +91,9 @@ ACK_WAIT = 5.0
 """Seconds that the service has to say that a change was made."""
 LEAST_AUDIO = 0.1
 """Seconds that the service wants in a message."""
+OWED = 10.0
+"""Seconds after a turn of the user's within which its answer is asked for again, where the
+connection was lost before it began."""
 QUIET = 1.0
 """Seconds since the user was last heard, after which a moment is a quiet one."""
 
@@ -107,7 +111,7 @@ class Session(RealtimeSession):
         super().__init__(model)
         self._options = options
         self._instructions = ""
-        self._tools: list[Tool] = []
+        self._tools: list[dict[str, Any]] = []
         self._events: Channel[RealtimeEvent] = Channel(MAX_EVENTS)
         self._owner = TaskOwner("realtime session")
         self._line_task: asyncio.Task[None] | None = None
@@ -120,8 +124,8 @@ class Session(RealtimeSession):
         self._replies = Replies(self, options, self._conversation, label=model.label)
         self._interim: dict[str, str] = {}
         self._last_heard_at = float("-inf")
-        self._owed = False
-        """The user has finished, and the service has not begun to answer."""
+        self._owed_until = float("-inf")
+        """The user has finished, and until this instant the service may be about to answer."""
         self._prepared: tuple[Any, list[dict[str, Any]]] = ({}, [])
         """Settings and conversation that the connection was told that was prepared last."""
         self._bell = Bell()
@@ -228,14 +232,23 @@ class Session(RealtimeSession):
 
     async def update_instructions(self, instructions: str) -> None:
         """See the base class. Raises APIError where the service refuses them."""
-        self._instructions = instructions
-        await self._configure({"type": "realtime", "instructions": instructions})
+        before, self._instructions = self._instructions, instructions
+        try:
+            await self._configure({"type": "realtime", "instructions": instructions})
+        except APIError as error:
+            if not error.retryable:  # or each connection to come would be refused
+                self._instructions = before
+            raise
 
     async def update_tools(self, tools: list[Tool]) -> None:
         """See the base class."""
-        entries = described(tools, self._options)
-        self._tools = list(tools)
-        await self._configure({"type": "realtime", "tools": entries})
+        before, self._tools = self._tools, described(tools, self._options)
+        try:
+            await self._configure({"type": "realtime", "tools": self._tools})
+        except APIError as error:
+            if not error.retryable:
+                self._tools = before
+            raise
 
     async def update_chat_ctx(self, chat_ctx: ChatContext) -> None:
         """See the base class; returns when the service has said that it is so."""
@@ -249,23 +262,29 @@ class Session(RealtimeSession):
     ) -> None:
         """See the base class; other options by their names in RealtimeOptions."""
         changes = others | ({"tool_choice": tool_choice} if is_given(tool_choice) else {})
-        self._options = msgspec.structs.replace(self._options, **changes)
-        self._replies.options = self._options
-        self._hearing.by_hand = self._options.turn_detection is None
+        before = self._options
+        self._use(msgspec.structs.replace(before, **changes))
         settings = self._settings()
         # The voice is left out unless it is what changes: once it was heard it can't be told again.
         if "voice" not in changes:
             settings["audio"]["output"].pop("voice", None)
         update = session_update(settings)
         if self.send(update):
-            self._watch([self._acks.expect(CONFIGURED, update.get("event_id", ""))])
+            future = self._acks.expect(CONFIGURED, update.get("event_id", ""))
+            self._watch([future])
+            future.add_done_callback(lambda done: self._use(before) if _is_refused(done) else None)
+
+    def _use(self, options: RealtimeOptions) -> None:
+        self._options = self._replies.options = options
+        self._hearing.by_hand = options.turn_detection is None
 
     # -- the service's events (Crew) ------------------------------------------------------------
 
     def take(self, event: RealtimeServerEvent) -> None:
         """See line.Crew."""
         if self._replies.take(event):
-            self._owed = self._owed and not isinstance(event, ResponseCreatedEvent)
+            if isinstance(event, ResponseCreatedEvent):
+                self._owed_until = float("-inf")
             self._bell.ring()
             return
         match event:
@@ -292,7 +311,8 @@ class Session(RealtimeSession):
         self._bell.ring()
 
     def _committed(self, event: InputAudioBufferCommittedEvent) -> None:
-        self._owed = self._answers_by_itself
+        if self._answers_by_itself:
+            self._owed_until = now() + OWED
         blank = {"id": event.item_id, "type": "message", "role": "user", "content": []}
         if self._conversation.added(event.item_id, blank, event.previous_item_id):
             self._emit(
@@ -350,7 +370,7 @@ class Session(RealtimeSession):
             return
         if code == EXPIRED:
             raise APIConnectionError(str(error))
-        if not error.retryable and not event_id:
+        if code in HOPELESS:
             raise error
         self._emit(RealtimeError(error=error, recoverable=True))
 
@@ -468,8 +488,8 @@ class Session(RealtimeSession):
                 self._outbox.put(commit())
             else:
                 self._outbox.put_audio(chunk, limited=False)
-        if self._owed and not unsettled:
-            self._owed = False
+        if now() < self._owed_until and not unsettled:
+            self._owed_until = float("-inf")
             self._replies.ask_again()
 
     def _not_restored(self, key: str, why: str) -> None:
@@ -508,7 +528,8 @@ class Session(RealtimeSession):
 
     @property
     def _answers_by_itself(self) -> bool:
-        return self._options.turn_detection is not None
+        settings = plain(self._options.turn_detection)
+        return settings is not None and settings.get("create_response") is not False
 
     def _settings(self) -> Any:
         return session_settings(self._options, instructions=self._instructions, tools=self._tools)
@@ -551,6 +572,11 @@ class Session(RealtimeSession):
             await within(now() + ACK_WAIT, asyncio.gather(*futures))
         except TimeoutError as error:
             raise APITimeoutError(f"{self._model.label} did not confirm a change") from error
+
+
+def _is_refused(future: asyncio.Future[None]) -> bool:
+    error = None if future.cancelled() else future.exception()
+    return isinstance(error, APIError) and not error.retryable
 
 
 def _event_of(change: Change) -> ClientEvent:
