@@ -14,12 +14,6 @@ from openai.types.realtime import (
     ConversationItemAdded,
     ConversationItemCreatedEvent,
     ConversationItemDeletedEvent,
-    ConversationItemInputAudioTranscriptionCompletedEvent,
-    ConversationItemInputAudioTranscriptionDeltaEvent,
-    ConversationItemInputAudioTranscriptionFailedEvent,
-    InputAudioBufferCommittedEvent,
-    InputAudioBufferSpeechStartedEvent,
-    InputAudioBufferSpeechStoppedEvent,
     RealtimeErrorEvent,
     RealtimeResponse,
     RealtimeServerEvent,
@@ -46,9 +40,6 @@ from agentd.llm.events import ToolChoice
 from agentd.llm.tools import Tool
 from agentd.realtime import (
     GenerationCreated,
-    InputSpeechStarted,
-    InputSpeechStopped,
-    InputTranscriptionCompleted,
     RealtimeError,
     RealtimeEvent,
     RealtimeModel,
@@ -61,11 +52,12 @@ from agentd.resilience import APIConnectOptions
 from .acks import CONFIGURED, Acks, created, deleted
 from .connection import Connection
 from .conversation import Change, Conversation, Create
-from .hearing import Hearing
+from .greeting import greet
 from .items import as_param
 from .line import Line
+from .listening import Listening
 from .metrics import measure
-from .options import RealtimeOptions, described, plain, session_settings, wire_choice
+from .options import RealtimeOptions, described, session_settings, wire_choice
 from .outbox import Outbox
 from .replies import Replies
 from .response import Response
@@ -91,11 +83,6 @@ ACK_WAIT = 5.0
 """Seconds that the service has to say that a change was made."""
 LEAST_AUDIO = 0.1
 """Seconds that the service wants in a message."""
-OWED = 10.0
-"""Seconds after a turn of the user's within which its answer is asked for again, where the
-connection was lost before it began."""
-QUIET = 1.0
-"""Seconds since the user was last heard, after which a moment is a quiet one."""
 
 
 class Session(RealtimeSession):
@@ -120,12 +107,9 @@ class Session(RealtimeSession):
         self._outbox = Outbox()
         self._acks = Acks()
         self._conversation = Conversation()
-        self._hearing = Hearing(by_hand=options.turn_detection is None)
+        self._listening = Listening(options, self._conversation, self._emit, label=model.label)
+        self._hearing = self._listening.hearing
         self._replies = Replies(self, options, self._conversation, label=model.label)
-        self._interim: dict[str, str] = {}
-        self._last_heard_at = float("-inf")
-        self._owed_until = float("-inf")
-        """The user has finished, and until this instant the service may be about to answer."""
         self._prepared: tuple[Any, list[dict[str, Any]]] = ({}, [])
         """Settings and conversation that the connection was told that was prepared last."""
         self._bell = Bell()
@@ -276,28 +260,20 @@ class Session(RealtimeSession):
 
     def _use(self, options: RealtimeOptions) -> None:
         self._options = self._replies.options = options
-        self._hearing.by_hand = options.turn_detection is None
+        self._listening.use(options)
 
     # -- the service's events (Crew) ------------------------------------------------------------
 
     def take(self, event: RealtimeServerEvent) -> None:
         """See line.Crew."""
-        if self._replies.take(event):
-            if isinstance(event, ResponseCreatedEvent):
-                self._owed_until = float("-inf")
-            self._bell.ring()
-            return
+        if isinstance(event, ResponseCreatedEvent):
+            self._listening.answered()
+        if not self._replies.take(event) and not self._listening.take(event):
+            self._take_other(event)
+        self._bell.ring()
+
+    def _take_other(self, event: RealtimeServerEvent) -> None:
         match event:
-            case InputAudioBufferSpeechStartedEvent():
-                self._hearing.speech_started()
-                self._emit(InputSpeechStarted())
-            case InputAudioBufferSpeechStoppedEvent():
-                self._hearing.speech_stopped()
-                self._last_heard_at = now()
-                transcribed = self._options.transcription is not None
-                self._emit(InputSpeechStopped(user_transcription_enabled=transcribed))
-            case InputAudioBufferCommittedEvent():
-                self._committed(event)
             case ConversationItemAdded() | ConversationItemCreatedEvent():
                 self._added(event.item, event.previous_item_id)
             case ConversationItemDeletedEvent():
@@ -307,17 +283,7 @@ class Session(RealtimeSession):
             case RealtimeErrorEvent():
                 self._fault(event)
             case _:
-                self._transcribed(event)
-        self._bell.ring()
-
-    def _committed(self, event: InputAudioBufferCommittedEvent) -> None:
-        if self._answers_by_itself:
-            self._owed_until = now() + OWED
-        blank = {"id": event.item_id, "type": "message", "role": "user", "content": []}
-        if self._conversation.added(event.item_id, blank, event.previous_item_id):
-            self._emit(
-                RemoteItemAdded(item_id=event.item_id, previous_item_id=event.previous_item_id)
-            )
+                return
 
     def _added(self, item: ConversationItem, previous_item_id: str | None) -> None:
         item_id = getattr(item, "id", None) or ""
@@ -331,30 +297,6 @@ class Session(RealtimeSession):
         wire.pop("status", None)
         if self._conversation.added(item_id, wire, previous_item_id):
             self._emit(RemoteItemAdded(item_id=item_id, previous_item_id=previous_item_id))
-
-    def _transcribed(self, event: RealtimeServerEvent) -> None:
-        match event:
-            case ConversationItemInputAudioTranscriptionDeltaEvent():
-                text = self._interim.get(event.item_id, "") + (event.delta or "")
-                self._interim[event.item_id] = text
-                self._hear(event.item_id, text, is_final=False)
-            case ConversationItemInputAudioTranscriptionCompletedEvent():
-                self._interim.pop(event.item_id, None)
-                text = (event.transcript or "").strip()
-                self._conversation.said(event.item_id, text)
-                self._hearing.settled()
-                self._hear(event.item_id, text, is_final=True)
-            case ConversationItemInputAudioTranscriptionFailedEvent():
-                self._interim.pop(event.item_id, None)
-                self._hearing.settled()
-                why = event.error.message or event.error.code
-                error = APIError(f"{self._model.label} could not transcribe: {why}")
-                self._emit(RealtimeError(error=error, recoverable=True))
-            case _:
-                return
-
-    def _hear(self, item_id: str, text: str, *, is_final: bool) -> None:
-        self._emit(InputTranscriptionCompleted(item_id=item_id, transcript=text, is_final=is_final))
 
     def _fault(self, event: RealtimeErrorEvent) -> None:
         """Raises APIError for what ends the connection, or the session."""
@@ -396,28 +338,7 @@ class Session(RealtimeSession):
     async def prepare(self, connection: Connection) -> None:
         """See line.Crew."""
         settings, items = self._settings(), self._conversation.restored()
-        update = session_update(settings)
-        creates = [create_item(as_param(item)) for item in items]
-        expected = {created(item["id"]) for item in items} | {CONFIGURED}
-        by_event = {
-            create.get("event_id", ""): created(item["id"])
-            for create, item in zip(creates, items, strict=True)
-        }
-        async with TaskOwner("realtime session") as owner:
-            # Side by side: neither end reads while it waits for the other to do so.
-            owner.start(_send_all(connection, [update, *creates]), name="tell", report=False)
-            while expected:
-                match await connection.receive():
-                    case SessionUpdatedEvent():
-                        expected.discard(CONFIGURED)
-                    case ConversationItemAdded(item=item) | ConversationItemCreatedEvent(item=item):
-                        expected.discard(created(getattr(item, "id", None) or ""))
-                    case RealtimeErrorEvent(error=error):
-                        key = by_event.get(error.event_id or "")
-                        if key is None:
-                            raise as_error(error, self._model.label)
-                        expected.discard(key)
-                        self._not_restored(key, error.message)
+        await greet(connection, settings, items, label=self._model.label)
         self._prepared = (settings, items)
 
     def opened(self, *, again: bool) -> None:
@@ -435,10 +356,9 @@ class Session(RealtimeSession):
     def lost(self, error: APIError) -> None:
         """See line.Crew."""
         self._online = False
-        self._hearing.offline = True
+        self._listening.lost()
         self._outbox.clear()
         self._replies.lost()
-        self._interim.clear()
         self._emit(RealtimeError(error=error, recoverable=True))
 
     def renewed(self) -> None:
@@ -457,18 +377,18 @@ class Session(RealtimeSession):
     async def quiet(self) -> None:
         """See line.Crew."""
         while not self._is_quiet():
-            rest = self._last_heard_at + QUIET - now()
+            rest = self._listening.quiet_at - now()
             if rest > 0 and self._would_be_quiet():
                 await asyncio.sleep(rest)
             else:
                 await self._bell.until(self._would_be_quiet)
 
     def _is_quiet(self) -> bool:
-        return self._would_be_quiet() and now() >= self._last_heard_at + QUIET
+        return self._would_be_quiet() and now() >= self._listening.quiet_at
 
     def _would_be_quiet(self) -> bool:
-        heard = self._hearing.by_hand or self._hearing.is_settled
-        return heard and self._replies.is_idle and not self._acks and not len(self._outbox)
+        idle = self._listening.hears_nobody and self._replies.is_idle
+        return idle and not self._acks and not len(self._outbox)
 
     def _catch_up(self) -> None:
         """Tell a connection what has changed since it was prepared."""
@@ -482,21 +402,14 @@ class Session(RealtimeSession):
 
     def _hear_again(self) -> None:
         """Let a new connection hear what the last one may not have understood."""
-        unsettled = not self._hearing.is_settled
-        for chunk in self._hearing.moved():
+        chunks, owed = self._listening.moved()
+        for chunk in chunks:
             if chunk is None:
                 self._outbox.put(commit())
             else:
                 self._outbox.put_audio(chunk, limited=False)
-        if now() < self._owed_until and not unsettled:
-            self._owed_until = float("-inf")
+        if owed:
             self._replies.ask_again()
-
-    def _not_restored(self, key: str, why: str) -> None:
-        logger.warning(
-            "an item of the conversation could not be restored",
-            extra={"action": "realtime_item_not_restored", "item": key, "error": why},
-        )
 
     # -- inside --------------------------------------------------------------------------------
 
@@ -525,11 +438,6 @@ class Session(RealtimeSession):
             return
         except WouldBlock:
             raise APIError("nobody reads the session's events", retryable=False) from None
-
-    @property
-    def _answers_by_itself(self) -> bool:
-        settings = plain(self._options.turn_detection)
-        return settings is not None and settings.get("create_response") is not False
 
     def _settings(self) -> Any:
         return session_settings(self._options, instructions=self._instructions, tools=self._tools)
@@ -583,8 +491,3 @@ def _event_of(change: Change) -> ClientEvent:
     if isinstance(change, Create):
         return create_item(as_param(change.item), change.previous_item_id)
     return delete_item(change.item_id)
-
-
-async def _send_all(connection: Connection, events: Sequence[ClientEvent]) -> None:
-    for event in events:
-        await connection.send(event)
