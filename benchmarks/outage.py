@@ -143,13 +143,16 @@ async def _stt(first: MockOpenAI, second: MockOpenAI) -> list[float]:
 
 
 async def _realtime(first: MockOpenAI, second: MockOpenAI) -> list[float]:
-    """The first takes what it is told and does not answer."""
-    first.realtime.script.set(faults=[RealtimeFault(kind=RealtimeFaultKind.SILENT)] * 4)
+    """The first is connected and takes what it is told, and no reply begins."""
+    first.realtime.script.set(faults=[RealtimeFault(kind=RealtimeFaultKind.NEVER)] * 4)
     models = [RealtimeModel(base_url=api.base_url, api_key=KEY) for api in (first, second)]
     adapter = RealtimeModelFallbackAdapter(models, attempt_timeout=ATTEMPT, cooldown=PAUSE)
     async with _speaking(llm=adapter) as scene:
-        await scene.session.generate_reply  # noqa: B018
-    return []
+        await first.realtime.connected()
+        waits = [await _turn(scene), await _turn(scene)]
+    for model in models:
+        await model.aclose()
+    return waits
 
 
 SAMPLES: dict[str, Sample] = {"LLM": _llm, "TTS": _tts, "STT": _stt, "realtime model": _realtime}
