@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from . import beta as beta
     from . import cli as cli
     from . import eot as eot
+    from . import inference as inference
     from . import io as io
     from . import llm as llm
     from . import metrics as metrics
@@ -245,6 +246,7 @@ _NAMES = {
 _ROOMS = {
     "cli": "cli",
     "eot": "eot",
+    "inference": "inference",
     "io": "io",
     "llm": "llm",
     "metrics": "metrics",

@@ -26,6 +26,7 @@ from agentd.protocol.frames import (
     Adopted,
     Answer,
     ChildConfig,
+    CircuitNews,
     ClosingNoted,
     HandOver,
     Hello,
@@ -42,9 +43,11 @@ from agentd.protocol.frames import (
 )
 from agentd.protocol.ids import ChildId
 from agentd.protocol.job import JobAssignment, JobOffer, Resume
+from agentd.resilience import circuits
 from agentd.settings.load import export_livekit_env
 
 from .bootstrap import exit_at_once, new_loop, settle_process
+from .circuits import CircuitLine
 from .logs import FrameLogHandler, install
 from .report import JobReport
 from .supervisor_line import INITIALIZE_TIMEOUT, SupervisorLine
@@ -137,6 +140,7 @@ class _Life:
         self._config = config
         self._line = line
         self._tasks = tasks
+        self._circuits = CircuitLine(line, circuits())
         self._over = asyncio.Event()
         self._shutdown = ShutdownRequest()
         self._departure = Departure()
@@ -151,8 +155,12 @@ class _Life:
         loop = asyncio.get_running_loop()
         # SIGTERM to one child is an order to that child; the daemon itself uses frames.
         loop.add_signal_handler(signal.SIGTERM, self._end, "the process got SIGTERM")
+        self._circuits.start()
         self._tasks.start(self._listen(), name="frames")
-        await self._over.wait()
+        try:
+            await self._over.wait()
+        finally:
+            self._circuits.stop()
 
     async def _listen(self) -> None:
         try:
@@ -184,6 +192,8 @@ class _Life:
                     self._question.cancel()
             case StartJob(assignment=assignment, resume=resume):
                 self._start_job(assignment, resume)
+            case CircuitNews():
+                self._circuits.hear(frame)
             case ClosingNoted():
                 if self._report is not None:
                     self._report.noted.set()
@@ -278,6 +288,7 @@ class _Life:
             )
             return False
         report.say_again(hello)
+        self._circuits.say_again()
         if report.has_ended:
             await self._see_off_the_end()
         return True

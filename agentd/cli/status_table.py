@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agentd.management.views import DrainView, StatusView
+from agentd.supervisor.snapshot import CircuitView
 
 from .shown_text import duration, plural, safe_line
 
 WRONG = "wrong"
 TROUBLE = "trouble"
+CIRCUIT = "circuit"
 
 
 def status_lines(status: StatusView) -> Iterator[tuple[str, str]]:
@@ -30,6 +32,8 @@ def status_lines(status: StatusView) -> Iterator[tuple[str, str]]:
                 f"{trouble.path}: {trouble.state}, {times}{next_start}: {trouble.last_error}"
             ),
         )
+    for circuit in status.circuits:
+        yield CIRCUIT, safe_line(_circuit(circuit))
     if status.drain.draining:
         yield "draining", drain_text(status.drain)
     yield "link", _link(status)
@@ -48,7 +52,8 @@ def status_lines(status: StatusView) -> Iterator[tuple[str, str]]:
 
 def status_style(name: str) -> str:
     """What stands out."""
-    return {WRONG: "bold red", TROUBLE: "yellow", "draining": "yellow"}.get(name, "")
+    warns = (TROUBLE, CIRCUIT, "draining")
+    return "bold red" if name == WRONG else "yellow" if name in warns else ""
 
 
 def drain_text(drain: DrainView) -> str:
@@ -70,6 +75,18 @@ def _daemon(status: StatusView) -> str:
         f"{state}, agentd {safe_line(status.version)}, pid {status.pid}, "
         f"up {duration(status.uptime)}{name}"
     )
+
+
+def _circuit(circuit: CircuitView) -> str:
+    if circuit.state == "open":
+        next_step = f"tried again in {duration(circuit.seconds)}"
+    elif circuit.prober:
+        next_step = f"being tried by {circuit.prober}"
+    else:
+        next_step = "tried by the next call"
+    state = circuit.state.replace("_", " ")
+    times = plural(circuit.times, "time")
+    return f"{circuit.key}: {state}, opened {times}, {next_step}: {circuit.reason}"
 
 
 def _link(status: StatusView) -> str:

@@ -69,6 +69,7 @@ class DaemonControls:
             problems=tuple(judge_health(view).problems),
             troubles=tuple(view.troubles),
             refusals=self._base.desk.refusals.view(),
+            circuits=self._base.pool.circuits.view(),
         )
 
     def _drain(self) -> DrainView:

@@ -12,6 +12,7 @@ from agentd.dispatch.roomapi import RoomApi
 from agentd.dispatch.rooms import Rooms
 from agentd.errors import AgentdError
 from agentd.management.health import DaemonView, Health, LinkView, judge_health
+from agentd.management.metrics import MetricsView
 from agentd.protocol.app import AppInfo
 from agentd.settings.fields import FIELDS
 from agentd.settings.layers import Resolved
@@ -80,6 +81,15 @@ class Parts:
     def health(self) -> Health:
         """What /healthz says."""
         return judge_health(self.view())
+
+    def metrics(self) -> MetricsView:
+        """What /metrics is made of."""
+        pool = self.base.pool
+        return MetricsView(
+            circuits=pool.circuits.view(),
+            circuits_opened=pool.circuits.opened,
+            totals=pool.totals.view(),
+        )
 
     def tree_view(self) -> TreeView:
         """The tree; its pool is shown as failing when its children are."""

@@ -19,6 +19,7 @@ from agentd.journal.journal import CLOSE_TIMEOUT, Journal
 from agentd.journal.loghandler import LOGGER, JournalHandler
 from agentd.management.control_server import ControlServer
 from agentd.management.controls import Controls
+from agentd.management.metrics import Metrics
 from agentd.management.server import HttpServer
 from agentd.supervision.intensity import Intensity
 from agentd.supervision.policy import RestartPolicy
@@ -118,7 +119,8 @@ async def _journal(journal: Journal, ready: Ready) -> None:
 
 
 async def _http(parts: Parts, ready: Ready) -> None:
-    async with HttpServer(parts.resolved.settings.http, parts.health):
+    metrics = Metrics(parts.metrics)
+    async with HttpServer(parts.resolved.settings.http, parts.health, metrics):
         ready()
         await _for_ever()
 

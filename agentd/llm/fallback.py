@@ -80,6 +80,7 @@ class FallbackAdapter(LLM):
             probe=self._probe,
             on_change=self._on_change,
             interval=retry_interval,
+            circuit_of=lambda number: self._llms[number].circuit,
         )
         for each in self._llms:
             each.on("metrics_collected", self._forward)

@@ -22,6 +22,7 @@ from agentd.errors import (
 )
 from agentd.ids import shortuuid
 from agentd.metrics import LLMMetrics
+from agentd.resilience import Retries, circuits
 
 from .chat import ChatContext
 from .clean_text import REPLACEMENT, CleanPieces, clean
@@ -76,6 +77,8 @@ class Generates(Protocol):
     def model(self) -> str: ...
     @property
     def provider(self) -> str: ...
+    @property
+    def circuit(self) -> str: ...
 
     def generate(self, request: ChatRequest) -> AsyncIterator[ChatChunk]: ...
 
@@ -167,11 +170,11 @@ class LLMStream:
         """All attempts, one after the other."""
         reply = self._reply
         reply.started_at = now()
-        retry = 0
+        retries = Retries(self._request.conn_options, self._llm.circuit)
         try:
             while True:
                 try:
-                    async with contextlib.aclosing(self._attempt()) as chunks:
+                    async with contextlib.aclosing(self._attempt(retries.time)) as chunks:
                         async for chunk in chunks:
                             yield chunk
                     reply.ended = True
@@ -179,33 +182,32 @@ class LLMStream:
                 except APIError as error:
                     if isinstance(error, APIStatusError) and error.status_code == CLIENT_CLOSED:
                         return
-                    again = self._may_retry(error, retry)
-                    self._tell(error, recoverable=again)
-                    if not again:
+                    # What was handed out may have been spoken already: it can't be taken back.
+                    pause = None if reply.was_handed_out else retries.after(error)
+                    self._tell(error, recoverable=pause is not None)
+                    if pause is None:
                         raise
-                await asyncio.sleep(self._request.conn_options.pause_before(retry))
-                retry += 1
+                await asyncio.sleep(pause)
         finally:
             self._llm.emit("metrics_collected", self._metrics())
 
-    def _may_retry(self, error: APIError, retry: int) -> bool:
-        # What was handed out may have been spoken already: it can't be taken back.
-        return (
-            error.retryable
-            and not self._reply.was_handed_out
-            and retry < self._request.conn_options.max_retry
-        )
+    async def _attempt(self, first_time: float) -> AsyncGenerator[ChatChunk, None]:
+        """One attempt, every fault of which is an APIError; so many seconds for its first piece."""
+        with circuits().of(self._llm.circuit).attempt() as attempt:
+            async with contextlib.aclosing(self._generate(first_time)) as chunks:
+                async for chunk in chunks:
+                    attempt.answered()
+                    yield chunk
 
-    async def _attempt(self) -> AsyncGenerator[ChatChunk, None]:
-        """One attempt, every fault of which is an APIError."""
+    async def _generate(self, first_time: float) -> AsyncGenerator[ChatChunk, None]:
         chunks: AsyncIterator[ChatChunk] | None = None
         self._reply.begin()
-        empty = True
+        seconds, empty = first_time, True
         try:
-            with self._faults():
+            with self._faults(seconds):
                 chunks = _as_iterator(self._llm.generate(self._request))
-            while (chunk := await self._next(chunks)) is not None:
-                empty = False
+            while (chunk := await self._next(chunks, seconds)) is not None:
+                seconds, empty = self._request.conn_options.timeout, False
                 yield self._reply.taken(chunk)
             if (rest := self._reply.rest()) is not None:
                 yield rest
@@ -214,13 +216,13 @@ class LLMStream:
         if empty:
             raise APIConnectionError(f"{self._llm.label} ended the reply before it began")
 
-    async def _next(self, chunks: AsyncIterator[ChatChunk]) -> ChatChunk | None:
-        with self._faults():
-            async with asyncio.timeout(self._request.conn_options.timeout):
+    async def _next(self, chunks: AsyncIterator[ChatChunk], seconds: float) -> ChatChunk | None:
+        with self._faults(seconds):
+            async with asyncio.timeout(seconds):
                 return await anext(chunks, None)
 
     @contextlib.contextmanager
-    def _faults(self) -> Iterator[None]:
+    def _faults(self, seconds: float) -> Iterator[None]:
         """Turn what a plugin raises into an APIError."""
         label = self._llm.label
         try:
@@ -228,8 +230,7 @@ class LLMStream:
         except APIError:
             raise
         except TimeoutError as error:
-            timeout = self._request.conn_options.timeout
-            raise APITimeoutError(f"{label} gave nothing for {timeout} s") from error
+            raise APITimeoutError(f"{label} gave nothing for {round(seconds, 3)} s") from error
         except OSError as error:
             raise APIConnectionError(f"{label} is out of reach: {error}") from error
         except UnicodeError as error:

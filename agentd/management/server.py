@@ -12,6 +12,7 @@ from agentd.errors import PortBusy
 from agentd.settings.model import HttpSettings
 
 from .health import Health
+from .metrics import CONTENT_TYPE, Metrics
 
 logger = logging.getLogger("agentd.management")
 
@@ -21,11 +22,15 @@ SHUTDOWN_TIMEOUT = 1.0
 class HttpServer:
     """Serves until closed. `async with` starts and ends it."""
 
-    def __init__(self, settings: HttpSettings, health: Callable[[], Health]) -> None:
+    def __init__(
+        self, settings: HttpSettings, health: Callable[[], Health], metrics: Metrics
+    ) -> None:
         self._settings = settings
         self._health = health
+        self._metrics = metrics
         app = web.Application()
         app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/metrics", self._show_metrics)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
         self.port = 0
         """The port that was taken, once started."""
@@ -65,3 +70,6 @@ class HttpServer:
             status=health.http_status,
             content_type="application/json",
         )
+
+    async def _show_metrics(self, _request: web.Request) -> web.Response:
+        return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})

@@ -14,7 +14,7 @@ from msgspec import Struct
 from agentd.journal.journal import JournalView
 from agentd.protocol.job import JobView
 from agentd.supervision.view import Trouble
-from agentd.supervisor.snapshot import PoolView, TemplateView
+from agentd.supervisor.snapshot import CircuitView, PoolView, TemplateView
 
 from .health import LinkView, Problem
 
@@ -56,6 +56,8 @@ class StatusView(Struct, frozen=True, kw_only=True):
     """Parts that failed and have not been well for long enough since."""
     refusals: Mapping[str, int] = {}
     """Offers declined since the start, counted by reason."""
+    circuits: tuple[CircuitView, ...] = ()
+    """Services that fail and are left alone, or tried again by one call at a time."""
 
     @property
     def healthy(self) -> bool:

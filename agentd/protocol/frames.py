@@ -18,7 +18,7 @@ from .app import AppInfo
 from .ids import ChildId
 from .job import JobAnswer, JobAssignment, JobOffer, JobOutcome, Resume
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 
 MAX_FRAME_BYTES = 4 * 1024 * 1024
 """Largest body of a frame. A job's metadata is bounded by LiveKit far below it."""
@@ -132,6 +132,23 @@ class Ping(Frame, frozen=True, kw_only=True, tag="ping"):
     seq: int
 
 
+class CircuitNews(Frame, frozen=True, kw_only=True, tag="circuit_news"):
+    """What others have learnt of a service that is called from here too."""
+
+    key: str
+    """Of the service's circuit."""
+    state: Literal["open", "half_open", "closed"]
+    """Half open: a probe may be made, or is made elsewhere."""
+    seconds: float = 0.0
+    """That the cooldown, or the probe that is made elsewhere, may last from now."""
+    level: int = 0
+    """How often the circuit has opened without lasting health between."""
+    reason: str = ""
+    """What the service's failure was."""
+    granted: bool = False
+    """Whether this child is to make the next probe; it has asked for it."""
+
+
 # -- child -> supervisor ---------------------------------------------------------
 
 
@@ -201,6 +218,35 @@ class JobBack(Frame, frozen=True, kw_only=True, tag="job_back"):
     """A job that goes on here is in its room again, and its session, if it has one, listens."""
 
     job_id: str
+
+
+class CircuitReport(Frame, frozen=True, kw_only=True, tag="circuit_report"):
+    """What has happened here to the circuit of a service; no answer is waited for."""
+
+    key: str
+    event: Literal["opened", "wanted", "probing", "answered", "given_up"]
+    """It has opened; somebody waits to make the next probe; a probe is made, was answered, or has
+    ended without a word of the service. A probe that failed has opened the circuit."""
+    cooldown: float = 0.0
+    """Seconds from now that it is open."""
+    level: int = 0
+    """How often it has opened without lasting health between."""
+    reason: str = ""
+    """What the service's failure was."""
+
+
+class Count(Struct, frozen=True, kw_only=True):
+    """How often something has happened."""
+
+    name: str
+    labels: dict[str, str]
+    times: int
+
+
+class Counted(Frame, frozen=True, kw_only=True, tag="counted"):
+    """What was counted here since the last such frame. Low priority, as logs are."""
+
+    counts: list[Count]
 
 
 class Pong(Frame, frozen=True, kw_only=True, tag="pong"):
@@ -288,7 +334,16 @@ class Description(Struct, frozen=True, kw_only=True):
 
 
 ToChild = (
-    Initialize | Adopted | Offer | Withdraw | StartJob | ClosingNoted | Shutdown | HandOver | Ping
+    Initialize
+    | Adopted
+    | Offer
+    | Withdraw
+    | StartJob
+    | ClosingNoted
+    | Shutdown
+    | HandOver
+    | CircuitNews
+    | Ping
 )
 FromChild = (
     Hello
@@ -301,6 +356,8 @@ FromChild = (
     | Snapshot
     | HandedOver
     | JobBack
+    | CircuitReport
+    | Counted
     | Pong
     | Log
     | LogsDropped

@@ -7,19 +7,25 @@ Knows no provider and no model; the rooms of the models use it, and so may plugi
 from __future__ import annotations
 
 from .breaker import BreakerPolicy, CircuitState
-from .circuit import Circuit
+from .circuit import Attempt, Circuit
 from .circuits import Circuits, circuits, forget_circuits
+from .counts import count, counts
 from .options import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 from .recovery import Standby
+from .retries import Retries
 
 __all__ = [
     "DEFAULT_API_CONNECT_OPTIONS",
     "APIConnectOptions",
+    "Attempt",
     "BreakerPolicy",
     "Circuit",
     "CircuitState",
     "Circuits",
+    "Retries",
     "Standby",
     "circuits",
+    "count",
+    "counts",
     "forget_circuits",
 ]

@@ -19,6 +19,7 @@ from agentd.aio.timing import now
 from agentd.errors import APIError, APIStatusError, CircuitOpen
 
 from .breaker import Breaker, BreakerPolicy, CircuitState, judge
+from .budget import RetryBudget
 
 logger = logging.getLogger("agentd.resilience")
 
@@ -39,7 +40,13 @@ class Watcher(Protocol):
         """Whether other processes are told."""
         ...
 
-    def note(self, circuit: Circuit, event: CircuitEvent) -> None: ...
+    def note(self, circuit: Circuit, event: CircuitEvent) -> None:
+        """Something has happened to it here."""
+        ...
+
+    def changed(self, circuit: Circuit) -> None:
+        """It has changed, by what happened here or elsewhere."""
+        ...
 
 
 class Circuit:
@@ -48,6 +55,8 @@ class Circuit:
     def __init__(self, key: str, policy: BreakerPolicy, watcher: Watcher) -> None:
         self.key = key
         """`provider/model`."""
+        self.budget = RetryBudget()
+        """Of the retries of all calls to it."""
         self._breaker = Breaker(policy)
         self._watcher = watcher
         self._bell = Bell()
@@ -155,9 +164,10 @@ class Circuit:
         self._breaker.open(now(), cooldown, level=level, reason=reason)
         self._changed()
 
-    def hear_probe(self, held_for: float) -> None:
-        """Another process makes a probe, or (0.0) has given it up."""
+    def hear_probe(self, held_for: float, *, level: int, reason: str) -> None:
+        """Another process makes a probe for so long at most; 0.0: one may be made by whoever."""
         self._granted = False
+        self._breaker.open(now(), 0.0, level=level, reason=reason)
         self._breaker.hold(now() + held_for)
         self._changed()
 
@@ -182,6 +192,7 @@ class Circuit:
         self._bell.ring()
         for callback in tuple(self._callbacks):
             callback()
+        self._watcher.changed(self)
 
 
 class Attempt:

@@ -59,7 +59,7 @@ class Circuits:
         return [circuit for circuit in self._circuits.values() if circuit.state != "closed"]
 
     def on_change(self, callback: Callable[[Circuit], None]) -> Callable[[], None]:
-        """Call this after what happens to any circuit here; returns how to stop that."""
+        """Call this after each change of any circuit; returns how to stop that."""
         self._callbacks.append(callback)
         return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
 
@@ -81,6 +81,9 @@ class Circuits:
             self._shared = self._sharer.pass_on(circuit, event)
         if not self._shared:
             log_event(circuit, event)
+
+    def changed(self, circuit: Circuit) -> None:
+        """A circuit has changed."""
         for callback in tuple(self._callbacks):
             callback(circuit)
 
@@ -118,7 +121,7 @@ def log_event(circuit: Circuit, event: CircuitEvent) -> None:
             )
         case "answered":
             logger.info(
-                "a service answers again",
+                "a service is called again",
                 extra={
                     "action": "circuit_closed",
                     **fields,

@@ -17,6 +17,10 @@ class APIConnectOptions(Struct, frozen=True, kw_only=True):
     """Seconds between two of them, from the second on."""
     timeout: float = 10.0
     """Seconds for one try to give its first result."""
+    total_timeout: float | None = None
+    """Seconds for all tries, pauses and all, to give a first result; None: as many as they take.
+
+    Where audio or text comes in meanwhile, only the pauses are held to it."""
 
     def __post_init__(self) -> None:
         if self.max_retry < 0:
@@ -26,9 +30,11 @@ class APIConnectOptions(Struct, frozen=True, kw_only=True):
                 f"retry_interval ({self.retry_interval}) and timeout ({self.timeout}) "
                 "must be positive"
             )
+        if self.total_timeout is not None and self.total_timeout <= 0:
+            raise ValueError(f"total_timeout ({self.total_timeout}) must be positive, or None")
 
     def pause_before(self, retry: int) -> float:
-        """Seconds to wait before a retry, counted from 0."""
+        """Seconds to wait before a retry, counted from 0; at most, for calls to the outside."""
         return FIRST_RETRY if retry == 0 else self.retry_interval
 
 

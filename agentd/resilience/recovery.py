@@ -7,8 +7,11 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from agentd.aio.tasks import TaskOwner
-from agentd.errors import ModelError
+from agentd.errors import CircuitOpen, ModelError
 from agentd.supervision.backoff import Backoff
+
+from .circuits import circuits
+from .counts import count
 
 logger = logging.getLogger("agentd.resilience")
 
@@ -21,7 +24,9 @@ class Standby:
 
     A probe is a call that costs little; it raises ModelError while the service is not well. Pauses
     between probes grow up to LONGEST_PAUSE, and go on growing for a service that passes its probe
-    and fails again at the next real call. Needs to be closed, or probes go on.
+    and fails again at the next real call. One whose circuit is open is not probed in vain: it is
+    waited for, and where another call has found it well meanwhile, it needs no probe. Needs to be
+    closed, or probes go on.
     """
 
     def __init__(
@@ -31,8 +36,11 @@ class Standby:
         probe: Callable[[int], Awaitable[None]],
         on_change: Callable[[int, bool], None],
         interval: float,
+        circuit_of: Callable[[int], str] = lambda _: "",
     ) -> None:
+        """`circuit_of` gives the key of a service's circuit, empty where it has none."""
         self._names = tuple(names)
+        self._circuit_of = circuit_of
         self._probe = probe
         self._on_change = on_change
         self._backoffs = [Backoff(base=interval, cap=LONGEST_PAUSE) for _ in names]
@@ -59,6 +67,8 @@ class Standby:
 
     def failed(self, number: int, error: Exception) -> None:
         """A real call failed: others are preferred until a probe goes well."""
+        if any(self._available[:number] + self._available[number + 1 :]):
+            count("fallback_switches", model=self._names[number])
         if not self._available[number]:
             return
         logger.warning(
@@ -70,18 +80,31 @@ class Standby:
             },
         )
         self._set(number, available=False)
-        self._owner.start(self._recover(number), name=f"probe-{self._names[number]}")
+        turned_away = isinstance(error, CircuitOpen)
+        self._owner.start(
+            self._recover(number, turned_away=turned_away), name=f"probe-{self._names[number]}"
+        )
 
     async def aclose(self) -> None:
         """End the probes. May be repeated."""
         await self._owner.aclose()
 
-    async def _recover(self, number: int) -> None:
+    async def _recover(self, number: int, *, turned_away: bool) -> None:
+        """`turned_away`: this service was not even asked; its circuit is all that is known."""
+        circuit = circuits().of(self._circuit_of(number))
         while not self._available[number]:
-            await asyncio.sleep(self._backoffs[number].next_delay())
+            if not turned_away:
+                await asyncio.sleep(self._backoffs[number].next_delay())
+            if circuit.state != "closed":
+                await circuit.wait_ready()
+                turned_away = True
+            if turned_away and circuit.state == "closed":
+                self._set(number, available=True)
+                return
             try:
                 await self._probe(number)
             except ModelError as error:
+                turned_away = isinstance(error, CircuitOpen)
                 logger.debug("a model still does not answer", extra={"error": str(error)})
             else:
                 self._set(number, available=True)

@@ -54,6 +54,11 @@ class StreamAdapter(STT):
         """That of the STT behind it."""
         return self.wrapped_stt.provider
 
+    @property
+    def circuit(self) -> str:
+        """That of the STT behind it."""
+        return self.wrapped_stt.circuit
+
     def stream(
         self,
         *,
@@ -97,6 +102,7 @@ class VADListener:
         self.label = known_as.label
         self.model = known_as.model
         self.provider = known_as.provider
+        self.circuit = ""  # the STT that recognises has its own
         self.emit = known_as.emit
         self.sample_rate = ADAPTER_RATE
         self.capabilities = behind_vad(stt.capabilities)

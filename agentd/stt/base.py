@@ -92,6 +92,7 @@ class STT(ABC, EventEmitter):
             lambda: self.recognize_once(audio, spoken),
             conn_options,
             label=self.label,
+            circuit=self.circuit,
             on_failure=self._on_failure,
         )
         self._measure(audio.duration, now() - began_at)

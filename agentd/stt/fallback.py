@@ -63,6 +63,7 @@ class FallbackAdapter(STT):
             probe=self._probe,
             on_change=self._on_change,
             interval=retry_interval,
+            circuit_of=lambda number: self._stts[number].circuit,
         )
         self._forward = partial(self.emit, "metrics_collected")
         for each in stt:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from agentd.errors import APIError, APITimeoutError, ModelError
-from agentd.resilience import APIConnectOptions
+from agentd.resilience import APIConnectOptions, Retries, circuits
 
 from .events import SpeechData
 
@@ -16,23 +16,24 @@ async def recognize_with_retries(
     options: APIConnectOptions,
     *,
     label: str,
+    circuit: str,
     on_failure: Callable[[APIError, bool], None],
 ) -> SpeechData:
     """Try until it works; raises the last APIError when it does not.
 
     `on_failure` hears of each failed try, and whether another follows.
     """
-    retry = 0
+    retries = Retries(options, circuit)
     while True:
         try:
-            return await _one_try(attempt, options.timeout, label)
+            with circuits().of(circuit).attempt():
+                return await _one_try(attempt, retries.time, label)
         except APIError as error:
-            again = error.retryable and retry < options.max_retry
-            on_failure(error, again)
-            if not again:
+            pause = retries.after(error)
+            on_failure(error, pause is not None)
+            if pause is None:
                 raise
-        await asyncio.sleep(options.pause_before(retry))
-        retry += 1
+        await asyncio.sleep(pause)
 
 
 async def _one_try(
@@ -44,7 +45,7 @@ async def _one_try(
     except APIError:
         raise
     except TimeoutError as error:
-        raise APITimeoutError(f"{label} gave no answer within {timeout} s") from error
+        raise APITimeoutError(f"{label} gave no answer within {round(timeout, 3)} s") from error
     except ModelError as error:
         raise APIError(str(error), retryable=error.retryable) from error
     except Exception as error:  # the border to a plugin, which may raise anything

@@ -22,7 +22,7 @@ from agentd.errors import (
     ModelError,
 )
 from agentd.metrics import STTMetrics
-from agentd.resilience import APIConnectOptions
+from agentd.resilience import APIConnectOptions, Attempt, Retries, circuits
 
 from .audioqueue import FLUSH, AudioQueue, AudioReader, Flush
 from .capabilities import STTCapabilities
@@ -44,6 +44,8 @@ class Transcriber(Protocol):
     def model(self) -> str: ...
     @property
     def provider(self) -> str: ...
+    @property
+    def circuit(self) -> str: ...
     @property
     def sample_rate(self) -> int: ...
     @property
@@ -190,23 +192,23 @@ class RecognizeStream:
     # -- attempts ------------------------------------------------------------------
 
     async def _try_until_the_end(self) -> None:
-        retry = 0
+        retries = Retries(self._options, self._stt.circuit)
         while True:
             try:
-                return await self._attempt()
+                with circuits().of(self._stt.circuit).attempt() as attempt:
+                    return await self._attempt(attempt)
             except APIError as error:
                 if self._understood:
                     # It worked for a while: this is a new fault. Less than a final text is no
                     # proof, since the next attempt gets the same audio to stumble over.
-                    retry = 0
-                again = error.retryable and retry < self._options.max_retry
-                report_failure(self._stt, error, recoverable=again)
-                if not again:
+                    retries.begin()
+                pause = retries.after(error)
+                report_failure(self._stt, error, recoverable=pause is not None)
+                if pause is None:
                     raise
-            await asyncio.sleep(self._options.pause_before(retry))
-            retry += 1
+            await asyncio.sleep(pause)
 
-    async def _attempt(self) -> None:
+    async def _attempt(self, attempt: Attempt) -> None:
         """One attempt, which goes well only to the end of the audio; raises APIError."""
         self._queue.rewind()
         self._understood = False
@@ -215,7 +217,7 @@ class RecognizeStream:
         timeout: asyncio.Timeout | None = None
         try:
             async with self._limit.attempt() as timeout:
-                await self._pass_on(reader, offset)
+                await self._pass_on(reader, offset, attempt)
         except APIError:
             raise
         except TimeoutError as error:
@@ -230,9 +232,10 @@ class RecognizeStream:
         if not reader.reached_end:
             raise APIConnectionError(f"{self._stt.label} ended before the audio did")
 
-    async def _pass_on(self, reader: AudioReader, offset: float) -> None:
+    async def _pass_on(self, reader: AudioReader, offset: float, attempt: Attempt) -> None:
         async with aclosing(_as_generator(self._stt.transcribe(reader, self._language))) as events:
             async for event in events:
+                _note_answer(event, attempt)
                 self._limit.pause()  # meanwhile it is the listener who is waited for
                 await self._hand_out(
                     shift_event(event, offset + self.start_time_offset, self._language)
@@ -294,6 +297,14 @@ def report_failure(stt: Transcriber, error: APIError, *, recoverable: bool) -> N
     )
     told = STTError(timestamp=wall_time(), label=stt.label, error=error, recoverable=recoverable)
     stt.emit("error", told)
+
+
+def _note_answer(event: SpeechEvent, attempt: Attempt) -> None:
+    # A stream may last for hours: what it has understood so far is a success each time.
+    if isinstance(event, FinalTranscript):
+        attempt.succeeded()
+    else:
+        attempt.answered()
 
 
 async def _as_generator(events: AsyncIterator[SpeechEvent]) -> AsyncGenerator[SpeechEvent]:

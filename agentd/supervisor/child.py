@@ -22,7 +22,10 @@ from agentd.ipc.listener import ChildStream, Peer
 from agentd.protocol.frames import (
     Answer,
     ChildConfig,
+    CircuitNews,
+    CircuitReport,
     ClosingNoted,
+    Counted,
     FromChild,
     HandedOver,
     HandOver,
@@ -72,6 +75,9 @@ START_TIMEOUT = 10.0
 """Seconds for a child that was given a job to call the entrypoint. It takes milliseconds, and none
 of the app's own code; the heartbeat may be off, and says nothing of a job that was forgotten."""
 
+TOLD_OF_CIRCUITS = ("idle", "reserved", "running", "stopping")
+"""States in which a child takes more frames than those it waits for."""
+
 ADOPTED = -1
 """The generation of children that another daemon's template has made."""
 
@@ -96,6 +102,10 @@ class ChildObserver(Protocol):
 
     def child_answered(self, child: Child, seq: int) -> None:
         """The pong to a ping has come."""
+        ...
+
+    def child_told(self, child: Child, frame: CircuitReport | Counted) -> None:
+        """It has said something of the services that it calls."""
         ...
 
 
@@ -287,6 +297,8 @@ class Child:
                 self._job.watcher_of(frame).job_back()
             case HandedOver():
                 self._handle_handed_over(frame)
+            case CircuitReport() | Counted():
+                self._observer.child_told(self, frame)
             case Pong(seq=seq):
                 self._observer.child_answered(self, seq)
             case Hello() | Ready() | InitFailed():
@@ -396,6 +408,11 @@ class Child:
     def send_ping(self, seq: int) -> None:
         """Ask whether its event loop runs; the observer hears the answer."""
         self._send(Ping(seq=seq))
+
+    def tell_circuit(self, news: CircuitNews) -> None:
+        """What others have learnt of a service; once it is warm, when it hears of all at once."""
+        if self.state in TOLD_OF_CIRCUITS:
+            self._send(news)
 
     async def take_stacks(self) -> Stacks:
         """Where its threads and tasks are; works for one that is blocked."""

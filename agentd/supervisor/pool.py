@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agentd.errors import ChildError
-from agentd.protocol.ids import JobId
+from agentd.protocol.frames import CircuitReport, Counted
+from agentd.protocol.ids import ChildId, JobId
 from agentd.settings.model import PoolSettings
 
-from .child import Child, ChildSpec
+from .child import TOLD_OF_CIRCUITS, Child, ChildSpec
+from .circuits import SharedCircuits
 from .demand import Demand, decide_starts
 from .exit import ExitReason
 from .launching import Launching
@@ -22,6 +24,7 @@ from .process import Reaper
 from .roster import Roster
 from .snapshot import ChildView, PoolView
 from .template import Launcher
+from .totals import Totals
 from .waiting import WaitingJobs
 
 TAKES_JOBS = ("starting", "prewarming", "idle", "reserved")
@@ -37,6 +40,11 @@ class Pool:
         self._settings = settings
         self.roster = Roster(settings.max_jobs, spec, reaper, sink, self)
         """The children, in their seats."""
+        self.circuits = SharedCircuits(lambda: self.children)
+        """What the children have learnt of services that fail."""
+        self.totals = Totals()
+        """What they have counted."""
+        self._greeted: set[ChildId] = set()
         self._launching = Launching(settings)
         self._waiting = WaitingJobs()
         self._draining = False
@@ -196,15 +204,30 @@ class Pool:
     def child_answered(self, child: Child, seq: int) -> None:
         self.roster.health.handle_pong(child, seq)
 
+    def child_told(self, child: Child, frame: CircuitReport | Counted) -> None:
+        if isinstance(frame, CircuitReport):
+            self.circuits.handle(child, frame)
+        else:
+            self.totals.add(frame.counts)
+
     def child_changed(self, child: Child) -> None:
         """A child has moved on in life."""
         self.roster.health.look()
+        self._share_circuits(child)
         if child.state == "gone":
             return  # looked at when its seat is free, and a pause after its failure has begun
         if child.state == "idle":
             self._note_warm(child)
         self._changed()
         self.refill()
+
+    def _share_circuits(self, child: Child) -> None:
+        if child.state == "gone":
+            self._greeted.discard(child.id)
+            self.circuits.forget(child)
+        elif child.state in TOLD_OF_CIRCUITS and child.id not in self._greeted:
+            self._greeted.add(child.id)
+            self.circuits.greet(child)
 
     def _note_warm(self, child: Child) -> None:
         if self._is_current(child) and self._launching.in_service < child.generation:
@@ -304,6 +327,7 @@ class Pool:
         `spare_jobs`: let go of children with a job, for a daemon after this one to adopt.
         """
         self._closing = True
+        self.circuits.close()
         self._launching.stop()
         await self.roster.aclose(reason, spare_jobs=spare_jobs)
 

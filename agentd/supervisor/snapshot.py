@@ -43,3 +43,20 @@ class TemplateView(Struct, frozen=True, kw_only=True):
     pid: int | None
     generation: int
     last_error: str
+
+
+class CircuitView(Struct, frozen=True, kw_only=True):
+    """The circuit of a service that fails."""
+
+    key: str
+    """`provider/model`."""
+    state: str
+    """`open`, or `half_open` when the cooldown is over and one call may try."""
+    seconds: float
+    """Until the cooldown, or the probe that is made, is over."""
+    times: int
+    """How often it has opened without lasting health between."""
+    reason: str
+    """What the service's failure was."""
+    prober: str = ""
+    """The child that probes the service, or is to."""

@@ -60,6 +60,11 @@ class StreamAdapter(TTS):
         """That of the TTS behind it."""
         return self.wrapped_tts.provider
 
+    @property
+    def circuit(self) -> str:
+        """That of the TTS behind it."""
+        return self.wrapped_tts.circuit
+
     def synthesize(
         self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
     ) -> ChunkedStream:

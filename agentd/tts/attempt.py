@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol, TypeAlias
 
 from agentd.aio.timing import now, wall_time
@@ -26,6 +26,8 @@ class Voice(Protocol):
     @property
     def provider(self) -> str: ...
     @property
+    def circuit(self) -> str: ...
+    @property
     def sample_rate(self) -> int: ...
     @property
     def num_channels(self) -> int: ...
@@ -48,6 +50,8 @@ class Attempt:
         self.began_at: float | None = None
         """When the model took the first text."""
         self._first_audio_at: float | None = None
+        self.on_audio: Callable[[], None] = _nothing
+        """Called before its first audio is given out."""
 
     def begin(self) -> None:
         """The model takes the first text."""
@@ -58,6 +62,7 @@ class Attempt:
         """A piece of audio is given out."""
         if self._first_audio_at is None:
             self._first_audio_at = now()
+            self.on_audio()
 
     def metrics(self, text: str, *, cancelled: bool, streamed: bool) -> TTSMetrics:
         """What it has cost so far."""
@@ -77,3 +82,7 @@ class Attempt:
             cancelled=cancelled,
             streamed=streamed,
         )
+
+
+def _nothing() -> None:
+    return

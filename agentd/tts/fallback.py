@@ -72,6 +72,7 @@ class FallbackAdapter(TTS):
             probe=self._probe,
             on_change=self._on_change,
             interval=retry_interval,
+            circuit_of=lambda number: self._ttss[number].circuit,
         )
         self._forward = partial(self.emit, "metrics_collected")
         for each in tts:

@@ -44,6 +44,7 @@ class SentenceVoice:
         self.label = known_as.label
         self.model = known_as.model
         self.provider = known_as.provider
+        self.circuit = ""  # the TTS that speaks has its own
         self.sample_rate = known_as.sample_rate
         self.num_channels = known_as.num_channels
         self.emit = known_as.emit

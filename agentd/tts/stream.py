@@ -23,7 +23,7 @@ from agentd.errors import (
     ModelError,
     WouldBlock,
 )
-from agentd.resilience import APIConnectOptions
+from agentd.resilience import APIConnectOptions, Retries, circuits
 
 from .attempt import Attempt, Spoken, Voice
 from .events import SynthesizedAudio, TTSError
@@ -125,21 +125,21 @@ class AudioStream(ABC):
     ) -> None:
         """Speak one segment, with retries; `speak` makes an attempt."""
         self._segment = segment
-        retry = 0
+        retries = Retries(self._options, self._voice.circuit)
         while True:
             attempt = Attempt(self._voice, self._request_id, segment_id)
             try:
-                return await self._attempt(attempt, segment, speak)
+                with circuits().of(self._voice.circuit).attempt() as call:
+                    attempt.on_audio = call.answered
+                    return await self._attempt(attempt, segment, speak)
             except APIError as error:
-                may_retry = error.retryable and not attempt.audio.duration
-                again = may_retry and retry < self._options.max_retry
-                report_failure(self._voice, error, recoverable=again)
-                if not again:
+                pause = None if attempt.audio.duration else retries.after(error)
+                report_failure(self._voice, error, recoverable=pause is not None)
+                if pause is None:
                     if attempt.audio.duration:
                         self._measure(attempt, segment, cancelled=False)
                     raise
-            await asyncio.sleep(self._options.pause_before(retry))
-            retry += 1
+            await asyncio.sleep(pause)
 
     async def _attempt(
         self,

@@ -50,6 +50,12 @@ class Models(Struct, frozen=True, kw_only=True, eq=False):
         """The language model, if it is one that hears and speaks."""
         return self.llm if isinstance(self.llm, RealtimeModel) else None
 
+    def prewarm(self) -> None:
+        """Connect, or load, in the background: the first turn is not to wait for it."""
+        for model in (self.chat_llm, self.stt, self.tts):
+            if model is not None:
+                model.prewarm()
+
     @property
     def speaks(self) -> bool:
         """Whether there is a voice."""

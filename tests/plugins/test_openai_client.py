@@ -103,10 +103,9 @@ async def test_the_first_reply_uses_the_connection_that_was_warmed(api: MockOpen
 
     llm.prewarm()
     async with asyncio.timeout(DEADLINE):
-        await api.wait_for_requests(1)
-        while llm._service._warming is not None:
-            await asyncio.wait([llm._service._warming])
-            await asyncio.sleep(0)
+        assert llm._service.warming is not None
+        await llm._service.warming
+    llm.prewarm()
     await ask(llm, "Hello!").collect()
 
     warmed, asked = api.requests
@@ -120,9 +119,9 @@ async def test_prewarming_a_service_that_is_away_is_no_error() -> None:
         llm = make(api)
 
     llm.prewarm()
-    assert llm._service._warming is not None
+    assert llm._service.warming is not None
     async with asyncio.timeout(DEADLINE):
-        await asyncio.wait([llm._service._warming])
+        await asyncio.wait([llm._service.warming])
 
     await llm.aclose()
 

@@ -186,6 +186,13 @@ async def test_tools_are_strict_where_they_can_be(api: MockOpenAI) -> None:
     assert strict == {"set_light": True, "remember": False}
 
 
+async def test_tools_need_not_be_strict(api: MockOpenAI) -> None:
+    """By the option of livekit-agents."""
+    await reply(make(api, _strict_tool_schema=False), tools=[set_light])
+
+    assert "strict" not in body_of(api)["tools"][0]["function"]
+
+
 @pytest.mark.parametrize(
     ("choice", "sent"),
     [

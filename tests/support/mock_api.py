@@ -14,7 +14,7 @@ START_TIMEOUT = 10.0
 
 @contextmanager
 def mock_in_a_thread(prepare: Callable[[MockOpenAI], None]) -> Iterator[MockOpenAI]:
-    """A mock that serves for the block. Its scripts are to be set by `prepare`, or between calls."""
+    """A mock that serves for the block; `prepare` sets its scripts."""
     api = MockOpenAI()
     prepare(api)
     started = threading.Event()

@@ -19,8 +19,8 @@ from .speech import SpeechEndpoint
 from .transcriptions import TranscriptionsEndpoint
 
 HOST = "127.0.0.1"
-SHUTDOWN_TIMEOUT = 0.1
-"""Seconds that open requests have at the end: those that stall on purpose would not end."""
+SHUTDOWN_SECONDS = 0.1
+"""That open requests have at the end: those that stall on purpose would not end."""
 MAX_BODY_BYTES = 32 * 1024 * 1024
 
 
@@ -59,7 +59,7 @@ class MockOpenAI:
         self._app.router.add_route("*", "/{rest:.*}", self._not_found)
         self._arrived = Bell()
         self._runner = web.AppRunner(
-            self._app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT, handler_cancellation=True
+            self._app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, handler_cancellation=True
         )
 
     @property

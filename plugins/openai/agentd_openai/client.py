@@ -90,7 +90,8 @@ class Service:
         self._client = self._make()
         self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
         self._ending: AsyncGenerator[None, None] | None = None
-        self._warming: asyncio.Task[None] | None = None
+        self.warming: asyncio.Task[None] | None = None
+        """The connecting that `prewarm` has begun, or has done."""
         self._tasks = TaskOwner("openai")
         self._closed = False
 
@@ -103,16 +104,17 @@ class Service:
         """The client to use now, on the running loop; raises APIError once it was closed."""
         if self._closed:
             raise APIError(f"the model of {self.provider} is closed", retryable=False)
-        if self._given is None:
-            self._settle()
+        self._settle()
         return self._client
 
     def prewarm(self) -> None:
-        """Connect in the background. Without a running loop, as before a fork, nothing is done."""
-        if self._closed or self._warming is not None or not _loop_runs():
+        """Connect in the background, unless that was done here or calls were made.
+
+        Without a running loop, as before a fork, nothing is done.
+        """
+        if self._closed or not _loop_runs() or self._home == _here():
             return
-        self._warming = self._tasks.start(_connect(self.client()), name="prewarm")
-        self._warming.add_done_callback(self._warmed)
+        self.warming = self._tasks.start(_connect(self.client()), name="prewarm")
 
     async def aclose(self) -> None:
         """Close its connections. May be repeated."""
@@ -123,21 +125,20 @@ class Service:
 
     def _settle(self) -> None:
         """See to it that the client belongs to this process and loop."""
-        here = (os.getpid(), asyncio.get_running_loop())
+        here = _here()
         if self._home == here:
             return
-        if self._home is not None:
+        moved, self._home = self._home is not None, here
+        if self._given is not None:
+            return
+        if moved:
             self._client = self._make()
-        self._home = here
         self._ending = _closing_with_the_loop(self._client)
         # Started, the loop knows of it; it gets as far as its yield without a wait.
         try:
             self._ending.asend(None).send(None)
         except StopIteration:
             pass
-
-    def _warmed(self, task: asyncio.Task[None]) -> None:
-        self._warming = None
 
 
 async def _closing_with_the_loop(client: openai.AsyncClient) -> AsyncGenerator[None, None]:
@@ -157,6 +158,10 @@ async def _connect(client: openai.AsyncClient) -> None:
         await client.get("/", cast_to=httpx2.Response)
     except openai.OpenAIError:
         pass  # where it is no such page, the first call will meet the same, and tell
+
+
+def _here() -> tuple[int, asyncio.AbstractEventLoop]:
+    return os.getpid(), asyncio.get_running_loop()
 
 
 def _loop_runs() -> bool:

@@ -44,7 +44,7 @@ def api_errors(label: str) -> Iterator[None]:
 def status_error(label: str, error: openai.APIStatusError) -> APIStatusError:
     """The error of a refusal, with how long the service wants to be left alone."""
     return create_api_error_from_http(
-        f"{label} refused: {error.message[:MAX_BODY]}",
+        f"{label} refused: {_said(error)[:MAX_BODY]}",
         status=error.status_code,
         request_id=error.request_id,
         body=error.body,
@@ -63,3 +63,9 @@ def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
         return max(0.0, parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - now)
     except ValueError:
         return None
+
+
+def _said(error: openai.APIStatusError) -> str:
+    """What the service itself has said, without what the SDK says about it."""
+    said = error.body.get("message") if isinstance(error.body, dict) else None
+    return said if isinstance(said, str) else error.message

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncGenerator
 from typing import Any, Unpack
 
+import msgspec
 import openai
 import openai.resources.chat.chat  # else loaded in the first call, which stands still for 50 ms
 from openai.types.chat import ChatCompletionChunk
@@ -103,7 +104,10 @@ class LLM(BaseLLM):
     ) -> None:
         super().__init__()
         self._model = model
-        self._dialect = dialect
+        strict = options.pop("_strict_tool_schema", dialect.strict_tools)
+        self._dialect = msgspec.structs.replace(
+            dialect, strict_tools=strict if is_given(strict) else dialect.strict_tools
+        )
         self._options: dict[str, Any] = {**options}
         self._service = service or Service(
             client or (lambda: make_client(api_key=api_key, base_url=base_url))

@@ -47,3 +47,5 @@ class ChatOptions(CommonOptions, total=False):
     frequency_penalty: NotGivenOr[float]
     presence_penalty: NotGivenOr[float]
     stop: NotGivenOr[str | list[str]]
+    _strict_tool_schema: NotGivenOr[bool]
+    """As in livekit-agents: False describes tools in the loose form."""

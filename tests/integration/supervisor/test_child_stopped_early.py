@@ -13,7 +13,15 @@ import psutil
 from agentd.daemon.configure import child_spec
 from agentd.ipc.listener import ChildStream, Peer
 from agentd.ipc.stream import FrameStream
-from agentd.protocol.frames import PROTOCOL_VERSION, FromChild, Hello, Log, LogValue
+from agentd.protocol.frames import (
+    PROTOCOL_VERSION,
+    CircuitReport,
+    Counted,
+    FromChild,
+    Hello,
+    Log,
+    LogValue,
+)
 from agentd.protocol.ids import ChildId, SlotId
 from agentd.settings.model import Settings
 from agentd.supervisor.child import Child
@@ -26,6 +34,8 @@ class Nobody:
     def child_changed(self, child: Child) -> None: ...
 
     def child_answered(self, child: Child, seq: int) -> None: ...
+
+    def child_told(self, child: Child, frame: CircuitReport | Counted) -> None: ...
 
     def record(self, frame: Log, fields: Mapping[str, LogValue]) -> None: ...
 

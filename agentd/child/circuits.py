@@ -1,0 +1,97 @@
+"""CircuitLine: the circuits of this child, shared with the others through the supervisor.
+
+Nothing here waits: what happens is told and what others tell is taken over, and a child without a
+supervisor goes by what it knows itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from agentd.aio.timing import now
+from agentd.protocol.frames import CircuitNews, CircuitReport, Count, Counted
+from agentd.resilience import Circuit, Circuits, counts
+from agentd.resilience.circuit import CircuitEvent
+
+from .supervisor_line import SupervisorLine
+
+COUNT_PAUSE = 2.0
+"""Seconds that counts are gathered before they are sent."""
+
+MAX_REASON = 300
+"""Characters of a failure's text."""
+
+
+class CircuitLine:
+    """Passes on what happens to circuits here, and what is counted. `start` once."""
+
+    def __init__(self, line: SupervisorLine, circuits: Circuits) -> None:
+        self._line = line
+        self._circuits = circuits
+        self._loop = asyncio.get_running_loop()
+
+    def start(self) -> None:
+        """From now on others are told."""
+        self._circuits.share(self)
+        counts.on_first = self._send_counts_soon
+
+    def stop(self) -> None:
+        """Tell no more; what was counted goes out now."""
+        counts.on_first = _nothing
+        self._circuits.share(None)
+        self._send_counts()
+
+    def pass_on(self, circuit: Circuit, event: CircuitEvent) -> bool:
+        """See `Sharer`."""
+        if self._loop is not _running_loop():
+            return False  # user code may have a loop of its own, in another thread
+        return self._line.send(
+            CircuitReport(
+                key=circuit.key,
+                event=event,
+                cooldown=max(0.0, circuit.retry_at - now()) if event == "opened" else 0.0,
+                level=circuit.level,
+                reason=circuit.reason[:MAX_REASON],
+            )
+        )
+
+    def say_again(self) -> None:
+        """There is another supervisor: tell it which services are known to be down."""
+        self._circuits.share(self)
+        for circuit in self._circuits.not_closed():
+            self.pass_on(circuit, "opened")
+
+    def hear(self, news: CircuitNews) -> None:
+        """Take over what others have learnt."""
+        circuit = self._circuits.of(news.key)
+        match news.state:
+            case "open":
+                circuit.hear_open(news.seconds, level=news.level, reason=news.reason)
+            case "closed":
+                circuit.hear_closed()
+            case "half_open" if news.granted:
+                circuit.hear_grant()
+            case "half_open":
+                circuit.hear_probe(news.seconds, level=news.level, reason=news.reason)
+
+    def _send_counts_soon(self) -> None:
+        if self._loop is _running_loop():
+            self._loop.call_later(COUNT_PAUSE, self._send_counts)
+
+    def _send_counts(self) -> None:
+        taken = counts.take()
+        if taken:
+            self._line.offer(
+                Counted(counts=[Count(name=n, labels=labels, times=t) for n, labels, t in taken])
+            )
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _nothing() -> None:
+    return
