@@ -15,14 +15,16 @@ from agentd.plugins import load
 
 if TYPE_CHECKING:
     from .llm import LLM as LLM
+    from .stt import STT as STT
+    from .tts import TTS as TTS
 
-_NAMES: dict[str, str] = {"LLM": "llm"}
+_NAMES: dict[str, str] = {"LLM": "llm", "STT": "stt", "TTS": "tts"}
 """The module in this room of each class."""
 
 _OF_PLUGINS: dict[str, str] = {"VAD": "silero"}
 """Classes that a plugin has under the same name."""
 
-__all__ = ["LLM", "VAD"]
+__all__ = ["LLM", "STT", "TTS", "VAD"]
 
 
 def __getattr__(name: str) -> Any:

@@ -21,3 +21,9 @@ def named_model(kind: Kind, model: Any) -> Any:
     if made is None:
         raise ValueError(f"{kind}='{model}': models of this kind have no names, give an instance")
     return made.from_model_string(model)
+
+
+def split_name(model: str) -> tuple[str, str]:
+    """`openai/gpt-4o-mini-tts:ash` is a model and a voice, or a language; either may be missing."""
+    name, _, rest = model.partition(":")
+    return name, rest

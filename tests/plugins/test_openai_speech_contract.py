@@ -8,12 +8,13 @@ import pytest
 
 from agentd.models import RunnerThreads
 from agentd.stt import STT
+from agentd.testing import FakeTTS
 from agentd.testing.mock_openai import MockOpenAI
 from agentd.tts import TTS
 from agentd_moonshine import STT as Moonshine
 from agentd_moonshine import MoonshineRunner
-from agentd_openai import STT as OpenAISTT
-from agentd_openai import TTS as OpenAITTS
+from agentd_openai.stt import STT as OpenAISTT
+from agentd_openai.tts import TTS as OpenAITTS
 from tests.plugins.stt_contract import STTContract
 from tests.plugins.tts_contract import TTSContract
 from tests.support.mock_api import mock_in_a_thread
@@ -80,7 +81,9 @@ class TestStreams(Served, STTContract):
 class TestVoice(Served, TTSContract):
     """A tone, as the contract's fake has it, over HTTP."""
 
-    speech_band_share = 0.8
+    def prepare(self, api: MockOpenAI) -> None:
+        """Have a fake speak, bit by bit."""
+        api.speech.tts = FakeTTS(latency=0.01, chunk_delay=0.003)
 
     def make(self) -> TTS:
         """One that asks for raw samples."""

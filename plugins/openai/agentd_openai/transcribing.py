@@ -4,6 +4,7 @@ its length takes."""
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any, cast
@@ -25,7 +26,7 @@ from agentd.aio.timing import now
 from agentd.audio.frame import AudioFrame
 from agentd.errors import APIConnectionError, APIError
 from agentd.given import NOT_GIVEN, NotGivenOr, is_given
-from agentd.stt import Flush, SpeechEvent
+from agentd.stt import EndOfSpeech, Flush, SpeechEvent
 
 from .client import CONNECT_TIMEOUT, Service
 from .realtime.connection import Connection, connect
@@ -34,6 +35,8 @@ from .utterance import Utterances
 
 RECYCLE_AFTER = 600.0
 """Seconds, as in livekit-agents (row 244): the service gets slow, and ends a session, later on."""
+OVERLAP = 1.0
+"""Seconds of audio that a new connection hears, too."""
 LAST_WORDS_TIMEOUT = 5.0
 """Seconds, after the audio has ended, for the text of it to come."""
 SERVER_VAD = {
@@ -107,12 +110,16 @@ async def _one_connection(
     )
     try:
         await connection.send(session_update(cast("Session", listening.settings())))
-        utterances = Utterances(offset=source.seconds, language=listening.language)
+        again = source.again()
+        offset = source.seconds - sum(frame.duration for frame in again)
+        utterances = Utterances(offset=offset, language=listening.language)
         async with TaskOwner("transcription connection") as owner:
             sending = _Sending(connection, source, listening, utterances)
-            done = owner.start(sending.run(), name="sending", report=False)
+            done = owner.start(sending.run(again), name="sending", report=False)
             async with aclosing(_events(connection, utterances, done, owner)) as events:
                 async for event in events:
+                    if isinstance(event, EndOfSpeech):
+                        source.understood(utterances.ended_at)
                     yield event
     finally:
         await connection.aclose()
@@ -181,6 +188,8 @@ class _Source:
         self.is_over = False
         self.seconds = 0.0
         """That were taken."""
+        self._recent: deque[AudioFrame] = deque()
+        self._understood = 0.0
 
     async def run(self) -> None:
         """Read the audio, an item whenever one is asked for."""
@@ -203,10 +212,29 @@ class _Source:
         """What was seen is done with."""
         if isinstance(self._next, AudioFrame):
             self.seconds += self._next.duration
+            self._recent.append(self._next)
+            while sum(frame.duration for frame in self._recent) > OVERLAP:
+                self._recent.popleft()
         self._next = None
         if not self.is_over:
             self._there.clear()
         self._asked.set()
+
+    def understood(self, until: float) -> None:
+        """No connection has to hear the audio up to there, in seconds, again."""
+        self._understood = max(self._understood, until)
+
+    def again(self) -> list[AudioFrame]:
+        """The last that was taken, for the next connection: a service is late to notice speech, so
+        the one before may have heard its beginning and not told."""
+        kept: deque[AudioFrame] = deque()
+        at = self.seconds
+        for frame in reversed(self._recent):
+            at -= frame.duration
+            if at < self._understood:
+                break
+            kept.appendleft(frame)
+        return list(kept)
 
 
 class _Sending:
@@ -226,18 +254,25 @@ class _Sending:
         self._waiting = 0.0
         """Seconds in the service's buffer, as far as is known here."""
 
-    async def run(self) -> None:
-        ends_at = now() + self._listening.recycle_after
+    async def run(self, again: list[AudioFrame]) -> None:
+        """Send what the last connection had, and then what comes."""
+        began_at, began_with = now(), self._source.seconds
+        for frame in again:
+            await self._send(frame)
         while (item := await self._source.peek()) is not None:
-            if now() >= ends_at and self._utterances.is_empty:
+            served = max(now() - began_at, self._source.seconds - began_with)
+            if served >= self._listening.recycle_after and self._utterances.is_empty:
                 return  # a pause: the next connection takes it from here
             self._source.take()
             if isinstance(item, AudioFrame):
-                await self._connection.send(append(item.data))
-                self._waiting += item.duration
+                await self._send(item)
             else:
                 await self._commit()
         await self._commit()
+
+    async def _send(self, frame: AudioFrame) -> None:
+        await self._connection.send(append(frame.data))
+        self._waiting += frame.duration
 
     async def _commit(self) -> None:
         if self._waiting < LEAST_AUDIO or not self._is_worth_it():

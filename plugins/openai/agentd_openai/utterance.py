@@ -17,7 +17,6 @@ class _Utterance:
         self.start = start
         self.end = start
         self.text = ""
-        self.stopped = False
         self.announced = False
 
 
@@ -35,6 +34,8 @@ class Utterances:
         self._asked = 0
         self.speaking = False
         """Whether the service hears somebody speak now."""
+        self.ended_at = 0.0
+        """Where the last speech ended, in seconds of the attempt's audio."""
 
     @property
     def is_empty(self) -> bool:
@@ -59,9 +60,9 @@ class Utterances:
     def stopped(self, item_id: str, at: float) -> list[SpeechEvent]:
         """The end of it; its text may come later, or have come."""
         self.speaking = False
+        self.ended_at = self._offset + at
         if (utterance := self._open.get(item_id)) is not None:
             utterance.end = self._offset + at
-            utterance.stopped = True
         return []
 
     def committed(self, item_id: str) -> list[SpeechEvent]:
