@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from agentd import Agent, AgentSession
-from agentd.errors import APIError, APIStatusError, APITimeoutError
+from agentd.errors import APIError, APIStatusError, APITimeoutError, CircuitOpen
 from agentd.llm import LLM, FallbackAdapter, FunctionCallOutput, function_tool
 from agentd.resilience import APIConnectOptions
 from agentd.resilience.circuits import forget_circuits
@@ -293,3 +293,40 @@ async def test_a_fault_within_a_call_runs_the_tool_once(fault: str, fallback: bo
         assert ran == [7]
         assert outputs == ["counted 7"]
         assert said == "It is seven."
+
+
+@pytest.mark.parametrize("fault", ["rate_limited", "server_errors", "wrong_type"])
+async def test_alone_a_moment_of_a_fault_is_not_noticed(fault: str) -> None:
+    """The second attempt answers: not before the service wants to be asked again."""
+    wanted = FAULTS[fault].retry_after or 0.0
+    async with stage(fallback=False) as played:
+        played.first.chat.faults.add(FAULTS[fault])
+        started = asyncio.get_running_loop().time()
+        said = await played.turn("One?")
+
+        assert said == ANSWER
+        assert asyncio.get_running_loop().time() - started >= wanted
+        assert played.errors == []
+
+
+async def test_an_outage_is_learnt_once() -> None:
+    """After two turns that failed the circuit is open: the third asks nothing, and ends at once."""
+    async with stage(fallback=False) as played:
+        played.first.chat.faults.always(FAULTS["server_errors"])
+        await played.turn("One?")
+        await played.turn("Two?")
+        before = len(played.first.chat.requests)
+        await played.turn("Three?")
+
+        assert len(played.first.chat.requests) == before == 4
+        assert isinstance(played.errors[-1], CircuitOpen)
+
+
+async def test_a_fallback_knows_of_the_outage() -> None:
+    """Once the circuit is open the first model costs a turn no attempt, and no time."""
+    async with stage(fallback=True) as played:
+        played.first.chat.faults.always(FAULTS["slow_first_byte"])
+        said = [await played.turn(text) for text in ("One?", "Two?", "Three?")]
+
+        assert said == [ANOTHER] * 3
+        assert len(played.second.chat.requests) == 3

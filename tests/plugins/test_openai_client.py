@@ -126,10 +126,20 @@ async def test_prewarming_a_service_that_is_away_is_no_error() -> None:
     await llm.aclose()
 
 
-@pytest.mark.parametrize("read", [0, 2])
-async def test_a_reply_that_is_cancelled_closes_its_connection(api: MockOpenAI, read: int) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        HttpFault(kind=HttpFaultKind.SLOW_FIRST_BYTE),
+        HttpFault(kind=HttpFaultKind.STALL, after=0),
+        HttpFault(kind=HttpFaultKind.STALL, after=2),
+    ],
+    ids=["before the answer", "before its first piece", "within it"],
+)
+async def test_a_reply_that_is_cancelled_closes_its_connection(
+    api: MockOpenAI, fault: HttpFault
+) -> None:
     """The service stops writing, and the next reply has another connection."""
-    api.chat.faults.add(HttpFault(kind=HttpFaultKind.STALL, after=read))
+    api.chat.faults.add(fault)
     llm = make(api)
     stream = ask(llm, "Hello!")
     reader = asyncio.ensure_future(stream.collect())

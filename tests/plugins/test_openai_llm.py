@@ -388,7 +388,7 @@ async def test_a_refusal_is_what_the_model_says(api: MockOpenAI) -> None:
     got = await reply(make(api))
 
     assert got.text == "I can't do that."
-    assert "refusal" in got.extra
+    assert got.extra == {"refusal": "I can't do that."}
 
 
 @pytest.mark.parametrize("why", ["length", "content_filter"])
@@ -415,7 +415,10 @@ async def test_a_reply_that_was_filtered_whole_is_an_error(api: MockOpenAI) -> N
 
 
 async def test_chunks_of_an_odd_form_do_no_harm(api: MockOpenAI) -> None:
-    """Without choices, of another choice, with thoughts, with fields that nobody knows."""
+    """Without choices, of another choice, with thoughts, with fields that nobody knows.
+
+    Those are kept, a text of them whole; thoughts are not.
+    """
     other = event(content="no") | {"choices": [{"index": 1, "delta": {"content": "no"}}]}
     api.chat.script.set(
         [
@@ -425,8 +428,9 @@ async def test_chunks_of_an_odd_form_do_no_harm(api: MockOpenAI) -> None:
                     b": a comment\n\n",
                     event(role="assistant", content=None),
                     event(reasoning_content="Hmm."),
-                    event(content="Yes"),
+                    event(content="Yes", mood="sun"),
                     other,
+                    event(mood="ny"),
                     event(content=".") | {"news": 1},
                     END,
                     END | {"choices": [], "usage": {"prompt_tokens": 2, "completion_tokens": 1}},
@@ -438,7 +442,7 @@ async def test_chunks_of_an_odd_form_do_no_harm(api: MockOpenAI) -> None:
     got = await reply(make(api))
 
     assert got.text == "Yes."
-    assert got.extra["reasoning_content"] == "Hmm."
+    assert got.extra == {"mood": "sunny"}
     assert got.usage is not None
     assert got.usage.total_tokens == 3
 
@@ -483,6 +487,17 @@ async def test_a_refusal_of_the_request_has_its_status(
 
     error = caught.value
     assert (error.status_code, error.retryable, error.retry_after) == (status, retryable, 2.5)
+
+
+async def test_an_account_without_money_is_not_asked_again(api: MockOpenAI) -> None:
+    """It is a 429 as well, but waiting does not help."""
+    body = '{"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}'
+    api.chat.faults.add(HttpFault(kind=HttpFaultKind.STATUS, status=429, body=body))
+
+    with pytest.raises(APIStatusError, match="exceeded your quota") as caught:
+        await reply(make(api))
+
+    assert caught.value.retryable is False
 
 
 async def test_a_service_that_is_away_is_a_connection_error() -> None:

@@ -198,7 +198,7 @@ async def test_a_refusal_is_what_the_model_says(api: MockOpenAI) -> None:
     got = await reply(make(api))
 
     assert got.text == "I can't do that."
-    assert "refusal" in got.extra
+    assert got.extra == {"refusal": "I can't do that."}
 
 
 async def test_a_reply_that_was_cut_off_is_used_and_logged(
@@ -261,3 +261,92 @@ async def test_events_that_nobody_knows_do_no_harm(api: MockOpenAI) -> None:
     got = await reply(make(api))
 
     assert got.text == "Yes."
+
+
+# -- what the service remembers ----------------------------------------------------------------
+
+
+def talk(*turns: str) -> ChatContext:
+    """A conversation in which the user begins and has the last word."""
+    chat_ctx = ChatContext.empty()
+    for at, turn in enumerate(turns):
+        chat_ctx.add_message(role="assistant" if at % 2 else "user", content=turn)
+    return chat_ctx
+
+
+def sent(api: MockOpenAI) -> tuple[str | None, int]:
+    """Which response the last request goes on from, and how many items it has."""
+    body = body_of(api)
+    return body.get("previous_response_id"), len(body["input"])
+
+
+async def test_only_what_is_new_is_sent_where_the_service_remembers(api: MockOpenAI) -> None:
+    """With the id of the response before."""
+    api.responses.script.set(["Yes. ", "No."])
+    llm = make(api, use_previous_response=True)
+
+    await reply(llm, talk("One?"))
+    first = sent(api)
+    await reply(llm, talk("One?", "Yes.", "Two?"))
+    second = sent(api)
+    await reply(llm, talk("One?", "Yes.", "Two?", "No.", "Three?"))
+
+    assert [first, second, sent(api)] == [(None, 1), ("resp_1", 1), ("resp_2", 1)]
+
+
+async def test_the_output_of_a_call_goes_on_from_it(api: MockOpenAI) -> None:
+    """So the model knows why it has called."""
+    api.responses.script.set([FakeCall("get_weather", {"city": "X"}, call_id="a"), "Sunny."])
+    llm = make(api, use_previous_response=True)
+    chat_ctx = talk("How is the weather?")
+    [call] = (await reply(llm, chat_ctx, tools=[get_weather])).tool_calls
+    chat_ctx.items.append(
+        FunctionCall(call_id=call.call_id, name=call.name, arguments=call.arguments)
+    )
+    chat_ctx.items.append(FunctionCallOutput(call_id="a", name="get_weather", output="sunny"))
+
+    await reply(llm, chat_ctx, tools=[get_weather])
+
+    assert sent(api) == ("resp_1", 1)
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [("One?", "Ye", "Two?"), ("Another?", "Yes.", "Two?"), ("One?",)],
+    ids=["interrupted", "another conversation", "asked again"],
+)
+async def test_all_is_sent_where_the_service_remembers_something_else(
+    api: MockOpenAI, turns: tuple[str, ...]
+) -> None:
+    """What was heard counts, not what was written."""
+    api.responses.script.set(["Yes.", "No."])
+    llm = make(api, use_previous_response=True)
+    await reply(llm, talk("One?"))
+
+    await reply(llm, talk(*turns))
+
+    assert sent(api) == (None, len(turns))
+
+
+async def test_all_is_sent_where_the_service_has_forgotten(api: MockOpenAI) -> None:
+    """At once, and as the same attempt."""
+    api.responses.script.set(["Yes.", "No."])
+    llm = make(api, use_previous_response=True)
+    await reply(llm, talk("One?"))
+    api.responses.kept.clear()
+
+    got = await reply(llm, talk("One?", "Yes.", "Two?"))
+
+    assert got.text == "No."
+    assert sent(api) == (None, 3)
+
+
+async def test_unless_wanted_the_service_remembers_nothing(api: MockOpenAI) -> None:
+    """All is sent each time."""
+    api.responses.script.set(["Yes.", "No."])
+    llm = make(api)
+
+    await reply(llm, talk("One?"))
+    await reply(llm, talk("One?", "Yes.", "Two?"))
+
+    assert sent(api) == (None, 3)

@@ -34,8 +34,16 @@ class Seen(Struct, frozen=True, kw_only=True):
 class Refused(Exception):
     """The request is not as the API wants it; becomes an error in OpenAI's form."""
 
-    def __init__(self, message: str, *, param: str | None = None, status: int = 400) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        status: int = 400,
+    ) -> None:
         super().__init__(message)
+        self.code = code
         self.param = param
         """Which part of the request is wrong."""
         self.status = status
@@ -46,7 +54,7 @@ class Refused(Exception):
             "message": str(self),
             "type": "invalid_request_error",
             "param": self.param,
-            "code": None,
+            "code": self.code,
         }
         return web.json_response({"error": error}, status=self.status)
 

@@ -35,7 +35,7 @@ from openai.types.responses.response_usage import InputTokensDetails, OutputToke
 from agentd.testing.fake_llm import FakeCall, FakeReply
 
 from .checks import check_response
-from .endpoint import Endpoint
+from .endpoint import Endpoint, Refused
 from .faults import HttpFault
 from .script import (
     RawReply,
@@ -67,6 +67,8 @@ class ResponsesEndpoint(Endpoint):
         self.script = Script()
         self.cached_tokens = 0
         """Of the input, in the usage."""
+        self.kept: set[str] = set()
+        """Ids of responses that a request may go on from."""
         self._replies = 0
 
     async def answer(
@@ -74,6 +76,7 @@ class ResponsesEndpoint(Endpoint):
     ) -> web.StreamResponse:
         """See the base class."""
         check_response(body)
+        self._check_previous(body)
         reply = self.script.choose(_last_said(body), fault)
         self._replies += 1
         if isinstance(reply, RawReply):
@@ -82,6 +85,7 @@ class ResponsesEndpoint(Endpoint):
             reply = msgspec.structs.replace(reply, calls=())
         await asyncio.sleep(reply.ttft or 0.0)
         made = _Made(reply, body, number=self._replies, cached=self.cached_tokens)
+        self.kept.add(made.id)
         if not body.get("stream"):
             whole = made.whole().to_json(indent=None).encode()
             return await answer(request, [whole], content_type=JSON, fault=fault)
@@ -90,6 +94,15 @@ class ResponsesEndpoint(Endpoint):
             request, events, content_type=EVENTS, fault=fault, pause=reply.word_delay or 0.0
         )
 
+    def _check_previous(self, body: dict[str, Any]) -> None:
+        previous = body.get("previous_response_id")
+        if previous is not None and previous not in self.kept:
+            raise Refused(
+                f"Previous response with id '{previous}' not found.",
+                param="previous_response_id",
+                code="previous_response_not_found",
+            )
+
 
 class _Made:
     """A reply in the SDK's types."""
@@ -97,7 +110,7 @@ class _Made:
     def __init__(self, reply: FakeReply, body: dict[str, Any], *, number: int, cached: int) -> None:
         self._reply = reply
         self._body = body
-        self._id = f"resp_{number}"
+        self.id = f"resp_{number}"
         self._cached = cached
         self._sequence = 0
 
@@ -153,7 +166,7 @@ class _Made:
         else:
             part = ResponseOutputText(annotations=[], text=self._reply.text, type="output_text")
         return ResponseOutputMessage(
-            id=f"msg_{self._id}",
+            id=f"msg_{self.id}",
             content=[part],
             role="assistant",
             status="completed",
@@ -173,7 +186,7 @@ class _Made:
     def _say(self, index: int) -> Iterator[BaseModel]:
         where: dict[str, Any] = {
             "content_index": 0,
-            "item_id": f"msg_{self._id}",
+            "item_id": f"msg_{self.id}",
             "output_index": index,
         }
         yield ResponseContentPartAddedEvent(
@@ -203,7 +216,7 @@ class _Made:
             yield ResponseRefusalDeltaEvent(
                 content_index=0,
                 delta=word,
-                item_id=f"msg_{self._id}",
+                item_id=f"msg_{self.id}",
                 output_index=index,
                 sequence_number=self._next(),
                 type="response.refusal.delta",
@@ -230,7 +243,7 @@ class _Made:
         why = cut_off_by(self._reply)
         reason = cast('Literal["max_output_tokens", "content_filter"]', REASONS.get(why, why))
         return Response(
-            id=self._id,
+            id=self.id,
             created_at=CREATED,
             model=self._body["model"],
             object="response",

@@ -19,7 +19,9 @@ from agentd.llm import ChatChunk, ChoiceDelta, CompletionUsage, FunctionToolCall
 
 logger = logging.getLogger("agentd.llm")
 
-CALL_FIELDS = frozenset({"index", "id", "function", "type"})
+THOUGHTS = frozenset({"reasoning", "reasoning_content", "thinking"})
+"""Fields in which services stream what a model thinks. It is a sign of life, and not kept: it would
+be in each snapshot, and no service wants it back."""
 
 
 class _Call(Struct):
@@ -41,6 +43,7 @@ class ChatReply:
     def __init__(self, label: str) -> None:
         self._label = label
         self._calls: list[_Call] = []
+        self._extra: dict[str, Any] = {}
         self._usage: TheirUsage | None = None
         self._why: str | None = None
         self._said = False
@@ -62,9 +65,9 @@ class ChatReply:
     def finish(self) -> Iterator[ChatChunk]:
         """The rest, now that the stream has ended; raises APIError where the reply is not whole."""
         self._check_end()
-        if self._calls:
+        if self._calls or self._extra:
             calls = [_whole(call) for call in self._calls]
-            yield ChatChunk(delta=ChoiceDelta(tool_calls=calls))
+            yield ChatChunk(delta=ChoiceDelta(tool_calls=calls, extra=self._extra))
         if self._usage is not None:
             yield ChatChunk(usage=usage_of(self._usage))
 
@@ -74,10 +77,16 @@ class ChatReply:
         # Nothing but a refusal comes where a model refuses: it is what it says.
         text = delta.content or delta.refusal
         self._said |= bool(text)
-        extra = {name: value for name, value in (delta.model_extra or {}).items() if value}
-        if delta.refusal:
-            extra["refusal"] = delta.refusal
-        return ChoiceDelta(content=text, extra=extra)
+        for name, value in {**(delta.model_extra or {}), "refusal": delta.refusal}.items():
+            if value and name not in THOUGHTS:
+                self._keep(name, value)
+        return ChoiceDelta(content=text)
+
+    def _keep(self, name: str, value: Any) -> None:
+        """What a service adds to a reply; a text comes in pieces."""
+        before = self._extra.get(name)
+        both = isinstance(before, str) and isinstance(value, str)
+        self._extra[name] = before + value if both else value
 
     def _take_call(self, part: ChoiceDeltaToolCall) -> None:
         call = self._call_of(part)

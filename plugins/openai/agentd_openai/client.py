@@ -155,9 +155,10 @@ async def _closing_with_the_loop(client: openai.AsyncClient) -> AsyncGenerator[N
 async def _connect(client: openai.AsyncClient) -> None:
     """Any answer will do, also that there is no such page: the connection stays open."""
     try:
-        await client.get("/", cast_to=httpx2.Response)
-    except openai.OpenAIError:
-        pass  # where it is no such page, the first call will meet the same, and tell
+        async with asyncio.timeout(CONNECT_TIMEOUT):
+            await client.get("/", cast_to=httpx2.Response)
+    except (openai.OpenAIError, TimeoutError):
+        pass  # where it is not that there is no such page, the first call will tell
 
 
 def _here() -> tuple[int, asyncio.AbstractEventLoop]:

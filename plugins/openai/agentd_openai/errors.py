@@ -20,6 +20,9 @@ from agentd.errors import (
 MAX_BODY = 400
 """Characters of what a service has answered that an error repeats."""
 
+LASTING = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+"""Codes of a 429 that no waiting helps: somebody has to pay."""
+
 
 @contextmanager
 def api_errors(label: str) -> Iterator[None]:
@@ -43,13 +46,16 @@ def api_errors(label: str) -> Iterator[None]:
 
 def status_error(label: str, error: openai.APIStatusError) -> APIStatusError:
     """The error of a refusal, with how long the service wants to be left alone."""
-    return create_api_error_from_http(
+    made = create_api_error_from_http(
         f"{label} refused: {_said(error)[:MAX_BODY]}",
         status=error.status_code,
         request_id=error.request_id,
         body=error.body,
         retry_after=retry_after(error.response.headers, now=wall_time()),
     )
+    if error.code in LASTING:
+        made.retryable = False
+    return made
 
 
 def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:

@@ -126,7 +126,7 @@ async def _one_connection(
 
 
 async def _events(
-    connection: Connection, utterances: Utterances, sending: asyncio.Task[None], owner: TaskOwner
+    connection: Connection, utterances: Utterances, sending: asyncio.Task[bool], owner: TaskOwner
 ) -> AsyncGenerator[SpeechEvent]:
     """What the service tells, until all is sent and understood."""
     last_at = float("inf")
@@ -141,7 +141,8 @@ async def _events(
                 waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
             )
             if sending in done:
-                sending.result()
+                if sending.result():
+                    return
                 last_at = now() + LAST_WORDS_TIMEOUT
             if (
                 sending.done()
@@ -254,21 +255,23 @@ class _Sending:
         self._waiting = 0.0
         """Seconds in the service's buffer, as far as is known here."""
 
-    async def run(self, again: list[AudioFrame]) -> None:
-        """Send what the last connection had, and then what comes."""
+    async def run(self, again: list[AudioFrame]) -> bool:
+        """Send what the last connection had, and then what comes; says whether another one is to
+        go on: at once, for what this one tells from then on, that one hears again."""
         began_at, began_with = now(), self._source.seconds
         for frame in again:
             await self._send(frame)
         while (item := await self._source.peek()) is not None:
             served = max(now() - began_at, self._source.seconds - began_with)
             if served >= self._listening.recycle_after and self._utterances.is_empty:
-                return  # a pause: the next connection takes it from here
+                return True  # a pause
             self._source.take()
             if isinstance(item, AudioFrame):
                 await self._send(item)
             else:
                 await self._commit()
         await self._commit()
+        return False
 
     async def _send(self, frame: AudioFrame) -> None:
         await self._connection.send(append(frame.data))

@@ -33,9 +33,11 @@ class Reply:
 
     def __init__(self, label: str) -> None:
         self._label = label
-        self._id = ""
-        self._calls: list[FunctionToolCall] = []
-        self._said = False
+        self.response_id = ""
+        self.text = ""
+        """What was said."""
+        self.calls: list[FunctionToolCall] = []
+        self._refusal = ""
         self._ended: Response | None = None
 
     def take(self, event: ResponseStreamEvent) -> ChatChunk:
@@ -46,21 +48,27 @@ class Reply:
         delta: ChoiceDelta | None = None
         match event:
             case ResponseCreatedEvent():
-                self._id = event.response.id
+                self.response_id = event.response.id
             case ResponseTextDeltaEvent():
                 delta = ChoiceDelta(content=event.delta)
             case ResponseRefusalDeltaEvent():
-                delta = ChoiceDelta(content=event.delta, extra={"refusal": event.delta})
+                self._refusal += event.delta
+                delta = ChoiceDelta(content=event.delta, extra={"refusal": self._refusal})
             case ResponseOutputItemDoneEvent(item=ResponseFunctionToolCall() as call):
-                self._calls.append(_call(call))
+                self.calls.append(_call(call))
             case ResponseCompletedEvent() | ResponseIncompleteEvent():
                 self._ended = event.response
             case ResponseFailedEvent() | ResponseErrorEvent():
                 raise self._failure(event)
             case _:
                 pass  # the work of the provider's tools, thoughts, and what will be new one day
-        self._said |= delta is not None
-        return ChatChunk(id=self._id, delta=delta)
+        self.text += (delta.content or "") if delta is not None else ""
+        return ChatChunk(id=self.response_id, delta=delta)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it came to its end by itself."""
+        return self._ended is not None and self._ended.incomplete_details is None
 
     def finish(self) -> Iterator[ChatChunk]:
         """The rest, now that the stream has ended; raises APIError where the reply is not whole."""
@@ -69,8 +77,8 @@ class Reply:
             raise APIConnectionError(f"{self._label} broke off in the middle of a reply")
         if response.incomplete_details is not None:
             self._cut_off(response.incomplete_details.reason or "unknown")
-        if self._calls:
-            yield ChatChunk(delta=ChoiceDelta(tool_calls=self._calls))
+        if self.calls:
+            yield ChatChunk(delta=ChoiceDelta(tool_calls=self.calls))
         if (usage := response.usage) is not None:
             yield ChatChunk(
                 usage=CompletionUsage(
@@ -83,7 +91,7 @@ class Reply:
 
     def _cut_off(self, reason: str) -> None:
         # A call that was cut off is never done, so that those that are here are whole.
-        if not self._said and not self._calls:
+        if not self.text and not self.calls:
             raise APIError(f"{self._label} gave no reply: {reason}", retryable=False)
         logger.warning(
             "a reply was cut off by the service: what there is of it is used",
