@@ -1,44 +1,19 @@
 """A transcription service that fails, in each way, alone and with another behind it.
 
-A user speaks, a session's VAD cuts the utterance, and the real plugin sends it to the mock over
-real sockets. The language model and the microphone are fakes.
+A user speaks, a session's VAD cuts the utterance, and the real plugin sends it to the mock as a
+file, over real sockets. Streams are in test_stt_stream_faults.py.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any
-
 import pytest
 from msgspec.structs import replace
 
-from agentd import Agent, AgentSession
-from agentd.aio.bell import Bell
 from agentd.errors import APIConnectionError, APIError, APIStatusError, APITimeoutError
-from agentd.resilience import APIConnectOptions, forget_circuits
-from agentd.stt import STT, FallbackAdapter
-from agentd.testing import FakeAudioInput, FakeLLM, FakeVAD
-from agentd.testing.mock_openai import HttpFault, HttpFaultKind, MockOpenAI
-from agentd.voice.options import SessionConnectOptions
-from agentd_openai.stt import STT as OpenAI
+from agentd.resilience import forget_circuits
+from agentd.testing.mock_openai import HttpFault, HttpFaultKind
+from tests.matrix.listening import ANSWER, FIRST, LATER, SECOND, stage
 from tests.matrix.rows import FAULTS, Row
-
-ATTEMPT = 0.4
-"""Seconds that a service has for an utterance."""
-DEADLINE = 6.0
-"""Seconds from the first sound of a turn to what came of it, whatever happens: the utterance, the
-silence behind it, two attempts at each service, and a slow machine."""
-CONNECT = SessionConnectOptions(
-    stt_conn_options=APIConnectOptions(max_retry=1, retry_interval=0.1, timeout=ATTEMPT)
-)
-UTTERANCE = 0.4
-"""Seconds of speech."""
-
-FIRST, SECOND, LATER = "One, by the first.", "One, by the second.", "Two, by whoever is left."
-ANSWER = "Understood."
 
 STT_FAULTS = {
     **{name: replace(fault, after=0) for name, fault in FAULTS.items()},
@@ -79,93 +54,6 @@ ERRORS: dict[str, type[APIError]] = {
     "stall": APITimeoutError,
 }
 """What a fault is told as; the others say that the service could not be used."""
-
-
-@dataclass
-class Stage:
-    """A session, its services, and what it told."""
-
-    session: AgentSession[Any]
-    mic: FakeAudioInput
-    first: MockOpenAI
-    second: MockOpenAI
-    errors: list[Exception] = field(default_factory=list)
-    """Those after which no other attempt was made."""
-    closed: list[object] = field(default_factory=list)
-    changed: Bell = field(default_factory=Bell)
-
-    async def turn(self) -> list[str]:
-        """Speak; returns what the conversation has of it, when it was answered or an error told.
-
-        Has an end, whatever happens.
-        """
-        said, failed = len(self.said()), len(self.errors)
-        self.mic.speak(UTTERANCE)
-        async with asyncio.timeout(DEADLINE):
-            await self.changed.until(
-                lambda: len(self.said()) >= said + 2 or len(self.errors) > failed
-            )
-        return self.said()[said:]
-
-    def said(self) -> list[str]:
-        """The conversation, a line each."""
-        messages = self.session.history.messages()
-        return [f"{each.role}: {each.text_content}" for each in messages if each.role != "system"]
-
-    def hears(self, *texts: str) -> None:
-        """Each service takes every utterance for its text; the last of them has several."""
-        for api, text in zip((self.first, self.second), texts, strict=True):
-            api.transcriptions.hears(*[text] * 20)
-
-    def fail(self, fault: HttpFault | None, *apis: MockOpenAI) -> None:
-        """From now on these services fail like this; None, and they are well."""
-        for api in apis:
-            api.transcriptions.faults.always(fault)
-
-    def heard_error(self, event: Any) -> None:
-        """An error was told."""
-        if not getattr(event.error, "recoverable", False):
-            self.errors.append(getattr(event.error, "error", event.error))
-            self.changed.ring()
-
-    def item_added(self, _: object) -> None:
-        """The conversation has one more."""
-        self.changed.ring()
-
-
-@asynccontextmanager
-async def stage(*, fallback: bool) -> AsyncIterator[Stage]:
-    """A session with one service, or with two of which the second is the fallback."""
-    async with MockOpenAI() as first, MockOpenAI() as second:
-        vad = FakeVAD(min_silence_duration=0.15)
-        models = [OpenAI(base_url=api.base_url, api_key="sk-nobody") for api in (first, second)]
-        stt: STT = models[0]
-        if fallback:
-            stt = FallbackAdapter(models, vad=vad, attempt_timeout=ATTEMPT, retry_interval=1.0)
-        session: AgentSession[Any] = AgentSession(
-            stt=stt,
-            vad=vad,
-            llm=FakeLLM(default=ANSWER),
-            turn_handling={"endpointing": {"min_delay": 0.1, "max_delay": 0.3}},
-            user_away_timeout=None,
-            aec_warmup_duration=None,
-            conn_options=CONNECT,
-        )
-        mic = FakeAudioInput(frame_seconds=0.02)
-        session.input.audio = mic
-        made = Stage(session=session, mic=mic, first=first, second=second)
-        made.hears(FIRST, SECOND)
-        session.on("error", made.heard_error)
-        session.on("close", made.closed.append)
-        session.on("conversation_item_added", made.item_added)
-        await session.start(Agent(instructions="Be brief."))
-        try:
-            yield made
-        finally:
-            await session.aclose()
-            await stt.aclose()
-            for model in models:
-                await model.aclose()
 
 
 @pytest.fixture(autouse=True)
