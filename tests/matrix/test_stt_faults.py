@@ -1,135 +1,59 @@
-"""A recogniser's service that fails, in each way, alone and with another behind it.
+"""A transcription service that fails, in each way, alone and with another behind it.
 
-A real session listens to a microphone in memory and asks the real plugin, which asks the mock over
-real sockets. The user speaks twice: while the service fails, and after.
+A user speaks, a session's VAD cuts the utterance, and the real plugin sends it to the mock as a
+file, over real sockets. Streams are in test_stt_stream_faults.py.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
-
-import msgspec
 import pytest
+from msgspec.structs import replace
 
-from agentd.errors import APIError
-from agentd.resilience import APIConnectOptions
-from agentd.resilience.circuits import forget_circuits
-from agentd.stt import STT, FallbackAdapter
-from agentd.testing import FakeLLM, FakeVAD, Scene
-from agentd.testing.mock_openai import HttpFault, HttpFaultKind, MockOpenAI
-from agentd.voice.options import SessionConnectOptions
-from agentd_openai.stt import STT as OpenAI
-from tests.matrix.rows import FAULTS as ALL
-from tests.matrix.rows import Row
+from agentd.errors import APIConnectionError, APIError, APIStatusError, APITimeoutError
+from agentd.resilience import forget_circuits
+from agentd.testing.mock_openai import HttpFault, HttpFaultKind
+from tests.matrix.listening import ANSWER, FIRST, LATER, SECOND, stage
+from tests.matrix.rows import FAULTS, Row
 
-ATTEMPT = 0.4
-"""Seconds that a recogniser has for an utterance."""
-DEADLINE = 10.0
-"""Seconds for an utterance to be answered, or given up, on a slow machine."""
-OPTIONS = APIConnectOptions(max_retry=1, retry_interval=0.1, timeout=ATTEMPT)
-
-FAULTS = {
-    # An answer is one piece, so what strikes in mid-stream strikes in the middle of that.
-    **{name: msgspec.structs.replace(fault, after=0) for name, fault in ALL.items()},
+STT_FAULTS = {
+    **{name: replace(fault, after=0) for name, fault in FAULTS.items()},
     "empty": HttpFault(kind=HttpFaultKind.EMPTY),
 }
+"""A transcript comes in one piece, so that what strikes in mid-stream strikes in the midst of it:
+after the head of the answer, or after half of its body."""
+
+LOST = (
+    "Sent again once, the utterance fails again: the error is told, the conversation has nothing "
+    "of it, the session listens on, and the next utterance is understood and answered. A fault "
+    "that is over by the second try is not noticed."
+)
+BACKED = (
+    "The other service is given the same utterance, understands it, and it is answered once; the "
+    "session has no error."
+)
+GIVEN_UP = "Each try is given up at its deadline; then: "
 
 ROWS = [
-    *(
-        Row(
-            kind="stt",
-            fault=fault,
-            fallback=False,
-            outcome="Tried again once, then the utterance is lost and the error told; the "
-            "recogniser is begun anew, and the next utterance is understood and answered.",
-        )
-        for fault in FAULTS
-    ),
-    *(
-        Row(
-            kind="stt",
-            fault=fault,
-            fallback=True,
-            outcome="The other recogniser is given the same audio: the utterance is in the "
-            "conversation once, and answered.",
-        )
-        for fault in FAULTS
-    ),
+    Row(
+        kind="stt",
+        fault=fault,
+        fallback=fallback,
+        outcome=(GIVEN_UP if fault in ("slow_first_byte", "stall") else "")
+        + (BACKED if fallback else LOST),
+    )
+    for fault in STT_FAULTS
+    for fallback in (False, True)
 ]
 ALONE = [row for row in ROWS if not row.fallback]
-BACKED = [row for row in ROWS if row.fallback]
+WITH_ANOTHER = [row for row in ROWS if row.fallback]
 
-
-class Stage:
-    """A session that listens, its services, and what it told."""
-
-    def __init__(self, scene: Scene, first: MockOpenAI, second: MockOpenAI) -> None:
-        self.scene = scene
-        self.first = first
-        self.second = second
-        self.errors: list[Any] = []
-        self._changed = asyncio.Event()
-        for event in ("error", "conversation_item_added"):
-            scene.session.on(event, self._note)
-
-    def _note(self, event: Any) -> None:
-        error = getattr(event, "error", None)
-        if error is not None and not getattr(error, "recoverable", False):
-            self.errors.append(getattr(error, "error", error))
-        self._changed.set()
-
-    def said(self, role: str) -> list[str]:
-        """What the conversation has of somebody."""
-        messages = self.scene.session.history.messages()
-        return [each.text_content or "" for each in messages if each.role == role]
-
-    async def until(self, role: str, text: str) -> None:
-        """Wait until somebody has said something. Has an end, whatever happens."""
-        await self._until(lambda: text in self.said(role))
-
-    async def until_told(self) -> None:
-        """Wait until an error was told."""
-        await self._until(lambda: bool(self.errors))
-
-    async def _until(self, condition: Any) -> None:
-        async with asyncio.timeout(DEADLINE):
-            while not condition():
-                self._changed.clear()
-                await self._changed.wait()
-
-
-@asynccontextmanager
-async def stage(*, fallback: bool) -> AsyncIterator[Stage]:
-    """A session with one service, or with two of which the second is the fallback."""
-    async with MockOpenAI() as first, MockOpenAI() as second:
-        first.transcriptions.hears("by the first", "by the first again")
-        second.transcriptions.hears("by the second", "by the second again")
-        models: list[STT] = [
-            OpenAI(base_url=api.base_url, api_key="sk-nobody") for api in (first, second)
-        ]
-        vad = FakeVAD()
-        stt = models[0]
-        if fallback:
-            stt = FallbackAdapter(
-                models, vad=vad, attempt_timeout=ATTEMPT, max_retry_per_stt=0, retry_interval=60.0
-            )
-        scene = Scene(
-            stt=stt,
-            vad=vad,
-            llm=FakeLLM(default="Yes."),
-            conn_options=SessionConnectOptions(stt_conn_options=OPTIONS),
-            turn_handling={"endpointing": {"min_delay": 0.1, "max_delay": 0.3}},
-        )
-        try:
-            async with scene:
-                yield Stage(scene, first, second)
-        finally:
-            await stt.aclose()
-            for model in models:
-                await model.aclose()
+ERRORS: dict[str, type[APIError]] = {
+    "rate_limited": APIStatusError,
+    "server_errors": APIStatusError,
+    "slow_first_byte": APITimeoutError,
+    "stall": APITimeoutError,
+}
+"""What a fault is told as; the others say that the service could not be used."""
 
 
 @pytest.fixture(autouse=True)
@@ -141,52 +65,73 @@ def no_circuits() -> None:
 def test_each_fault_is_in_the_matrix_alone_and_with_a_fallback() -> None:
     """None is forgotten."""
     assert {(row.fault, row.fallback) for row in ROWS} == {
-        (fault, fallback) for fault in FAULTS for fallback in (False, True)
+        (fault, fallback) for fault in (*FAULTS, "empty") for fallback in (False, True)
     }
 
 
 @pytest.mark.parametrize("row", ALONE, ids=lambda row: row.name)
-async def test_alone_a_fault_costs_the_utterance_and_no_more(row: Row) -> None:
+async def test_alone_a_fault_that_passes_is_not_noticed(row: Row) -> None:
+    """The same utterance is sent again, and understood once."""
+    async with stage(fallback=False) as played:
+        played.first.transcriptions.faults.add(STT_FAULTS[row.fault])
+        said = await played.turn()
+        files = [seen.body["file"] for seen in played.first.transcriptions.requests]
+
+        assert said == [f"user: {FIRST}", f"assistant: {ANSWER}"]
+        assert len(files) == 2
+        assert files[0] == files[1]
+        assert played.errors == []
+        assert played.closed == []
+
+
+@pytest.mark.parametrize("row", ALONE, ids=lambda row: row.name)
+async def test_alone_a_fault_that_stays_costs_the_turn_and_no_more(row: Row) -> None:
     """It is tried again once, told, and the conversation goes on."""
     async with stage(fallback=False) as played:
-        played.first.transcriptions.faults.always(FAULTS[row.fault])
-        played.scene.mic.speak(0.5)
-        await played.until_told()
+        played.fail(STT_FAULTS[row.fault], played.first)
+        said = await played.turn()
         tried = len(played.first.transcriptions.requests)
-        played.first.transcriptions.faults.always(None)
-        played.first.transcriptions.hears("and now")
-        played.scene.mic.speak(0.5, start_in=1.0)
-        await played.until("user", "and now")
-        await played.until("assistant", "Yes.")
+        played.fail(None, played.first)
+        played.hears(LATER, LATER)
+        then = await played.turn()
 
+        assert said == []
         assert tried == 2
-        assert isinstance(played.errors[0], APIError)
-        assert played.said("user") == ["and now"]
-        assert played.scene.lines("close") == []
+        assert len(played.errors) == 1
+        assert isinstance(played.errors[0], ERRORS.get(row.fault, APIConnectionError))
+        assert then == [f"user: {LATER}", f"assistant: {ANSWER}"]
+        assert played.closed == []
 
 
-@pytest.mark.parametrize("row", BACKED, ids=lambda row: row.name)
-async def test_with_a_fallback_the_utterance_is_understood(row: Row) -> None:
-    """Once, and without an error of the session's."""
+@pytest.mark.parametrize("row", WITH_ANOTHER, ids=lambda row: row.name)
+async def test_with_a_fallback_the_utterance_is_understood_once(row: Row) -> None:
+    """By the other service, which is sent the same audio; the session has no error."""
     async with stage(fallback=True) as played:
-        played.first.transcriptions.faults.always(FAULTS[row.fault])
-        played.scene.mic.speak(0.5)
-        await played.until("user", "by the second")
-        await played.until("assistant", "Yes.")
+        played.fail(STT_FAULTS[row.fault], played.first)
+        said = await played.turn()
+        sent = played.first.transcriptions.requests[0].body["file"]
+        passed_on = [seen.body["file"] for seen in played.second.transcriptions.requests]
+        then = await played.turn()
 
-        first, second = (api.transcriptions.requests for api in (played.first, played.second))
-        assert played.said("user") == ["by the second"]
-        assert first[0].body["file"] == second[0].body["file"]
+        assert said == [f"user: {SECOND}", f"assistant: {ANSWER}"]
+        assert passed_on == [sent]
+        assert then == said
         assert played.errors == []
-        assert played.scene.lines("close") == []
+        assert played.closed == []
 
 
-async def test_after_it_is_well_again_the_first_is_asked() -> None:
-    """The conversation does not stay with the second choice for ever."""
-    async with stage(fallback=False) as played:
-        played.first.transcriptions.faults.add(FAULTS["server_errors"])
-        played.scene.mic.speak(0.5)
-        await played.until("user", "by the first")
+@pytest.mark.parametrize("row", WITH_ANOTHER, ids=lambda row: row.name)
+async def test_when_both_fail_the_turn_ends_in_time_and_the_session_goes_on(row: Row) -> None:
+    """Nothing hangs, and the next utterance is understood."""
+    async with stage(fallback=True) as played:
+        played.fail(STT_FAULTS[row.fault], played.first, played.second)
+        said = await played.turn()
+        played.fail(None, played.first, played.second)
+        played.hears(LATER, LATER)
+        then = await played.turn()
 
-        assert len(played.first.transcriptions.requests) == 2
-        assert played.errors == []
+        assert said == []
+        assert len(played.errors) == 1
+        assert isinstance(played.errors[0], APIConnectionError)
+        assert then == [f"user: {LATER}", f"assistant: {ANSWER}"]
+        assert played.closed == []

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 
+import httpx2
 import openai
 
 from agentd.aio.timing import wall_time
@@ -36,6 +37,11 @@ def api_errors(label: str) -> Iterator[None]:
         raise APIConnectionError(f"{label} is out of reach: {why}") from error
     except openai.APIStatusError as error:
         raise status_error(label, error) from error
+    # The SDK lets through what its HTTP library raises while the body of an answer comes in.
+    except httpx2.TimeoutException as error:
+        raise APITimeoutError(f"{label} did not go on in time") from error
+    except httpx2.HTTPError as error:
+        raise APIConnectionError(f"{label} broke off: {error}") from error
     except openai.APIError as error:  # an error event within a stream, an answer of another form
         raise APIError(f"{label} failed: {error.message[:MAX_BODY]}", body=error.body) from error
     except ValueError as error:  # what is no JSON: cut off, or of a proxy in between
