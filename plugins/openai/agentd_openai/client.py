@@ -18,6 +18,10 @@ from agentd.given import NOT_GIVEN, NotGivenOr
 
 from .http import CONNECT_TIMEOUT, make_http_client
 
+__all__ = [
+    "API_KEY", "CONNECT_TIMEOUT", "Key", "MakeClient", "Service", "make_client", "provider_of",
+]  # fmt: skip
+
 API_KEY = "OPENAI_API_KEY"
 """The name of the key, in the environment and in systemd's credentials."""
 
