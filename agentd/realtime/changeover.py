@@ -123,7 +123,8 @@ class Changeover:
         self._standby.failed(line.number, line.failure)
         self._changes, go_on = add_restart(self._changes, now(), self._intensity)
         if not go_on:
-            raise APIConnectionError("realtime models fail again and again") from line.failure
+            failing = APIConnectionError("realtime models fail again and again")
+            raise self._standby.mark(failing) from line.failure
         return await self._open_one()
 
     async def _preferred_to(self, line: Line) -> Line | None:
@@ -158,7 +159,8 @@ class Changeover:
                 self._standby.failed(number, error)
                 last = error
         names = ", ".join(each.label for each in self._models)
-        raise APIConnectionError(f"no realtime model answers: {names}") from last
+        nobody = APIConnectionError(f"no realtime model answers: {names}")
+        raise self._standby.mark(nobody) from last
 
     async def _open(self, number: int) -> Line:
         line = Line(self._models[number], number, self._watcher.has_told)

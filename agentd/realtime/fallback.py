@@ -71,6 +71,7 @@ class RealtimeModelFallbackAdapter(RealtimeModel, EventEmitter):
             probe=self._probe,
             on_change=self._on_change,
             interval=cooldown,
+            circuit_of=lambda number: self._models[number].circuit,
         )
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
+from agentd.audio.frame import AudioFrame
 from agentd.llm.events import FunctionToolCall
 
 from .conversation import Conversation
@@ -55,21 +56,14 @@ class Relayed:
         try:
             async with aclosing(self.line.while_well(self._generation.message_stream)) as messages:
                 async for message in messages:
-                    yield MessageGeneration(
-                        message_id=message.message_id,
-                        text=self._text(message),
-                        audio=self.line.while_well(message.audio_stream),
-                        modalities=message.modalities,
-                    )
+                    yield _Message(message, self)
         finally:  # also where the user has interrupted it, and nobody reads on
             self._end()
 
-    async def _text(self, message: MessageGeneration) -> AsyncGenerator[str]:
-        async with aclosing(self.line.while_well(message.text_stream)) as texts:
-            async for text in texts:
-                self.said_something = True
-                self._conversation.said(message.message_id, text)
-                yield text
+    def note(self, message_id: str, text: str) -> None:
+        """The next piece of text that was said."""
+        self.said_something = True
+        self._conversation.said(message_id, text)
 
     async def _calls(self) -> AsyncGenerator[FunctionToolCall]:
         async with aclosing(self.line.while_well(self._generation.function_stream)) as calls:
@@ -81,3 +75,34 @@ class Relayed:
         self.ended = True
         self._may_be_owed = self.is_owed
         self._on_end()
+
+
+class _Message(MessageGeneration):
+    """A message as the user of the session has it."""
+
+    def __init__(self, given: MessageGeneration, relayed: Relayed) -> None:
+        super().__init__(
+            message_id=given.message_id,
+            text=self._text(),
+            audio=self._audio(),
+            modalities=given.modalities,
+        )
+        self._given = given
+        self._relayed = relayed
+
+    async def _text(self) -> AsyncGenerator[str]:
+        async with aclosing(self._relayed.line.while_well(self._given.text_stream)) as texts:
+            async for text in texts:
+                self._relayed.note(self.message_id, text)
+                yield text
+        self._note_end()
+
+    async def _audio(self) -> AsyncGenerator[AudioFrame]:
+        async with aclosing(self._relayed.line.while_well(self._given.audio_stream)) as frames:
+            async for frame in frames:
+                yield frame
+        self._note_end()
+
+    def _note_end(self) -> None:
+        failed = self._relayed.line.failure is not None
+        self.cut_off = self.cut_off or self._given.cut_off or failed

@@ -103,7 +103,7 @@ def test_a_reply_that_breaks_off_is_gone_on_with() -> None:
 
     scene = on(greet, first, second)
 
-    assert scene.history()[1:] == ["assistant: The answer is ", "assistant: forty-two, I think."]
+    assert scene.history()[1:] == ["assistant: The answer is /", "assistant: forty-two, I think."]
     (session,) = second.sessions
     assert [item.text_content for item in session.chat_ctx.messages()] == ["The answer is "]
     assert "Go on" in str(session.asked[0]["instructions"])
@@ -123,7 +123,7 @@ def test_without_regenerate_the_user_has_to_ask_again() -> None:
     scene = on(then_ask, first, second, regenerate_on_swap=False)
 
     assert scene.history()[1:] == [
-        "assistant: One two th",
+        "assistant: One two th/",
         "user: hello?",
         "assistant: I am fine.",
     ]

@@ -40,7 +40,7 @@ class Talk:
         self.failure: Exception | None = None
         self.ended = asyncio.Event()
         self.metrics: list[Any] = []
-        session.on("metrics_collected", self.metrics.append)
+        session.on("metrics_collected", self._measured)
         self._bell = Bell()
         self._owner = TaskOwner("talk")
 
@@ -51,6 +51,10 @@ class Talk:
     async def __aexit__(self, *exc: object) -> None:
         await self.session.aclose()
         await self._owner.aclose()
+
+    def _measured(self, metrics: Any) -> None:
+        self.metrics.append(metrics)
+        self._bell.ring()
 
     async def _read(self) -> None:
         try:

@@ -28,7 +28,9 @@ from openai.types.realtime import (
 )
 from openai.types.realtime.realtime_server_event import ConversationItemRetrieved
 
+from agentd.aio.bell import Bell
 from agentd.aio.tasks import TaskOwner, cancel_and_wait
+from agentd.aio.timing import now, within
 from agentd.ids import shortuuid
 from agentd.vad.segmenter import Change
 
@@ -36,7 +38,7 @@ from .realtime_conversation import RealtimeConversation
 from .realtime_hearing import RealtimeHearing
 from .realtime_response import RealtimeResponse
 from .realtime_script import RealtimeScript
-from .realtime_wire import WireError, make, parse, to_json
+from .realtime_wire import WireError, decode, make, parse, to_json
 
 LEAST_AUDIO = 0.1
 """Seconds that a commit needs."""
@@ -71,12 +73,17 @@ class RealtimeConnection:
         self._response: tuple[RealtimeResponse, asyncio.Task[None]] | None = None
         self._has_spoken = False
         self._user_item = ""
+        self._bell = Bell()
 
     # -- for tests ---------------------------------------------------------------------------
 
     def asked(self, kind: str) -> list[dict[str, Any]]:
         """The client's events of a type."""
         return [event for event in self.received if event["type"] == kind]
+
+    async def until(self, condition: Callable[[], bool], *, timeout: float = 5.0) -> None:
+        """Wait until something is so that this connection has seen; raises TimeoutError."""
+        await within(now() + timeout, self._bell.until(condition))
 
     @property
     def answering(self) -> bool:
@@ -99,12 +106,14 @@ class RealtimeConnection:
                     await self._take(message.data)
         finally:
             self.closed.set()
+            self._bell.ring()
             await self._owner.aclose()
         return socket
 
     async def send(self, event: BaseModel) -> None:
         """Send an event; a client that is gone does not hear it."""
         self.sent.append(getattr(event, "type", ""))
+        self._bell.ring()
         await self.send_text(to_json(event))
 
     async def send_text(self, text: str) -> None:
@@ -169,11 +178,13 @@ class RealtimeConnection:
     async def _take(self, text: str) -> None:
         event_id = None
         try:
-            event = parse(text)
-            event_id = event.event_id
+            raw = decode(text)
+            event_id = raw.get("event_id") if isinstance(raw, dict) else None
+            event = parse(raw)
             told = event.model_dump(exclude_unset=True)
             if event.type != "input_audio_buffer.append":
                 self.received.append(told)
+            self._bell.ring()
             await self._HANDLERS[event.type](self, told)
         except WireError as refused:
             await self._complain(refused, event_id)

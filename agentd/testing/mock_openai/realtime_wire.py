@@ -42,12 +42,16 @@ class WireError(Exception):
         self.kind = kind
 
 
-def parse(text: str | bytes) -> Any:
-    """What a client has sent, as the SDK's type; raises WireError for what is no event."""
+def decode(text: str | bytes) -> Any:
+    """What a client has sent; raises WireError for what is no JSON."""
     try:
-        raw = msgspec.json.decode(text)
+        return msgspec.json.decode(text)
     except msgspec.DecodeError as error:
         raise WireError(f"this is no JSON: {error}", code="invalid_json") from error
+
+
+def parse(raw: Any) -> Any:
+    """The same as the SDK's type; raises WireError for what is no event."""
     kind = CLIENT_EVENTS.get(raw.get("type", "") if isinstance(raw, dict) else "")
     if kind is None:
         raise WireError(f"there is no event of this type: {raw!r:.80}", param="type")

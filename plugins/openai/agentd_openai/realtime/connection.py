@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from typing import Any, cast
 
 import msgspec
@@ -31,6 +32,7 @@ PONG_WAIT = 10.0
 """Seconds after which a connection that does not answer a ping counts as lost."""
 CLOSE_WAIT = 1.0
 """Seconds that the service has to answer a close."""
+MAX_SEEN = 256
 MAX_MESSAGE = 32 * 1024 * 1024
 """Bytes. An event with a second of audio has 64 kB."""
 
@@ -44,6 +46,8 @@ class Connection:
     def __init__(self, inner: AsyncRealtimeConnection, label: str) -> None:
         self._inner = inner
         self._label = label
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        """Ids of the last events: what comes twice happened once."""
 
     async def send(self, event: ClientEvent) -> None:
         """Send an event. Raises APIConnectionError where the connection is gone."""
@@ -68,7 +72,9 @@ class Connection:
             except (ValueError, RecursionError) as error:
                 event = error
             if isinstance(event, BaseModel):
-                return cast("RealtimeServerEvent", event)
+                if self._is_new(getattr(event, "event_id", None)):
+                    return cast("RealtimeServerEvent", event)
+                continue
             logger.warning(
                 "an event of the realtime service can't be read, and is left out",
                 extra={
@@ -78,6 +84,16 @@ class Connection:
                     "error": str(event)[:MAX_BODY],
                 },
             )
+
+    def _is_new(self, event_id: str | None) -> bool:
+        if not event_id:
+            return True
+        if event_id in self._seen:
+            return False
+        self._seen[event_id] = None
+        if len(self._seen) > MAX_SEEN:
+            self._seen.popitem(last=False)
+        return True
 
     async def aclose(self) -> None:
         """Close it; takes CLOSE_WAIT at the longest. May be repeated."""

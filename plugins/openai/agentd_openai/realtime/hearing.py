@@ -13,9 +13,9 @@ from .wire import RATE
 
 CHUNK = 0.04
 """Seconds that are sent at once: each costs a frame of the WebSocket, and is waited for."""
-KEPT = 0.5
-"""Seconds that are kept of audio that nobody spoke in: a word may have begun that was not noticed
-yet."""
+KEPT = 3.0
+"""Seconds that are kept of audio in which nobody was noticed to speak: a word may have begun, and
+what was sent into a connection that is lost was heard by nobody, which is noticed later."""
 KEPT_OFFLINE = 5.0
 """Seconds that are kept while there is no connection."""
 KEPT_SPEECH = 30.0

@@ -73,6 +73,7 @@ class Line:
         self._current: Connection | None = None
         self._next: Connection | None = None
         """The one that takes its place, once `renewed`."""
+        self._closing = TaskOwner("realtime closing")
         self._opened_at = 0.0
         self._failures = 0
 
@@ -87,6 +88,7 @@ class Line:
             for connection in (self._current, self._next):
                 if connection is not None:
                     await connection.aclose()
+            await self._closing.wait()
 
     async def _follow(self) -> None:
         """Use a connection until it is replaced, or lost and another one is found."""
@@ -101,12 +103,12 @@ class Line:
             await asyncio.wait({renewing, *working}, return_when=asyncio.FIRST_COMPLETED)
         if self._next is not None:
             self._use(self._next)
-            await current.aclose()
+            self._close(current)
             return
-        for task in (*working, renewing):
-            if task.done() and not task.cancelled():
-                await self._replace(current, task.exception())
-                return
+        ended = [task for task in (*working, renewing) if not task.cancelled()]
+        # All are asked what they died of, or asyncio would tell it as never retrieved.
+        errors = [error for task in ended if (error := task.exception()) is not None]
+        await self._replace(current, errors[0])
 
     async def _replace(self, lost: Connection, error: BaseException | None) -> None:
         if not isinstance(error, APIError):
@@ -122,9 +124,13 @@ class Line:
         )
         self._crew.lost(error)
         self._current = None
-        await lost.aclose()
+        self._close(lost)
         self._use(await self._reach(error))
         self._crew.opened(again=True)
+
+    def _close(self, connection: Connection) -> None:
+        """Close it aside: the other end takes its time, and the next one is not to wait for it."""
+        self._closing.start(connection.aclose(), name="close")
 
     def _use(self, connection: Connection) -> None:
         self._current, self._next = connection, None
@@ -173,7 +179,18 @@ class Line:
 
     async def _read(self, connection: Connection) -> None:
         while True:
-            self._crew.take(await connection.receive())
+            event = await connection.receive()
+            if self._next is not None:
+                return  # what the old one still tells is about nothing that goes on
+            try:
+                self._crew.take(event)
+            except APIError:
+                raise
+            except Exception:  # it lacks what it should have; a call is not to end for that
+                logger.exception(
+                    "an event of the realtime service can't be used, and is left out",
+                    extra={"action": "realtime_event_unusable", "event": event.type},
+                )
 
     async def _write(self) -> None:
         while True:

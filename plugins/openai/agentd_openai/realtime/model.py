@@ -37,10 +37,10 @@ XAI_KEY = "XAI_API_KEY"
 class RealtimeModel(BaseModel):
     """A model that hears and speaks, behind a WebSocket.
 
-    Settings are sent as they are given: see RealtimeOptions for what None means. What the API
-    calls `temperature` has no place in its present version, and so has none here.
+    Settings are sent as they are given: see RealtimeOptions for what None means.
 
     Args:
+        temperature: Accepted, and not sent: the API has none any more.
         max_session_duration: Seconds after which a new connection takes over, at the next quiet
             moment, and at the latest `renew_deadline` later; None for never.
         api_key: Else the credential OPENAI_API_KEY. A function is asked for each connection.
@@ -62,6 +62,7 @@ class RealtimeModel(BaseModel):
         input_audio_transcription: Part | None = TRANSCRIPTION,
         input_audio_noise_reduction: NoiseReduction | None = None,
         speed: float | None = None,
+        temperature: float | None = None,
         tool_choice: ToolChoice | None = None,
         parallel_tool_calls: bool | None = None,
         max_output_tokens: int | Literal["inf"] | None = None,

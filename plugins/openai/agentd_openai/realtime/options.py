@@ -71,14 +71,14 @@ class RealtimeOptions(Struct, frozen=True, kw_only=True):
 
 
 def session_settings(
-    options: RealtimeOptions, *, instructions: str, tools: Sequence[Tool]
+    options: RealtimeOptions, *, instructions: str, tools: Sequence[dict[str, Any]]
 ) -> Session:
-    """All settings of a session, as `session.update` takes them."""
+    """All settings of a session, as `session.update` takes them; tools as `described`."""
     settings: dict[str, Any] = {
         "type": "realtime",
         "instructions": instructions,
         "output_modalities": list(options.modalities),
-        "tools": described(tools, options),
+        "tools": list(tools),
         "tool_choice": wire_choice(options.tool_choice or "auto"),
         "audio": {"input": _input(options), "output": _output(options)},
     }

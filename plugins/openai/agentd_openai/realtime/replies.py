@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 from openai.types.realtime import (
-    ConversationItem,
     RealtimeResponse,
     RealtimeServerEvent,
     ResponseAudioDeltaEvent,
@@ -23,12 +22,6 @@ from openai.types.realtime import (
     ResponseTextDeltaEvent,
     ResponseTextDoneEvent,
 )
-from openai.types.realtime.realtime_conversation_item_assistant_message import (
-    RealtimeConversationItemAssistantMessage,
-)
-from openai.types.realtime.realtime_conversation_item_function_call import (
-    RealtimeConversationItemFunctionCall,
-)
 
 from agentd.aio.bell import Bell
 from agentd.aio.timing import now
@@ -37,8 +30,9 @@ from agentd.ids import shortuuid
 from agentd.realtime import GenerationCreated
 
 from .conversation import Conversation
+from .following import Said, follow, note
 from .options import RealtimeOptions
-from .response import Message, Response
+from .response import Response
 from .wire import (
     ACTIVE_RESPONSE,
     REQUEST,
@@ -58,18 +52,6 @@ BUSY_PAUSE = 0.05
 """Seconds before a request is made again that met a response that we may not know of."""
 MAX_EARLY = 256
 """Events of responses that have not begun."""
-
-Said = (
-    ResponseAudioDeltaEvent
-    | ResponseAudioTranscriptDeltaEvent
-    | ResponseAudioTranscriptDoneEvent
-    | ResponseTextDeltaEvent
-    | ResponseTextDoneEvent
-    | ResponseOutputItemAddedEvent
-    | ResponseOutputItemDoneEvent
-    | ResponseFunctionCallArgumentsDoneEvent
-)
-"""What belongs to a response that has begun."""
 
 
 class Host(Protocol):
@@ -116,6 +98,7 @@ class Replies:
         self._params: dict[str, Any] = {}
         """What the current one was asked with."""
         self._timer: asyncio.TimerHandle | None = None
+        self._ended_by: APIError | None = None
         self._bell = Bell()
 
     @property
@@ -131,12 +114,16 @@ class Replies:
 
     async def ask(self, params: dict[str, Any]) -> GenerationCreated:
         """Have a response made; returns when it begins. Raises APIError."""
+        if self._ended_by is not None:
+            raise self._ended_by
         deadline_at = now() + self.options.response_timeout
         request = Request(id=shortuuid("request_"), params=params)
         try:
             async with asyncio.timeout_at(deadline_at):
                 while True:
                     await self.idle()
+                    if self._ended_by is not None:
+                        raise self._ended_by
                     request.answer = asyncio.get_running_loop().create_future()
                     self._requests[request.id] = request
                     self._send(request)
@@ -179,6 +166,7 @@ class Replies:
             again.tries = 1
             self._requests[again.id] = again
             response.begin_again()
+            self._touch(response)
         else:
             self._end_messages(response)
             response.end(cut_off=True)
@@ -196,6 +184,7 @@ class Replies:
 
     def given_up(self, error: APIError) -> None:
         """There will be no other connection."""
+        self._ended_by = self._ended_by or error
         self._set_timer(None)
         for request in list(self._requests.values()):
             self._fail(request, error)
@@ -283,73 +272,10 @@ class Replies:
         self._touch(response)
         response.note_first()
         try:
-            self._tell(response, event)
+            follow(response, event, self._conversation)
         except APIError as error:  # it does not end
             response.end(error, cut_off=True)
             self._host.send(cancel_response(response.id))
-
-    def _tell(self, response: Response, event: Said) -> None:
-        match event:
-            case ResponseAudioDeltaEvent():
-                message = response.message(event.item_id)
-                message.sound(event.delta or "")
-                self._note(message)
-            case ResponseAudioTranscriptDeltaEvent() | ResponseTextDeltaEvent():
-                message = response.message(event.item_id)
-                message.write(event.delta or "")
-                self._note(message)
-            case ResponseAudioTranscriptDoneEvent():
-                response.message(event.item_id).complete(event.transcript or "")
-            case ResponseTextDoneEvent():
-                response.message(event.item_id).complete(event.text or "")
-            case ResponseOutputItemAddedEvent():
-                self._item_begins(response, event.item)
-            case ResponseOutputItemDoneEvent():
-                self._item_ends(response, event.item)
-            case ResponseFunctionCallArgumentsDoneEvent():
-                self._called(
-                    response,
-                    event.item_id,
-                    name=getattr(event, "name", "") or "",  # older services leave it out
-                    call_id=event.call_id or "",
-                    arguments=event.arguments or "",
-                )
-
-    def _item_begins(self, response: Response, item: ConversationItem) -> None:
-        if isinstance(item, RealtimeConversationItemFunctionCall):
-            response.expect_call(item.id or "", item.name or "", item.call_id or "")
-        elif isinstance(item, RealtimeConversationItemAssistantMessage):
-            response.message(item.id or "")
-
-    def _item_ends(self, response: Response, item: ConversationItem) -> None:
-        if isinstance(item, RealtimeConversationItemFunctionCall):
-            self._called(
-                response,
-                item.id or "",
-                name=item.name or "",
-                call_id=item.call_id or "",
-                arguments=item.arguments or "",
-            )
-        elif isinstance(item, RealtimeConversationItemAssistantMessage):
-            message = response.message(item.id or "")
-            message.complete("".join(part.transcript or part.text or "" for part in item.content))
-            self._note(message)
-            message.end()
-
-    def _called(
-        self, response: Response, item_id: str, *, name: str, call_id: str, arguments: str
-    ) -> None:
-        if response.call(item_id, name=name, call_id=call_id, arguments=arguments) and name:
-            self._conversation.call_completed(
-                item_id, name=name, call_id=call_id, arguments=arguments
-            )
-
-    def _note(self, message: Message) -> None:
-        """The conversation knows the words of a message, and how long it is."""
-        entry = self._conversation.get(message.item_id)
-        if entry is not None and entry.sounds:
-            self._conversation.said(message.item_id, message.text)
-            entry.audio_seconds = message.audio_seconds
 
     def _done(self, told: RealtimeResponse) -> None:
         response = self._current
@@ -423,7 +349,7 @@ class Replies:
 
     def _end_messages(self, response: Response) -> None:
         for message in response.messages.values():
-            self._note(message)
+            note(message, self._conversation)
 
     # -- one that does not go on -------------------------------------------------------------
 

@@ -48,9 +48,14 @@ class Message:
         _put(self._text, delta)
 
     def complete(self, text: str) -> None:
-        """The whole text: what did not come of it, if an event was lost."""
+        """The whole text: its end, if that did not come.
+
+        A piece that was lost in the middle can't be said any more, but the service remembers it.
+        """
         if len(text) > len(self.text) and text.startswith(self.text):
             self.write(text[len(self.text) :])
+        elif text:
+            self.text = text
 
     def sound(self, delta: str) -> None:
         """More audio, in base64; a piece may end in the middle of a sample."""
@@ -129,16 +134,19 @@ class Response:
         """A call begins, of which the arguments are to come."""
         self._names[item_id] = (name, call_id)
 
-    def call(self, item_id: str, *, name: str, call_id: str, arguments: str) -> bool:
-        """A call is complete; says whether it was not told before."""
+    def call(
+        self, item_id: str, *, name: str, call_id: str, arguments: str
+    ) -> FunctionToolCall | None:
+        """A call is complete; gives it, unless it was told before or has no name."""
         known = self._names.get(item_id, ("", ""))
         name, call_id = name or known[0], call_id or known[1]
         if not name or call_id in self._called:
-            return False
+            return None
         self._called.add(call_id)
+        made = FunctionToolCall(name=name, arguments=arguments, call_id=call_id)
         if not self.ended:
-            _put(self._calls, FunctionToolCall(name=name, arguments=arguments, call_id=call_id))
-        return True
+            _put(self._calls, made)
+        return made
 
     def begin_again(self) -> None:
         """It is asked for on another connection, where its messages have other names."""

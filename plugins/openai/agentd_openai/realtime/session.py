@@ -14,12 +14,6 @@ from openai.types.realtime import (
     ConversationItemAdded,
     ConversationItemCreatedEvent,
     ConversationItemDeletedEvent,
-    ConversationItemInputAudioTranscriptionCompletedEvent,
-    ConversationItemInputAudioTranscriptionDeltaEvent,
-    ConversationItemInputAudioTranscriptionFailedEvent,
-    InputAudioBufferCommittedEvent,
-    InputAudioBufferSpeechStartedEvent,
-    InputAudioBufferSpeechStoppedEvent,
     RealtimeErrorEvent,
     RealtimeResponse,
     RealtimeServerEvent,
@@ -46,9 +40,6 @@ from agentd.llm.events import ToolChoice
 from agentd.llm.tools import Tool
 from agentd.realtime import (
     GenerationCreated,
-    InputSpeechStarted,
-    InputSpeechStopped,
-    InputTranscriptionCompleted,
     RealtimeError,
     RealtimeEvent,
     RealtimeModel,
@@ -61,9 +52,10 @@ from agentd.resilience import APIConnectOptions
 from .acks import CONFIGURED, Acks, created, deleted
 from .connection import Connection
 from .conversation import Change, Conversation, Create
-from .hearing import Hearing
+from .greeting import greet
 from .items import as_param
 from .line import Line
+from .listening import Listening
 from .metrics import measure
 from .options import RealtimeOptions, described, session_settings, wire_choice
 from .outbox import Outbox
@@ -72,6 +64,7 @@ from .response import Response
 from .wire import (
     BENIGN,
     EXPIRED,
+    HOPELESS,
     ClientEvent,
     as_error,
     clear,
@@ -90,8 +83,6 @@ ACK_WAIT = 5.0
 """Seconds that the service has to say that a change was made."""
 LEAST_AUDIO = 0.1
 """Seconds that the service wants in a message."""
-QUIET = 1.0
-"""Seconds since the user was last heard, after which a moment is a quiet one."""
 
 
 class Session(RealtimeSession):
@@ -107,7 +98,7 @@ class Session(RealtimeSession):
         super().__init__(model)
         self._options = options
         self._instructions = ""
-        self._tools: list[Tool] = []
+        self._tools: list[dict[str, Any]] = []
         self._events: Channel[RealtimeEvent] = Channel(MAX_EVENTS)
         self._owner = TaskOwner("realtime session")
         self._line_task: asyncio.Task[None] | None = None
@@ -116,12 +107,9 @@ class Session(RealtimeSession):
         self._outbox = Outbox()
         self._acks = Acks()
         self._conversation = Conversation()
-        self._hearing = Hearing(by_hand=options.turn_detection is None)
+        self._listening = Listening(options, self._conversation, self._emit, label=model.label)
+        self._hearing = self._listening.hearing
         self._replies = Replies(self, options, self._conversation, label=model.label)
-        self._interim: dict[str, str] = {}
-        self._last_heard_at = float("-inf")
-        self._owed = False
-        """The user has finished, and the service has not begun to answer."""
         self._prepared: tuple[Any, list[dict[str, Any]]] = ({}, [])
         """Settings and conversation that the connection was told that was prepared last."""
         self._bell = Bell()
@@ -148,6 +136,11 @@ class Session(RealtimeSession):
         """See the base class."""
         self._give_up(APIConnectionError("the session was closed"), tell=False)
         await self._owner.aclose()
+
+    async def connected(self) -> None:
+        """Wait until there is a connection, which what is asked goes over at once. Without a
+        deadline, and only while it is read."""
+        await self._bell.until(lambda: self._online)
 
     # -- what it hears and sees --------------------------------------------------------------
 
@@ -223,14 +216,23 @@ class Session(RealtimeSession):
 
     async def update_instructions(self, instructions: str) -> None:
         """See the base class. Raises APIError where the service refuses them."""
-        self._instructions = instructions
-        await self._configure({"type": "realtime", "instructions": instructions})
+        before, self._instructions = self._instructions, instructions
+        try:
+            await self._configure({"type": "realtime", "instructions": instructions})
+        except APIError as error:
+            if not error.retryable:  # or each connection to come would be refused
+                self._instructions = before
+            raise
 
     async def update_tools(self, tools: list[Tool]) -> None:
         """See the base class."""
-        entries = described(tools, self._options)
-        self._tools = list(tools)
-        await self._configure({"type": "realtime", "tools": entries})
+        before, self._tools = self._tools, described(tools, self._options)
+        try:
+            await self._configure({"type": "realtime", "tools": self._tools})
+        except APIError as error:
+            if not error.retryable:
+                self._tools = before
+            raise
 
     async def update_chat_ctx(self, chat_ctx: ChatContext) -> None:
         """See the base class; returns when the service has said that it is so."""
@@ -244,36 +246,34 @@ class Session(RealtimeSession):
     ) -> None:
         """See the base class; other options by their names in RealtimeOptions."""
         changes = others | ({"tool_choice": tool_choice} if is_given(tool_choice) else {})
-        self._options = msgspec.structs.replace(self._options, **changes)
-        self._replies.options = self._options
-        self._hearing.by_hand = self._options.turn_detection is None
+        before = self._options
+        self._use(msgspec.structs.replace(before, **changes))
         settings = self._settings()
         # The voice is left out unless it is what changes: once it was heard it can't be told again.
         if "voice" not in changes:
             settings["audio"]["output"].pop("voice", None)
         update = session_update(settings)
         if self.send(update):
-            self._watch([self._acks.expect(CONFIGURED, update.get("event_id", ""))])
+            future = self._acks.expect(CONFIGURED, update.get("event_id", ""))
+            self._watch([future])
+            future.add_done_callback(lambda done: self._use(before) if _is_refused(done) else None)
+
+    def _use(self, options: RealtimeOptions) -> None:
+        self._options = self._replies.options = options
+        self._listening.use(options)
 
     # -- the service's events (Crew) ------------------------------------------------------------
 
     def take(self, event: RealtimeServerEvent) -> None:
         """See line.Crew."""
-        if self._replies.take(event):
-            self._owed = self._owed and not isinstance(event, ResponseCreatedEvent)
-            self._bell.ring()
-            return
+        if isinstance(event, ResponseCreatedEvent):
+            self._listening.answered()
+        if not self._replies.take(event) and not self._listening.take(event):
+            self._take_other(event)
+        self._bell.ring()
+
+    def _take_other(self, event: RealtimeServerEvent) -> None:
         match event:
-            case InputAudioBufferSpeechStartedEvent():
-                self._hearing.speech_started()
-                self._emit(InputSpeechStarted())
-            case InputAudioBufferSpeechStoppedEvent():
-                self._hearing.speech_stopped()
-                self._last_heard_at = now()
-                transcribed = self._options.transcription is not None
-                self._emit(InputSpeechStopped(user_transcription_enabled=transcribed))
-            case InputAudioBufferCommittedEvent():
-                self._committed(event)
             case ConversationItemAdded() | ConversationItemCreatedEvent():
                 self._added(event.item, event.previous_item_id)
             case ConversationItemDeletedEvent():
@@ -283,16 +283,7 @@ class Session(RealtimeSession):
             case RealtimeErrorEvent():
                 self._fault(event)
             case _:
-                self._transcribed(event)
-        self._bell.ring()
-
-    def _committed(self, event: InputAudioBufferCommittedEvent) -> None:
-        self._owed = self._answers_by_itself
-        blank = {"id": event.item_id, "type": "message", "role": "user", "content": []}
-        if self._conversation.added(event.item_id, blank, event.previous_item_id):
-            self._emit(
-                RemoteItemAdded(item_id=event.item_id, previous_item_id=event.previous_item_id)
-            )
+                return
 
     def _added(self, item: ConversationItem, previous_item_id: str | None) -> None:
         item_id = getattr(item, "id", None) or ""
@@ -306,30 +297,6 @@ class Session(RealtimeSession):
         wire.pop("status", None)
         if self._conversation.added(item_id, wire, previous_item_id):
             self._emit(RemoteItemAdded(item_id=item_id, previous_item_id=previous_item_id))
-
-    def _transcribed(self, event: RealtimeServerEvent) -> None:
-        match event:
-            case ConversationItemInputAudioTranscriptionDeltaEvent():
-                text = self._interim.get(event.item_id, "") + (event.delta or "")
-                self._interim[event.item_id] = text
-                self._hear(event.item_id, text, is_final=False)
-            case ConversationItemInputAudioTranscriptionCompletedEvent():
-                self._interim.pop(event.item_id, None)
-                text = (event.transcript or "").strip()
-                self._conversation.said(event.item_id, text)
-                self._hearing.settled()
-                self._hear(event.item_id, text, is_final=True)
-            case ConversationItemInputAudioTranscriptionFailedEvent():
-                self._interim.pop(event.item_id, None)
-                self._hearing.settled()
-                why = event.error.message or event.error.code
-                error = APIError(f"{self._model.label} could not transcribe: {why}")
-                self._emit(RealtimeError(error=error, recoverable=True))
-            case _:
-                return
-
-    def _hear(self, item_id: str, text: str, *, is_final: bool) -> None:
-        self._emit(InputTranscriptionCompleted(item_id=item_id, transcript=text, is_final=is_final))
 
     def _fault(self, event: RealtimeErrorEvent) -> None:
         """Raises APIError for what ends the connection, or the session."""
@@ -345,7 +312,7 @@ class Session(RealtimeSession):
             return
         if code == EXPIRED:
             raise APIConnectionError(str(error))
-        if not error.retryable and not event_id:
+        if code in HOPELESS:
             raise error
         self._emit(RealtimeError(error=error, recoverable=True))
 
@@ -371,28 +338,7 @@ class Session(RealtimeSession):
     async def prepare(self, connection: Connection) -> None:
         """See line.Crew."""
         settings, items = self._settings(), self._conversation.restored()
-        update = session_update(settings)
-        creates = [create_item(as_param(item)) for item in items]
-        expected = {created(item["id"]) for item in items} | {CONFIGURED}
-        by_event = {
-            create.get("event_id", ""): created(item["id"])
-            for create, item in zip(creates, items, strict=True)
-        }
-        async with TaskOwner("realtime session") as owner:
-            # Side by side: neither end reads while it waits for the other to do so.
-            owner.start(_send_all(connection, [update, *creates]), name="tell", report=False)
-            while expected:
-                match await connection.receive():
-                    case SessionUpdatedEvent():
-                        expected.discard(CONFIGURED)
-                    case ConversationItemAdded(item=item) | ConversationItemCreatedEvent(item=item):
-                        expected.discard(created(getattr(item, "id", None) or ""))
-                    case RealtimeErrorEvent(error=error):
-                        key = by_event.get(error.event_id or "")
-                        if key is None:
-                            raise as_error(error, self._model.label)
-                        expected.discard(key)
-                        self._not_restored(key, error.message)
+        await greet(connection, settings, items, label=self._model.label)
         self._prepared = (settings, items)
 
     def opened(self, *, again: bool) -> None:
@@ -405,14 +351,14 @@ class Session(RealtimeSession):
         self._replies.restored()
         if again:
             self._emit(SessionReconnected())
+        self._bell.ring()
 
     def lost(self, error: APIError) -> None:
         """See line.Crew."""
         self._online = False
-        self._hearing.offline = True
+        self._listening.lost()
         self._outbox.clear()
         self._replies.lost()
-        self._interim.clear()
         self._emit(RealtimeError(error=error, recoverable=True))
 
     def renewed(self) -> None:
@@ -431,18 +377,18 @@ class Session(RealtimeSession):
     async def quiet(self) -> None:
         """See line.Crew."""
         while not self._is_quiet():
-            rest = self._last_heard_at + QUIET - now()
+            rest = self._listening.quiet_at - now()
             if rest > 0 and self._would_be_quiet():
                 await asyncio.sleep(rest)
             else:
                 await self._bell.until(self._would_be_quiet)
 
     def _is_quiet(self) -> bool:
-        return self._would_be_quiet() and now() >= self._last_heard_at + QUIET
+        return self._would_be_quiet() and now() >= self._listening.quiet_at
 
     def _would_be_quiet(self) -> bool:
-        heard = self._hearing.by_hand or self._hearing.is_settled
-        return heard and self._replies.is_idle and not self._acks and not len(self._outbox)
+        idle = self._listening.hears_nobody and self._replies.is_idle
+        return idle and not self._acks and not len(self._outbox)
 
     def _catch_up(self) -> None:
         """Tell a connection what has changed since it was prepared."""
@@ -456,21 +402,14 @@ class Session(RealtimeSession):
 
     def _hear_again(self) -> None:
         """Let a new connection hear what the last one may not have understood."""
-        unsettled = not self._hearing.is_settled
-        for chunk in self._hearing.moved():
+        chunks, owed = self._listening.moved()
+        for chunk in chunks:
             if chunk is None:
                 self._outbox.put(commit())
             else:
                 self._outbox.put_audio(chunk, limited=False)
-        if self._owed and not unsettled:
-            self._owed = False
+        if owed:
             self._replies.ask_again()
-
-    def _not_restored(self, key: str, why: str) -> None:
-        logger.warning(
-            "an item of the conversation could not be restored",
-            extra={"action": "realtime_item_not_restored", "item": key, "error": why},
-        )
 
     # -- inside --------------------------------------------------------------------------------
 
@@ -499,10 +438,6 @@ class Session(RealtimeSession):
             return
         except WouldBlock:
             raise APIError("nobody reads the session's events", retryable=False) from None
-
-    @property
-    def _answers_by_itself(self) -> bool:
-        return self._options.turn_detection is not None
 
     def _settings(self) -> Any:
         return session_settings(self._options, instructions=self._instructions, tools=self._tools)
@@ -547,12 +482,12 @@ class Session(RealtimeSession):
             raise APITimeoutError(f"{self._model.label} did not confirm a change") from error
 
 
+def _is_refused(future: asyncio.Future[None]) -> bool:
+    error = None if future.cancelled() else future.exception()
+    return isinstance(error, APIError) and not error.retryable
+
+
 def _event_of(change: Change) -> ClientEvent:
     if isinstance(change, Create):
         return create_item(as_param(change.item), change.previous_item_id)
     return delete_item(change.item_id)
-
-
-async def _send_all(connection: Connection, events: Sequence[ClientEvent]) -> None:
-    for event in events:
-        await connection.send(event)

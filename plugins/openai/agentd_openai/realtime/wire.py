@@ -41,7 +41,7 @@ EXPIRED = "session_expired"
 HOPELESS = frozenset(
     {"invalid_api_key", "insufficient_quota", "model_not_found", "invalid_model", "unauthorized"}
 )
-"""Codes of errors that another connection would meet as well."""
+"""Codes of errors that end a session: another connection would meet them as well."""
 BENIGN = frozenset({"response_cancel_not_active", "item_truncate_invalid_item_id"})
 """Codes that say that what was asked for is so already."""
 
