@@ -107,3 +107,14 @@ def test_a_start_is_told_once(utterances: Utterances) -> None:
 
     assert isinstance(first[0], StartOfSpeech)
     assert kinds(again) == ["InterimTranscript hello there"]
+
+
+def test_a_text_is_owed_once_its_utterance_is_over(utterances: Utterances) -> None:
+    """While somebody speaks, silence of the service's is no fault."""
+    utterances.started("a", 0.0)
+    before = utterances.is_owed
+    utterances.stopped("a", 1.0)
+    after = utterances.is_owed
+    utterances.completed("a", "Yes.")
+
+    assert (before, after, utterances.is_owed) == (False, True, False)

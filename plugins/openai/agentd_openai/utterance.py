@@ -17,6 +17,7 @@ class _Utterance:
         self.start = start
         self.end = start
         self.text = ""
+        self.is_over = False
         self.announced = False
 
 
@@ -42,6 +43,11 @@ class Utterances:
         """Whether nothing is to come."""
         return not self._open and not self._asked and not self.speaking
 
+    @property
+    def is_owed(self) -> bool:
+        """Whether the service has the whole of an utterance and has not told its text."""
+        return bool(self._asked) or any(each.is_over for each in self._open.values())
+
     def asked(self) -> None:
         """The service was told to take what it has as an utterance."""
         self._asked += 1
@@ -63,6 +69,7 @@ class Utterances:
         self.ended_at = self._offset + at
         if (utterance := self._open.get(item_id)) is not None:
             utterance.end = self._offset + at
+            utterance.is_over = True
         return []
 
     def committed(self, item_id: str) -> list[SpeechEvent]:
@@ -71,6 +78,7 @@ class Utterances:
             self.speaking = False
         else:
             self._open[item_id] = _Utterance(self._offset)
+        self._open[item_id].is_over = True
         self._asked = max(0, self._asked - 1)
         return []
 
