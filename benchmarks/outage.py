@@ -127,13 +127,14 @@ async def _stt(first: MockOpenAI, second: MockOpenAI) -> list[float]:
     adapter = STTFallback(
         models, vad=vad, attempt_timeout=ATTEMPT, max_retry_per_stt=0, retry_interval=PAUSE
     )
-    heard = asyncio.Event()
+    asked, heard = asyncio.Event(), asyncio.Event()
+    first.transcriptions.listeners.append(lambda _seen: asked.set())
     async with _speaking(
         stt=adapter, vad=vad, llm=FakeLLM(default="It is noon."), tts=FakeTTS()
     ) as scene:
         scene.loudspeaker.on("playback_started", lambda _event: heard.set())
         scene.mic.speak(0.5)
-        await first.wait_for_requests(1)
+        await asked.wait()
         asked_at = now()
         await heard.wait()
         waits = [scene.loudspeaker.segments[0].started_at - asked_at]

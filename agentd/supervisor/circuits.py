@@ -52,7 +52,7 @@ class Member(Protocol):
         ...
 
     def tell_circuit(self, news: CircuitNews) -> None:
-        """Send it, if the child takes frames by now."""
+        """Send it."""
         ...
 
 
@@ -75,6 +75,7 @@ class SharedCircuits:
     """The table of circuits that are not closed, and whose turn it is to probe."""
 
     def __init__(self, members: Callable[[], Iterable[Member]]) -> None:
+        """`members` gives the children that take frames by now: those that were greeted."""
         self._members = members
         self._circuits: dict[str, _Circuit] = {}
         self._opened: dict[str, int] = {}

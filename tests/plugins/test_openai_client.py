@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator
 import openai
 import pytest
 
-from agentd.errors import APIError
+from agentd.aio.bell import Bell
+from agentd.errors import APIConnectionError, APIError
 from agentd.testing.mock_openai import HttpFault, HttpFaultKind, MockOpenAI
 from agentd_openai.errors import retry_after
 from agentd_openai.llm import LLM
@@ -186,6 +187,80 @@ async def test_a_client_that_was_given_stays_its_owners(api: MockOpenAI) -> None
 
         assert [model.id async for model in client.models.list()] == ["mock"]
     assert api.requests[0].headers["Authorization"] == "Bearer sk-mine"
+
+
+EVENT = b'data: {"id": "x", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}\n\n'
+WHOLE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n%s" % (
+    len(EVENT),
+    EVENT,
+)
+
+
+class HangsUp:
+    """A service that answers so many requests of a connection, and closes it at the next."""
+
+    def __init__(self, answers: int) -> None:
+        self.answers = answers
+        self.connections = 0
+        self.base_url = ""
+        self._open = 0
+        self._changed = Bell()
+
+    async def __aenter__(self) -> HangsUp:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.base_url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._server.close()
+        async with asyncio.timeout(DEADLINE):
+            await self._changed.until(lambda: not self._open)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self._open += 1
+        try:
+            for _ in range(self.answers):
+                await _read_request(reader)
+                writer.write(WHOLE)
+            await _read_request(reader)
+        except asyncio.IncompleteReadError:
+            pass  # the client was first
+        finally:
+            writer.close()
+            await writer.wait_closed()
+            self._open -= 1
+            self._changed.ring()
+
+
+async def _read_request(reader: asyncio.StreamReader) -> None:
+    head = await reader.readuntil(b"\r\n\r\n")
+    [length] = [line for line in head.lower().splitlines() if line.startswith(b"content-length:")]
+    await reader.readexactly(int(length.split(b":")[1]))
+
+
+async def test_a_kept_connection_that_proves_closed_is_no_failure() -> None:
+    """It is asked again on another, as the same attempt."""
+    async with HangsUp(answers=1) as service:
+        llm = LLM(model="mock", base_url=service.base_url, api_key="sk-nobody")
+
+        for _ in range(3):
+            await ask(llm, "Hello!").collect()
+
+        assert service.connections == 3
+        await llm.aclose()
+
+
+async def test_a_service_that_hangs_up_at_once_is_a_failure() -> None:
+    """A connection that was made for a request is used once."""
+    async with HangsUp(answers=0) as service:
+        llm = LLM(model="mock", base_url=service.base_url, api_key="sk-nobody")
+
+        with pytest.raises(APIConnectionError):
+            await ask(llm, "Hello!").collect()
+
+        assert service.connections == 1
+        await llm.aclose()
 
 
 @pytest.mark.parametrize("before", ["new", "used"])

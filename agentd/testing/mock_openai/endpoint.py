@@ -130,14 +130,13 @@ async def _form(request: web.Request) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     form = await request.post()
     for name in form:
-        values = [
-            _content(value) if isinstance(value, web.FileField) else value
-            for value in form.getall(name)
-        ]
+        values = [_value(value) for value in form.getall(name)]
         fields[name] = values if len(values) > 1 else values[0]
     return fields
 
 
-def _content(field: web.FileField) -> bytes:
-    with field.file:
-        return field.file.read()
+def _value(field: str | bytes | bytearray | web.FileField) -> str | bytes | bytearray:
+    if not isinstance(field, web.FileField):
+        return field
+    with field.file as file:  # a request that is broken off would leave it open
+        return file.read()

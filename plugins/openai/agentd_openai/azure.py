@@ -11,7 +11,8 @@ from agentd.credentials import credential
 from agentd.errors import ModelError
 from agentd.given import NotGivenOr, only_given
 
-from .client import MakeClient, make_http_client
+from .client import MakeClient
+from .http import make_http_client
 
 AZURE_KEY = "AZURE_OPENAI_API_KEY"
 AZURE_TOKEN = "AZURE_OPENAI_AD_TOKEN"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -17,20 +16,14 @@ from agentd.credentials import credential
 from agentd.errors import APIError
 from agentd.given import NOT_GIVEN, NotGivenOr
 
+from .http import CONNECT_TIMEOUT, make_http_client
+
+__all__ = [
+    "API_KEY", "CONNECT_TIMEOUT", "Key", "MakeClient", "Service", "make_client", "provider_of",
+]  # fmt: skip
+
 API_KEY = "OPENAI_API_KEY"
 """The name of the key, in the environment and in systemd's credentials."""
-
-CONNECT_TIMEOUT = 15.0
-"""Seconds to connect, as in livekit-agents (row 242); a call's own deadline is shorter."""
-IO_TIMEOUT = 5.0
-"""Seconds to write, and to wait for a connection of the pool."""
-KEEPALIVE = 120.0
-"""Seconds that an idle connection is kept: the pauses of a conversation are longer than the SDK's
-5 s, and each new connection costs two to three round trips."""
-MAX_IDLE_CONNECTIONS = 10
-TRUST: ssl.SSLContext = httpx2.create_ssl_context()
-"""The authorities to trust. To read them takes 40 ms, so that it is done once, while the app is
-imported, and not for each client in a call."""
 
 Key: TypeAlias = str | Callable[[], Awaitable[str]]
 """The key, or what makes one for each request."""
@@ -52,21 +45,6 @@ def make_client(
         base_url=base_url if isinstance(base_url, str) else None,
         max_retries=0,
         http_client=make_http_client(),
-    )
-
-
-def make_http_client() -> openai.DefaultAsyncHttpxClient:
-    """The SDK's HTTP client with our limits; nothing is connected before it is used."""
-    return openai.DefaultAsyncHttpxClient(
-        timeout=openai.Timeout(
-            connect=CONNECT_TIMEOUT, read=None, write=IO_TIMEOUT, pool=IO_TIMEOUT
-        ),
-        limits=httpx2.Limits(
-            max_connections=None,
-            max_keepalive_connections=MAX_IDLE_CONNECTIONS,
-            keepalive_expiry=KEEPALIVE,
-        ),
-        verify=TRUST,
     )
 
 
