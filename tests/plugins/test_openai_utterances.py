@@ -118,3 +118,11 @@ def test_a_text_is_owed_once_its_utterance_is_over(utterances: Utterances) -> No
     utterances.completed("a", "Yes.")
 
     assert (before, after, utterances.is_owed) == (False, True, False)
+
+
+def test_how_sure_the_model_is_goes_with_the_text(utterances: Utterances) -> None:
+    """As far as the service tells it."""
+    events = utterances.completed("a", "Yes.", confidence=0.8)
+
+    finals = [event for event in events if isinstance(event, FinalTranscript)]
+    assert [final.data.confidence for final in finals] == [0.8]

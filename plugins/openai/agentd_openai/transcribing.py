@@ -31,6 +31,7 @@ from agentd.stt import EndOfSpeech, Flush, SpeechEvent
 from .client import CONNECT_TIMEOUT, Service
 from .realtime.connection import Connection, connect
 from .realtime.wire import RATE, append, commit, session_update
+from .transcript import confidence
 from .utterance import Utterances
 
 RECYCLE_AFTER = 600.0
@@ -59,6 +60,7 @@ class Listening(Struct, frozen=True, kw_only=True):
     model: str
     language: str
     prompt: str
+    confidence: bool = False
     turn_detection: NotGivenOr[dict[str, Any] | None] = NOT_GIVEN
     noise_reduction: NotGivenOr[str] = NOT_GIVEN
     recycle_after: float = RECYCLE_AFTER
@@ -77,7 +79,10 @@ class Listening(Struct, frozen=True, kw_only=True):
         }
         if is_given(self.noise_reduction):
             heard["noise_reduction"] = {"type": self.noise_reduction}
-        return {"type": "transcription", "audio": {"input": heard}}
+        settings: dict[str, Any] = {"type": "transcription", "audio": {"input": heard}}
+        if self.confidence:
+            settings["include"] = ["item.input_audio_transcription.logprobs"]
+        return settings
 
     @property
     def detection(self) -> dict[str, Any] | None:
@@ -187,7 +192,8 @@ def _told(event: Any, utterances: Utterances) -> list[SpeechEvent]:
         case ConversationItemInputAudioTranscriptionDeltaEvent():
             return utterances.heard(event.item_id, event.delta or "")
         case ConversationItemInputAudioTranscriptionCompletedEvent():
-            return utterances.completed(event.item_id, event.transcript)
+            sure = confidence(event.logprobs)
+            return utterances.completed(event.item_id, event.transcript, confidence=sure)
         case ConversationItemInputAudioTranscriptionFailedEvent():
             raise APIError(f"it was not understood: {event.error.message}")
         case RealtimeErrorEvent() if event.error.code == EMPTY:

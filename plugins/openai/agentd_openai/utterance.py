@@ -93,13 +93,15 @@ class Utterances:
             InterimTranscript(request_id=item_id, data=self._data(utterance, utterance.text)),
         ]
 
-    def completed(self, item_id: str, transcript: str) -> list[SpeechEvent]:
+    def completed(
+        self, item_id: str, transcript: str, *, confidence: float = 0.0
+    ) -> list[SpeechEvent]:
         """All of the text."""
         utterance = self._open.pop(item_id, None) or _Utterance(self._offset)
         events: list[SpeechEvent] = []
         if transcript.strip():
             events += self._announce(utterance, item_id)
-            data = self._data(utterance, transcript)
+            data = self._data(utterance, transcript, confidence)
             events.append(FinalTranscript(request_id=item_id, data=data))
         if utterance.announced:
             events.append(EndOfSpeech(request_id=item_id))
@@ -112,10 +114,11 @@ class Utterances:
         utterance.announced = True
         return [StartOfSpeech(request_id=item_id)]
 
-    def _data(self, utterance: _Utterance, text: str) -> SpeechData:
+    def _data(self, utterance: _Utterance, text: str, confidence: float = 0.0) -> SpeechData:
         return SpeechData(
             text=text.strip(),
             language=self._language,
             start_time=utterance.start,
             end_time=max(utterance.end, utterance.start),
+            confidence=confidence,
         )
