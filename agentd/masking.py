@@ -26,7 +26,7 @@ MIN_LINE = 16
 _JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}")
 _BEARER = re.compile(r"\b(bearer(?:\s+|%20))[\w.~+/=-]{16,}", re.IGNORECASE)
 _AUTHORIZATION = re.compile(
-    r"(authorization[\"']?\s*[:=,]\s*b?[\"']?(?:\w+\s+)?)[\w.~+/=-]{8,}", re.IGNORECASE
+    r"(authorization[\\\"']*\s*[:=,]\s*b?[\\\"']*(?:\w+\s+)?)[\w.~+/=-]{8,}", re.IGNORECASE
 )
 _PARAMETER = re.compile(
     r"([?&](?:access_token|api_key|apikey|api-key|token|key|secret)=)[^&\s\"'<>\\]+", re.IGNORECASE
