@@ -75,9 +75,13 @@ class Memory:
 
 
 def _forms(secret: str) -> set[str]:
-    """How a secret may stand in a text: as it is, in JSON, in an address, line by line."""
+    """How a secret may stand in a text: as it is, in a repr, JSON, an address, line by line.
+
+    For most they are all the same.
+    """
     lines = [line.strip() for line in secret.splitlines()]
     known = {secret, *(line for line in lines if _tells(line))}
+    known |= {repr(text)[1:-1] for text in known}
     escaped = {
         json.dumps(text, ensure_ascii=plain)[1:-1] for text in known for plain in (False, True)
     }
