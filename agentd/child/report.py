@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterator
 
-from agentd.masking import blotted
+from agentd.masking import blotted, masked
 from agentd.protocol.frames import (
     PROTOCOL_VERSION,
     Frame,
@@ -59,7 +59,7 @@ class JobReport:
 
     def handed_over(self, refusal: str) -> bool:
         """It was let go of for another process, or why not; False if there is no supervisor."""
-        return self._line.send(HandedOver(job_id=self._job_id, refusal=refusal))
+        return self._line.send(HandedOver(job_id=self._job_id, refusal=masked(refusal)))
 
     def snapshot(self, version: int, data: bytes) -> None:
         if self._ended is not None:
