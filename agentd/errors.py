@@ -244,6 +244,12 @@ class ModelError(AgentdError):
         """Whether the same call may go well a moment later."""
 
 
+class MissingCredential(ModelError, ValueError):
+    """There is no key for the service."""
+
+    code = "missing_credential"
+
+
 class ModelFileMissing(ModelError):
     """A local model's file is not on this machine."""
 
