@@ -24,6 +24,8 @@ NOISY = (
     "asyncio",
     "httpcore",
     "httpx",
+    "httpx2",
+    "mcp",
     "openai",
     "urllib3",
     "watchfiles",

@@ -12,10 +12,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, TypedDict
 
+import jsonschema.validators  # noqa: F401 - the SDK would load it in the first call: 0.2 s
 import mcp_types as types
 from mcp import ClientSession, MCPError
 from mcp.shared.dispatcher import ProgressFnT
@@ -107,7 +108,17 @@ class MCPServer(ABC):
     @property
     def initialized(self) -> bool:
         """Whether it is connected now."""
-        return self._session is not None
+        return self._session is not None and not self._wire.is_lost
+
+    @property
+    def given_up(self) -> bool:
+        """Whether it failed so often that it is only tried now and then."""
+        return self._given_up
+
+    @property
+    def fault(self) -> str:
+        """What went wrong with it last, for people; empty where nothing did."""
+        return self._wire.fault
 
     @property
     def tools(self) -> list[types.Tool]:
@@ -216,14 +227,23 @@ class MCPServer(ABC):
 
     async def _tend(self, session: ClientSession, wire: Wire) -> None:
         """Look after a connection until it is lost; raises what it was lost by."""
-        while await wire.goes_on():
-            async with asyncio.timeout(self._start_timeout):
-                if wire.takes(Sign.SUSPECT):
-                    await session.send_ping()
-                if wire.takes(Sign.CHANGED):
-                    self._tools = await self._list(session)
-                    self._changed()
+        try:
+            while await wire.goes_on():
+                async with asyncio.timeout(self._start_timeout):
+                    await self._look(session, wire)
+        except (MCPError, TimeoutError) as error:
+            wire.lose(_reason(error))
+            raise
+        finally:
+            wire.lose()  # nobody is to call it while it is being closed, which may take seconds
         raise MCPServerLost(wire.fault)
+
+    async def _look(self, session: ClientSession, wire: Wire) -> None:
+        if wire.takes(Sign.SUSPECT):
+            await session.send_ping()
+        if wire.takes(Sign.CHANGED):
+            self._tools = await self._list(session)
+            self._changed()
 
     def _go_up(self, session: ClientSession, wire: Wire, tools: list[types.Tool]) -> None:
         self._session, self._wire, self._tools = session, wire, tools
@@ -281,7 +301,7 @@ class MCPServer(ABC):
     async def _connected(self) -> tuple[ClientSession, Wire]:
         try:
             async with asyncio.timeout(0 if self._given_up else BACK_TIMEOUT):
-                await self._bell.until(lambda: self._session is not None)
+                await self._bell.until(lambda: self.initialized)
         except TimeoutError:
             raise self._away(self._wire) from None
         assert self._session is not None
@@ -291,7 +311,12 @@ class MCPServer(ABC):
         if not wire.is_lost and error.code != types.CONNECTION_CLOSED:
             fault = f" ({wire.fault})" if wire.fault else ""
             return ToolError(f"The tool could not be called: {error.message}{fault}")
+        wire.give(Sign.SUSPECT)  # over HTTP it may be this answer alone that was lost
         await wait_event(wire.is_over, REASON_TIMEOUT)
+        if not wire.is_lost:
+            return ToolError(
+                f"The tool's answer was lost: {error.message}. Whether it did its work is unknown."
+            )
         return ToolError(
             f"The tool's server '{self.name}' was lost during the call: {wire.fault or UNKNOWN}. "
             "Whether the tool did its work is unknown. The server is being started anew."
@@ -344,11 +369,23 @@ class MCPServer(ABC):
 
 
 def _reason(error: BaseException) -> str:
-    """An error, or the first of a group, as one line."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    if isinstance(error, TimeoutError):
-        return "it did not answer in time"
-    if isinstance(error, MCPError):
-        return error.message
-    return describe(error)
+    """An error, or the first of a group that is not our own, as one line."""
+    told = next((one for one in _leaves(error) if not isinstance(one, MCPServerLost)), None)
+    match told:
+        case None:
+            return "the connection was closed"
+        case TimeoutError():
+            return "it did not answer in time"
+        case MCPError():
+            timed_out = told.code == types.REQUEST_TIMEOUT
+            return "it did not answer in time" if timed_out else told.message
+        case _:
+            return describe(told)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _leaves(one)
+    else:
+        yield error

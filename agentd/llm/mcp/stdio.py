@@ -36,6 +36,7 @@ EXIT_GRACE = 1.0
 by SIGTERM."""
 KILL_TIMEOUT = 2.0
 """Seconds to see a killed server's end."""
+DRAINED_BYTES = 65536
 MAX_LINE = 2000
 """Letters of a line of its stderr that are logged."""
 LIFELINE = str(Path(__file__).with_name("lifeline.py"))
@@ -113,7 +114,10 @@ async def _hear(
         except ValueError:  # of readline: the line is over the limit
             wire.lose(f"it sent a message of more than {MAX_MESSAGE_BYTES} bytes")
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-            return  # nobody listens any more
+            wire.lose("it was closed")  # nobody listens any more
+    # One that waits for us to read would not hear that it is to end.
+    while await process.stdout.read(DRAINED_BYTES):
+        pass
 
 
 async def _tell(
@@ -170,7 +174,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     finally:
         # Also where it has ended: what it has started may be left.
         _signal_group(process, signal.SIGKILL)
-    await _has_ended(process, KILL_TIMEOUT)
+        await _has_ended(process, KILL_TIMEOUT)
 
 
 def _signal_group(process: asyncio.subprocess.Process, number: signal.Signals) -> None:

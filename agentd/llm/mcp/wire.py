@@ -37,10 +37,13 @@ class Wire:
         self._signs: set[Sign] = set()
         self._news = asyncio.Event()
 
-    def lose(self, why: str) -> None:
-        """The connection is gone. The first reason counts."""
-        if not self.is_lost:
-            self.fault, self.is_lost = why, True
+    def lose(self, why: str = "") -> None:
+        """The connection is gone; nothing is said of the reason where others know more.
+
+        The first reason counts.
+        """
+        if not self.is_lost or not self.fault:
+            self.fault, self.is_lost = why or self.fault, True
         self._news.set()
 
     def give(self, sign: Sign) -> None:
@@ -93,7 +96,7 @@ class Ear:
         try:
             heard: Heard = await self._stream.__anext__()
         except StopAsyncIteration:
-            self._wire.lose("the connection was closed")
+            self._wire.lose()
             raise
         return heard
 
