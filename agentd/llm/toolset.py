@@ -102,7 +102,7 @@ class ToolContext:
                 if known != tool:
                     raise ValueError(f"two tools have the name '{tool.id}': rename one of them")
             else:
-                raise ValueError(f"{tool!r} is no tool: decorate a function with @function_tool")
+                raise _no_tool(tool)
         self._tools, self._functions, self._providers = given, functions, providers
 
     @property
@@ -198,8 +198,14 @@ def _flat(tools: Iterable[Tool | Toolset]) -> Iterator[Tool]:
     for tool in tools:
         if isinstance(tool, Toolset):
             yield from _flat(tool.tools)
-        else:
+        elif isinstance(tool, Tool):
             yield tool
+        else:
+            raise _no_tool(tool)
+
+
+def _no_tool(tool: object) -> ValueError:
+    return ValueError(f"{tool!r} is no tool: decorate a function with @function_tool")
 
 
 def _toolsets(tools: Iterable[Tool | Toolset]) -> Iterator[Toolset]:

@@ -144,7 +144,7 @@ async def test_a_call_that_is_cancelled_is_cancelled_on_the_server(box: Box) -> 
     """As when the model, or a caller who hangs up, ends a tool."""
     begun = asyncio.Event()
 
-    async def note(_progress: float, _total: float | None, _message: str | None) -> None:
+    async def note(progress: float, total: float | None, message: str | None) -> None:
         begun.set()
 
     server = box.toolset.mcp_server

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from agentd.llm import function_tool
-from agentd.llm.mcp import MCPServerStdio, MCPToolset
+from agentd.llm.mcp import MCPServerStdio, MCPToolOptions, MCPToolset
 from agentd.llm.tools import ToolFlag
 from agentd.supervision.spec import BackoffSettings
 from agentd.testing import FakeCall, FakeLLM, Scene
@@ -53,7 +54,7 @@ async def test_names_that_collide_are_told_apart() -> None:
         FakeCall("shop_add", {"a": 2, "b": 2}),
     ]
     llm = FakeLLM([*calls, "Done."])
-    tools = [
+    tools: list[Any] = [
         MCPToolset(id="office", mcp_server=stdio_server(allowed_tools=["add"])),
         add,
         MCPToolset(id="shop", mcp_server=stdio_server(allowed_tools=["add", "pid"])),
@@ -118,7 +119,7 @@ async def test_progress_releases_the_reply_and_the_result_comes_later() -> None:
     async with asyncio.timeout(DEADLINE), Scene(agent, llm=llm, text_only=True) as scene:
         scene.session.on(
             "conversation_item_added",
-            lambda event: "It is counted." in str(event.item) and said.set(),
+            lambda event: said.set() if "It is counted." in str(event.item) else None,
         )
         scene.session.generate_reply(user_input="Count.")
         await said.wait()
@@ -141,8 +142,8 @@ async def test_a_tool_that_may_be_cancelled_is_ended_on_the_server_by_the_model(
             "It is stopped.",
         ]
     )
-    options = {"hang": {"report_progress": True, "flags": ToolFlag.CANCELLABLE}}
-    toolset = MCPToolset(id="tools", mcp_server=stdio_server(), tool_options=options)
+    options = MCPToolOptions(report_progress=True, flags=ToolFlag.CANCELLABLE)
+    toolset = MCPToolset(id="tools", mcp_server=stdio_server(), tool_options={"hang": options})
 
     async with (
         asyncio.timeout(DEADLINE),

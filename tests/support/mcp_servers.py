@@ -140,14 +140,12 @@ async def seen_dead(pid: int) -> None:
     """Wait for a process's end, also of one that is no child of ours."""
     if not is_alive(pid):
         return
-    ended = asyncio.get_running_loop().create_future()
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
     descriptor = os.pidfd_open(pid)
-    asyncio.get_running_loop().add_reader(
-        descriptor, lambda: ended.done() or ended.set_result(None)
-    )
+    loop.add_reader(descriptor, ended.set)
     try:
         async with asyncio.timeout(DEADLINE):
-            await ended
+            await ended.wait()
     finally:
-        asyncio.get_running_loop().remove_reader(descriptor)
+        loop.remove_reader(descriptor)
         os.close(descriptor)

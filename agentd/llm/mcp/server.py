@@ -14,9 +14,9 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from importlib import import_module
 from typing import Any, TypedDict
 
-import jsonschema.validators  # noqa: F401 - the SDK would load it in the first call: 0.2 s
 import mcp_types as types
 from mcp import ClientSession, MCPError
 from mcp.shared.dispatcher import ProgressFnT
@@ -33,6 +33,9 @@ from agentd.supervision.tasks import task_child
 
 from .results import MAX_RESULT_CHARS, MCPToolResultResolver
 from .wire import Ear, Sign, Wire
+
+# The SDK would load it in the first call of a tool, in the middle of a conversation: 0.2 s.
+import_module("jsonschema.validators")
 
 logger = logging.getLogger("agentd.mcp")
 
