@@ -375,6 +375,10 @@ class ToolError(AgentdError):
         """What the model is told; it may try again by it."""
 
 
+class MCPServerLost(AgentdError):
+    """An MCP server could not be reached, or is gone."""
+
+
 class StopResponse(AgentdError):
     """The agent is to say nothing: raised by a tool, or in `on_user_turn_completed`."""
 
