@@ -89,8 +89,8 @@ class AgentSession(BaseSession[UserdataT]):
         session_close_transcript_timeout: Seconds that a last turn has for its transcript.
         conn_options: What a model's call may cost, and how many may fail in a row.
         dead_air: What is done when the agent owes speech and none is heard; ours.
-        on_outage: What is said, and how long is waited, while a model's service is out; ours. Raises
-            AudioError for a clip that can't be read.
+        on_outage: What is said, and how long is waited, while a model's service is out; ours.
+            Raises AudioError for a clip that can't be read.
         video_sampler: Which pictures of the video input are looked at; None all. By default one a
             second while the user speaks, and one in three seconds else.
         expressive, stt_context_options, ivr_detection, loop: Accepted, and without effect.

@@ -30,6 +30,11 @@ from agentd.settings.layers import flags_layer, resolve
 from agentd.settings.model import LiveKitSettings, Settings
 from agentd.supervisor.output import HELD_BYTES, LineCutter
 
+
+async def entrypoint(_ctx: object) -> None:
+    """An app's."""
+
+
 KEY = 'planted"key\\of-unit-tests-ü'
 """With what JSON and addresses write otherwise."""
 
@@ -246,7 +251,7 @@ CONFIG = ChildConfig(livekit_url=KEY, api_secret=KEY, http_proxy=KEY)
         Snapshot(job_id="j", version=1, data=b"planted"),
         Assigned(job_id=JobId("j"), job=b"", room="r", url="", token=KEY),
         AppInfo(settings={"api_secret": KEY}),
-        ServerOptions(entrypoint_fnc=None, api_secret=KEY, http_proxy=KEY),
+        ServerOptions(entrypoint_fnc=entrypoint, api_secret=KEY, http_proxy=KEY),
         JobRecord(id=JobId("j"), state="running", assignment=b"planted"),
         SnapshotRecord(job=JobId("j"), version=1, time=0.0, data=b"planted"),
     ],
