@@ -216,6 +216,11 @@ def test_a_users_error_is_masked() -> None:
 
 # -- by construction -----------------------------------------------------------------
 
+
+async def nothing(_: object) -> None:
+    """An entrypoint."""
+
+
 ASSIGNMENT = JobAssignment(
     job_id=JobId("AJ_1"),
     job=KEY.encode(),
@@ -246,7 +251,7 @@ CONFIG = ChildConfig(livekit_url=KEY, api_secret=KEY, http_proxy=KEY)
         Snapshot(job_id="j", version=1, data=b"planted"),
         Assigned(job_id=JobId("j"), job=b"", room="r", url="", token=KEY),
         AppInfo(settings={"api_secret": KEY}),
-        ServerOptions(entrypoint_fnc=None, api_secret=KEY, http_proxy=KEY),
+        ServerOptions(nothing, api_secret=KEY, http_proxy=KEY),
         JobRecord(id=JobId("j"), state="running", assignment=b"planted"),
         SnapshotRecord(job=JobId("j"), version=1, time=0.0, data=b"planted"),
     ],
