@@ -26,6 +26,7 @@ from . import (
     local,
     memory,
     modelhost,
+    outage,
     sessions,
     survival,
     turns,
@@ -51,6 +52,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "session": sessions.measure_cost,
     "sessions10": sessions.measure_ten,
     "local_turn": local.measure,
+    "outage": outage.measure,
 }
 
 BENCHMARK_TIMEOUT = 600.0

@@ -68,11 +68,19 @@ class WavWriter:
         self._file.close()
 
     def _header(self) -> bytes:
-        block = SAMPLE_BYTES * self._num_channels
-        rate, bits = self._sample_rate, 8 * SAMPLE_BYTES
-        form = (b"fmt ", 16, 1, self._num_channels, rate, rate * block, block, bits)
-        size = HEADER.size - 8 + self._size
-        return HEADER.pack(b"RIFF", size, b"WAVE", *form, b"data", self._size)
+        return _header(self._size, self._sample_rate, self._num_channels)
 
     def _failed(self, error: OSError) -> AudioError:
         return AudioError(f"'{self._path}' could not be written: {error.strerror}")
+
+
+def wav_bytes(frame: AudioFrame) -> bytes:
+    """A frame as a WAV file, for services that take one."""
+    return _header(len(frame.data), frame.sample_rate, frame.num_channels) + frame.data
+
+
+def _header(size: int, sample_rate: int, num_channels: int) -> bytes:
+    block = SAMPLE_BYTES * num_channels
+    bits = 8 * SAMPLE_BYTES
+    form = (b"fmt ", 16, 1, num_channels, sample_rate, sample_rate * block, block, bits)
+    return HEADER.pack(b"RIFF", HEADER.size - 8 + size, b"WAVE", *form, b"data", size)

@@ -70,7 +70,7 @@ class CircuitLine:
             case "closed":
                 circuit.hear_closed()
             case "half_open" if news.granted:
-                circuit.hear_grant()
+                circuit.hear_grant(level=news.level, reason=news.reason)
             case "half_open":
                 circuit.hear_probe(news.seconds, level=news.level, reason=news.reason)
 

@@ -19,6 +19,7 @@ from .events import (
 )
 from .execute import call_tool, execute_function_call
 from .fallback import AvailabilityChangedEvent, FallbackAdapter
+from .hedge import HedgeAdapter
 from .images import Picture, as_picture
 from .instructions import Instructions
 from .items import (
@@ -86,6 +87,7 @@ __all__ = [
     "FunctionTool",
     "FunctionToolCall",
     "FunctionToolInfo",
+    "HedgeAdapter",
     "ImageContent",
     "Instructions",
     "LLMError",

@@ -146,7 +146,8 @@ class FallbackAdapter(LLM):
                     yield ready
                 return
         labels = ", ".join(each.label for each in self._llms)
-        raise APIConnectionError(f"no language model answers: {labels}") from last
+        failure = APIConnectionError(f"no language model answers: {labels}")
+        raise self._standby.mark(failure) from last
 
     def prewarm(self) -> None:
         """The first one; the others load when they are needed."""

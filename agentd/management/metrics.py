@@ -105,6 +105,13 @@ def fallback_switches(view: MetricsView) -> Iterator[Metric]:
     )
 
 
+def hedges(view: MetricsView) -> Iterator[Metric]:
+    """Second requests, by the model that they went to."""
+    yield _counted(
+        view, "hedges", "Second requests that were made since the first gave nothing yet.", "model"
+    )
+
+
 def _counted(view: MetricsView, name: str, text: str, label: str) -> Metric:
     family = CounterMetricFamily(f"agentd_{name}", text, labels=(label,))
     for total in view.totals:
@@ -118,4 +125,5 @@ FAMILIES: tuple[Callable[[MetricsView], Iterator[Metric]], ...] = (
     circuits_opened,
     retries_refused,
     fallback_switches,
+    hedges,
 )

@@ -14,6 +14,7 @@ from .events import (
     RemoteItemAdded,
     SessionReconnected,
 )
+from .fallback import RealtimeAvailabilityChangedEvent, RealtimeModelFallbackAdapter
 
 __all__ = [
     "GenerationCreated",
@@ -21,11 +22,13 @@ __all__ = [
     "InputSpeechStopped",
     "InputTranscriptionCompleted",
     "MessageGeneration",
+    "RealtimeAvailabilityChangedEvent",
     "RealtimeCapabilities",
     "RealtimeError",
     "RealtimeEvent",
     "RealtimeModel",
     "RealtimeModelError",
+    "RealtimeModelFallbackAdapter",
     "RealtimeSession",
     "RemoteItemAdded",
     "SessionReconnected",

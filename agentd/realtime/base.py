@@ -104,6 +104,12 @@ class RealtimeSession(ABC, EventEmitter):
     @abstractmethod
     def __aiter__(self) -> AsyncIterator[RealtimeEvent]: ...
 
+    async def connected(self) -> None:
+        """Wait until the service has taken the session; ends as well when that has failed.
+
+        Needs the session to be read meanwhile. Without a deadline: that is the caller's.
+        """
+
     # -- what it hears and sees ------------------------------------------------------
 
     @abstractmethod

@@ -45,6 +45,8 @@ class MessageGeneration:
         self.text_stream = text
         self.audio_stream = audio
         self.modalities = modalities
+        self.cut_off = False
+        """Whether it ended before it was whole; known once both streams have ended."""
 
 
 class GenerationCreated:

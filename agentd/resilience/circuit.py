@@ -28,6 +28,9 @@ GRANT_PATIENCE = 1.0
 
 Half of it to all of it, by chance, so that processes do not all probe at one instant."""
 
+TICK = 0.001
+"""Seconds: a loop's timers may fire so much too early."""
+
 CircuitEvent: TypeAlias = Literal["opened", "wanted", "probing", "answered", "given_up"]
 """What happens to a circuit in this process: see `protocol.frames.CircuitReport`."""
 
@@ -109,7 +112,7 @@ class Circuit:
             self._watcher.note(self, "wanted")
         while now() < (ready_at := self._ready_at(patience)):
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(ready_at):
+                async with asyncio.timeout_at(ready_at + TICK):
                     await self._bell.until(lambda: self._ready_at(patience) != ready_at)
 
     def _ready_at(self, patience: float) -> float:
@@ -176,10 +179,10 @@ class Circuit:
         self._breaker.close(now())
         self._changed()
 
-    def hear_grant(self) -> None:
-        """This process is to make the next probe."""
+    def hear_grant(self, *, level: int, reason: str) -> None:
+        """This process is to make the next probe, now."""
         self._granted = True
-        self._breaker.hold(now())
+        self._breaker.open(now(), 0.0, level=level, reason=reason)
         self._changed()
 
     # -- inside ------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
-CountName: TypeAlias = Literal["retries_refused", "fallback_switches"]
-"""Retries that the budget refused, by circuit; calls that were left to the next model, by model."""
+CountName: TypeAlias = Literal["retries_refused", "fallback_switches", "hedges"]
+"""Retries that the budget refused, by circuit; calls that were left to the next model, by model;
+second requests to a model while the first had given nothing yet."""
 
 MAX_COUNTS = 200
 """Different counts at a time; further ones are left out."""

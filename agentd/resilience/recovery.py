@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from agentd.aio.tasks import TaskOwner
-from agentd.errors import CircuitOpen, ModelError
+from agentd.errors import APIError, CircuitOpen, ModelError
 from agentd.supervision.backoff import Backoff
 
 from .circuits import circuits
@@ -84,6 +84,14 @@ class Standby:
         self._owner.start(
             self._recover(number, turned_away=turned_away), name=f"probe-{self._names[number]}"
         )
+
+    def mark(self, error: APIError) -> APIError:
+        """Note in the error of all which circuit can be tried first, if any has one."""
+        keys = [self._circuit_of(number) for number in range(len(self._names))]
+        known = [circuits().of(key) for key in keys if key]
+        if known:
+            error.circuit = min(known, key=lambda circuit: circuit.retry_at).key
+        return error
 
     async def aclose(self) -> None:
         """End the probes. May be repeated."""

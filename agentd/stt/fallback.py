@@ -197,9 +197,11 @@ class FallbackAdapter(STT):
         event = AvailabilityChangedEvent(stt=self._stts[number], available=available)
         self.emit("stt_availability_changed", event)
 
-    def _all_failed(self) -> APIConnectionError:
+    def _all_failed(self) -> APIError:
         names = ", ".join(each.label for each in self._stts)
-        return APIConnectionError(f"no speech-to-text model could be used: {names}")
+        return self._standby.mark(
+            APIConnectionError(f"no speech-to-text model could be used: {names}")
+        )
 
 
 class _Relay:

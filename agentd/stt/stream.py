@@ -11,7 +11,7 @@ from typing import Protocol
 from agentd.aio.channel import Channel
 from agentd.aio.progress import ProgressLimit
 from agentd.aio.tasks import TaskOwner
-from agentd.aio.timing import wall_time
+from agentd.aio.timing import now, wall_time
 from agentd.audio.conform import Conformer
 from agentd.audio.frame import AudioFrame, FrameLike
 from agentd.errors import (
@@ -30,6 +30,10 @@ from .events import FinalTranscript, RecognitionUsage, SpeechEvent, STTError
 from .shift import shift_event
 
 logger = logging.getLogger("agentd.stt")
+
+ANSWERS_AFTER = 3.0
+"""Seconds that an attempt takes audio without a fault, for its service to count as answering: where
+nobody speaks there is nothing to be told."""
 
 EVENTS_WAITING = 256
 """Events that nobody has taken; the model then has to wait, and its audio with it."""
@@ -76,6 +80,8 @@ class RecognizeStream:
         self._queue = AudioQueue(self._on_taken)
         self._limit = ProgressLimit(options.timeout, lambda: self._queue.owing)
         self._dropping = False
+        self._made: Attempt | None = None
+        self._made_at = 0.0
         self._understood = False
         """Whether the current attempt has given a final text."""
         self._reported = 0.0
@@ -153,6 +159,9 @@ class RecognizeStream:
 
     def _on_taken(self) -> None:
         self._limit.progressed()
+        if self._made is not None and now() >= self._made_at + ANSWERS_AFTER:
+            self._made.answered()
+            self._made = None
 
     # -- events out ----------------------------------------------------------------
 
@@ -211,6 +220,7 @@ class RecognizeStream:
     async def _attempt(self, attempt: Attempt) -> None:
         """One attempt, which goes well only to the end of the audio; raises APIError."""
         self._queue.rewind()
+        self._made, self._made_at = attempt, now()
         self._understood = False
         offset = self._queue.position
         reader = self._queue.read()
@@ -229,6 +239,7 @@ class RecognizeStream:
             raise APIError(f"{self._stt.label} failed: {error!r}") from error
         finally:
             reader.stop()
+            self._made = None
         if not reader.reached_end:
             raise APIConnectionError(f"{self._stt.label} ended before the audio did")
 

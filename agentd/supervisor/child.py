@@ -75,9 +75,6 @@ START_TIMEOUT = 10.0
 """Seconds for a child that was given a job to call the entrypoint. It takes milliseconds, and none
 of the app's own code; the heartbeat may be off, and says nothing of a job that was forgotten."""
 
-TOLD_OF_CIRCUITS = ("idle", "reserved", "running", "stopping")
-"""States in which a child takes more frames than those it waits for."""
-
 ADOPTED = -1
 """The generation of children that another daemon's template has made."""
 
@@ -410,9 +407,8 @@ class Child:
         self._send(Ping(seq=seq))
 
     def tell_circuit(self, news: CircuitNews) -> None:
-        """What others have learnt of a service; once it is warm, when it hears of all at once."""
-        if self.state in TOLD_OF_CIRCUITS:
-            self._send(news)
+        """What others have learnt of a service."""
+        self._send(news)
 
     async def take_stacks(self) -> Stacks:
         """Where its threads and tasks are; works for one that is blocked."""

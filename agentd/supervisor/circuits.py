@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from agentd.aio.timing import now
-from agentd.protocol.frames import CircuitNews, CircuitReport
+from agentd.protocol.frames import CircuitNews, CircuitReport, LogValue
 from agentd.protocol.ids import ChildId
 
 from .snapshot import CircuitView
@@ -47,8 +47,12 @@ class Member(Protocol):
     @property
     def id(self) -> ChildId: ...
 
+    def fields(self) -> dict[str, LogValue]:
+        """What a log line about it has in common with its others."""
+        ...
+
     def tell_circuit(self, news: CircuitNews) -> None:
-        """Send it, if the child takes frames by now."""
+        """Send it."""
         ...
 
 
@@ -71,6 +75,7 @@ class SharedCircuits:
     """The table of circuits that are not closed, and whose turn it is to probe."""
 
     def __init__(self, members: Callable[[], Iterable[Member]]) -> None:
+        """`members` gives the children that take frames by now: those that were greeted."""
         self._members = members
         self._circuits: dict[str, _Circuit] = {}
         self._opened: dict[str, int] = {}
@@ -125,7 +130,7 @@ class SharedCircuits:
             case "probing":
                 self._handle_probing(child, circuit)
             case "answered":
-                self._close(circuit, "a probe was answered", child.id)
+                self._close(circuit, "a probe was answered", child)
             case "given_up":
                 if circuit.prober == child.id:
                     self._next_turn(circuit)
@@ -152,7 +157,7 @@ class SharedCircuits:
             extra={
                 "action": "circuit_opened",
                 "circuit": circuit.key,
-                "child": child.id,
+                **child.fields(),
                 "reason": circuit.reason,
                 "times": circuit.level,
                 "next": f"one child tries it in {cooldown:.1f} s",
@@ -171,22 +176,23 @@ class SharedCircuits:
             extra={
                 "action": "circuit_half_open",
                 "circuit": circuit.key,
-                "child": child.id,
+                **child.fields(),
                 "reason": "its cooldown is over",
                 "next": "the circuit closes if it is answered",
             },
         )
 
-    def _close(self, circuit: _Circuit, why: str, child: ChildId | None) -> None:
+    def _close(self, circuit: _Circuit, why: str, child: Member | None) -> None:
         _disarm(circuit)
         del self._circuits[circuit.key]
-        self._tell(CircuitNews(key=circuit.key, state="closed"), but=child)
+        told = child.id if child is not None else None
+        self._tell(CircuitNews(key=circuit.key, state="closed"), but=told)
         logger.info(
             "a service is called again",
             extra={
                 "action": "circuit_closed",
                 "circuit": circuit.key,
-                "child": child or "",
+                **(child.fields() if child is not None else {}),
                 "reason": why,
                 "next": "calls are made as before",
             },
@@ -207,7 +213,15 @@ class SharedCircuits:
         self._wait(circuit, GRANT_TIME)
         # First the others: they are to leave the service alone.
         self._tell(_news(circuit), but=chosen.id)
-        chosen.tell_circuit(CircuitNews(key=circuit.key, state="half_open", granted=True))
+        chosen.tell_circuit(
+            CircuitNews(
+                key=circuit.key,
+                state="half_open",
+                level=circuit.level,
+                reason=circuit.reason,
+                granted=True,
+            )
+        )
 
     def _first_waiting(self, circuit: _Circuit) -> Member | None:
         members = {member.id: member for member in self._members()}

@@ -14,7 +14,7 @@ from agentd.protocol.frames import CircuitReport, Counted
 from agentd.protocol.ids import ChildId, JobId
 from agentd.settings.model import PoolSettings
 
-from .child import TOLD_OF_CIRCUITS, Child, ChildSpec
+from .child import Child, ChildSpec
 from .circuits import SharedCircuits
 from .demand import Demand, decide_starts
 from .exit import ExitReason
@@ -30,6 +30,9 @@ from .waiting import WaitingJobs
 TAKES_JOBS = ("starting", "prewarming", "idle", "reserved")
 """States of a child that may yet be given one."""
 
+USABLE = ("idle", "reserved", "running")
+"""States in which a child takes frames that it does not wait for; it does so until its end."""
+
 
 class Pool:
     """Decides who is started and who gets a job. Needs a launcher before it starts any."""
@@ -40,11 +43,11 @@ class Pool:
         self._settings = settings
         self.roster = Roster(settings.max_jobs, spec, reaper, sink, self)
         """The children, in their seats."""
-        self.circuits = SharedCircuits(lambda: self.children)
+        self._greeted: dict[ChildId, Child] = {}
+        self.circuits = SharedCircuits(self._greeted.values)
         """What the children have learnt of services that fail."""
         self.totals = Totals()
         """What they have counted."""
-        self._greeted: set[ChildId] = set()
         self._launching = Launching(settings)
         self._waiting = WaitingJobs()
         self._draining = False
@@ -223,10 +226,10 @@ class Pool:
 
     def _share_circuits(self, child: Child) -> None:
         if child.state == "gone":
-            self._greeted.discard(child.id)
+            self._greeted.pop(child.id, None)
             self.circuits.forget(child)
-        elif child.state in TOLD_OF_CIRCUITS and child.id not in self._greeted:
-            self._greeted.add(child.id)
+        elif child.state in USABLE and child.id not in self._greeted:
+            self._greeted[child.id] = child
             self.circuits.greet(child)
 
     def _note_warm(self, child: Child) -> None:

@@ -15,6 +15,7 @@ from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now
 from agentd.audio.frame import AudioFrame, from_samples
 from agentd.audio.pcm import is_audible
+from agentd.errors import APIConnectionError
 from agentd.given import NOT_GIVEN, NotGiven, NotGivenOr
 from agentd.ids import shortuuid
 from agentd.llm.chat import ChatContext
@@ -55,8 +56,9 @@ class FakeRealtime(RealtimeModel):
     """Deterministic, and at home on the virtual-time loop.
 
     What is audible in the user's audio is taken for the next text of `hears`, and answered with the
-    next of `replies`, where it takes turns; a character takes `seconds_per_character` of a tone. A
-    fault strikes when a reply is asked for.
+    next of `replies`, where it takes turns; a character takes `seconds_per_character` of a tone.
+    One of the `faults` strikes when a reply is asked for, or so many seconds into it, and then the
+    session has failed; one of `connects` strikes when a session is begun.
     """
 
     def __init__(
@@ -67,9 +69,11 @@ class FakeRealtime(RealtimeModel):
         capabilities: RealtimeCapabilities | None = None,
         seconds_per_character: float = 0.05,
         faults: Iterable[Fault | Misbehaviour | None] = (),
+        connects: Iterable[Fault | Misbehaviour | None] = (),
         circuit: str = "",
     ) -> None:
         super().__init__(capabilities=capabilities or RealtimeCapabilities())
+        self.connects = FaultPlan(connects)
         self.replies = [_as_reply(reply) for reply in replies]
         self.hears = list(hears)
         self.faults = FaultPlan(faults)
@@ -114,6 +118,9 @@ class FakeRealtimeSession(RealtimeSession):
         self.interruptions = 0
         self.truncated: list[Truncation] = []
         self.committed = 0
+        self.heard = 0.0
+        """Seconds of audio that it was given."""
+        self._connected = asyncio.Event()
         self._shown = asyncio.Event()
         self.seen: list[tuple[float, str, bytes]] = []
         """When it was shown a picture, on the loop's clock, of which kind, and its bytes."""
@@ -125,10 +132,18 @@ class FakeRealtimeSession(RealtimeSession):
         )
 
     async def __aiter__(self) -> AsyncIterator[RealtimeEvent]:
+        fault = self.fake.connects.next()
+        if fault is not None:
+            await fault.strike()
+        self._connected.set()
         async for event in self._events:
             if isinstance(event, RealtimeError) and not event.recoverable:
                 raise event.error
             yield event
+
+    async def connected(self) -> None:
+        """See the base class."""
+        await self._connected.wait()
 
     def fail(self, error: Exception, *, recoverable: bool = False) -> None:
         """The conversation has failed."""
@@ -136,6 +151,7 @@ class FakeRealtimeSession(RealtimeSession):
 
     def push_audio(self, frame: AudioFrame) -> None:
         """See the base class."""
+        self.heard += frame.duration
         change = self._segmenter.process(frame.duration, is_audible(frame.samples))
         if not self.model.capabilities.turn_detection:
             return
@@ -172,10 +188,10 @@ class FakeRealtimeSession(RealtimeSession):
         """See the base class."""
         self.asked.append({"instructions": instructions, "tool_choice": tool_choice})
         fault = self.fake.faults.next()
-        if fault is not None:
+        if fault is not None and not fault.after:
             await fault.strike()
         await asyncio.sleep(0)
-        return self._generate(user_initiated=True)
+        return self._generate(user_initiated=True, fault=fault)
 
     async def say(self, text: str) -> GenerationCreated:
         """See the base class."""
@@ -227,27 +243,33 @@ class FakeRealtimeSession(RealtimeSession):
             )
 
     def _generate(
-        self, *, user_initiated: bool, reply: FakeReply | None = None
+        self,
+        *,
+        user_initiated: bool,
+        reply: FakeReply | None = None,
+        fault: Fault | None = None,
     ) -> GenerationCreated:
         chosen = reply or (self.fake.replies.pop(0) if self.fake.replies else FakeReply())
         return GenerationCreated(
             response_id=shortuuid("resp_"),
-            messages=self._messages(chosen.text),
+            messages=self._messages(chosen.text, fault),
             function_calls=_calls(chosen.calls),
             user_initiated=user_initiated,
         )
 
-    async def _messages(self, text: str) -> AsyncIterator[MessageGeneration]:
+    async def _messages(self, text: str, fault: Fault | None) -> AsyncIterator[MessageGeneration]:
         if text:
             speaks = self.model.capabilities.audio_output
+            if fault is not None:
+                text = text[: round(fault.after / self.fake.seconds_per_character)]
             yield MessageGeneration(
                 message_id=shortuuid("msg_"),
                 text=_words(text),
-                audio=self._audio(text if speaks else ""),
+                audio=self._audio(text if speaks else "", fault),
                 modalities=("text", "audio") if speaks else ("text",),
             )
 
-    async def _audio(self, text: str) -> AsyncIterator[AudioFrame]:
+    async def _audio(self, text: str, fault: Fault | None) -> AsyncIterator[AudioFrame]:
         left = round(len(text) * self.fake.seconds_per_character, 6)
         while left > 1e-6:
             seconds = min(0.1, left)
@@ -255,6 +277,9 @@ class FakeRealtimeSession(RealtimeSession):
             times = np.arange(round(seconds * RATE)) / RATE
             tone = np.rint(LOUDNESS * np.sin(2 * np.pi * 500 * times)).astype(np.int16)
             yield from_samples(tone, RATE)
+        if fault is not None:
+            self.fail(fault.error or APIConnectionError("scripted to fail"))
+            await fault.strike()
 
 
 async def _words(text: str) -> AsyncIterator[str]:

@@ -156,9 +156,10 @@ class FallbackAdapter(TTS):
                 elapsed += heard.seconds
         if rest:
             names = ", ".join(each.label for each in self._ttss)
-            raise APIConnectionError(
+            failure = APIConnectionError(
                 f"no text-to-speech model could be used: {names}", retryable=False
             )
+            raise self._standby.mark(failure)
 
     async def _said_by(self, number: int, text: str) -> AsyncGenerator[SynthesizedAudio]:
         conformer = Conformer(self.sample_rate, self.num_channels)

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias, Unpack, cast
 from agentd.audio.frame import AudioFrame
 from agentd.errors import SessionError
 from agentd.given import NOT_GIVEN, NotGivenOr
+from agentd.inference.names import named_model
 from agentd.llm.chat import ChatContext
 from agentd.llm.events import ChatChunk
 from agentd.llm.instructions import Instructions
@@ -29,7 +30,7 @@ from .default_nodes import transcription_node as default_transcription_node
 from .default_nodes import tts_node as default_tts_node
 from .events import UserTurnExceededEvent
 from .face import BaseSession
-from .models import Setting, refuse_model_string
+from .models import Setting
 from .options import DeprecatedKeywords, ToolHandlingOptions
 from .resume import ResumeContext
 from .scope import Scope
@@ -108,13 +109,11 @@ class Agent(AgentBase):
         expressive: NotGivenOr[Any] = NOT_GIVEN,
         **deprecated: Unpack[DeprecatedKeywords],
     ) -> None:
-        for kind, model in (("stt", stt), ("llm", llm), ("tts", tts)):
-            refuse_model_string(kind, model)
         overrides = Overrides(
-            stt=cast("NotGivenOr[STT | None]", stt),
+            stt=named_model("stt", stt),
             vad=vad,
-            llm=cast("NotGivenOr[LanguageModel | None]", llm),
-            tts=cast("NotGivenOr[TTS | None]", tts),
+            llm=named_model("llm", llm),
+            tts=named_model("tts", tts),
             turn_handling=turn_handling_from_keywords(deprecated, turn_handling),
             tool_handling=tool_handling,
             min_consecutive_speech_delay=min_consecutive_speech_delay,

@@ -255,8 +255,8 @@ class OutageEndedEvent(_Event, frozen=True, kw_only=True, eq=False):
     seconds: float
     """How long it has lasted."""
     outcome: Literal["recovered", "replaced", "gave_up", "closed"]
-    """The service works again; the agent has another model now; the session ends since it has waited
-    long enough; the session ends for another reason."""
+    """The service works again; the agent has another model now; the session ends since it has
+    waited long enough; the session ends for another reason."""
 
 
 class DeadAirEvent(_Event, frozen=True, kw_only=True, eq=False):

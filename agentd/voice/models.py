@@ -8,7 +8,6 @@ from typing import TypeVar
 from msgspec import Struct
 
 from agentd.eot.base import EndOfTurnModel
-from agentd.errors import SessionError
 from agentd.given import NotGivenOr, is_given
 from agentd.llm.base import LLM
 from agentd.realtime.base import RealtimeModel
@@ -50,6 +49,12 @@ class Models(Struct, frozen=True, kw_only=True, eq=False):
     def realtime(self) -> RealtimeModel | None:
         """The language model, if it is one that hears and speaks."""
         return self.llm if isinstance(self.llm, RealtimeModel) else None
+
+    def prewarm(self) -> None:
+        """Connect, or load, in the background: the first turn is not to wait for it."""
+        for model in (self.chat_llm, self.stt, self.tts):
+            if model is not None:
+                model.prewarm()
 
     @property
     def speaks(self) -> bool:
@@ -141,15 +146,6 @@ def resolve_setting(
         ),
         transforms=DEFAULT_TRANSFORMS if transforms is None else transforms,
     )
-
-
-def refuse_model_string(kind: str, model: object) -> None:
-    """Say what to do instead; raises SessionError for a model that is named by a string."""
-    if isinstance(model, str):
-        raise SessionError(
-            f"{kind}='{model}': models by name are not there yet, give an instance such as "
-            f"openai.{kind.upper()}(...)"
-        )
 
 
 def _either(own: NotGivenOr[T], session: T) -> T:

@@ -116,14 +116,14 @@ class OutageOptions(Struct, frozen=True, kw_only=True, eq=False):
     A callable is asked each time, for a text in the user's language or one for the kind of model.
     """
     audio: str | Path | Sequence[AudioFrame] | None = None
-    """What `say` says as a prepared clip, a WAV file or frames: heard in place of the TTS, which may
-    be out as well."""
+    """What `say` says as a prepared clip, a WAV file or frames: heard in place of the TTS, which
+    may be out as well."""
     back: str | None = "I'm back. Sorry for the wait."
     """Said when all works again, where there was an apology and nothing is left to be answered."""
     goodbye: str | None = "I'm sorry, it still does not work. Please try again later. Goodbye."
     """Said before the session ends since an outage has lasted for `hold`."""
     hold: float = 300.0
-    """Seconds that the session waits for a service; 0.0 never does, and ends after some failures."""
+    """Seconds that the session waits for a service; with 0.0 it ends after some failures."""
     again_after: float = 15.0
     """Seconds between two apologies, at least."""
     stale_after: float = 120.0

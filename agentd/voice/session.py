@@ -14,6 +14,7 @@ from agentd.aio.timing import now
 from agentd.audio.frame import AudioFrame
 from agentd.errors import SessionError
 from agentd.given import NOT_GIVEN, NotGiven, NotGivenOr, is_given, only_given
+from agentd.inference.names import named_model
 from agentd.io.attached import AgentInput, AgentOutput
 from agentd.io.base import VideoFrame
 from agentd.llm.chat import ChatContext, ReadOnlyChatContext
@@ -43,7 +44,7 @@ from .events import (
     SipDtmfReceivedEvent,
 )
 from .face import BaseSession, UserdataT
-from .models import Models, refuse_model_string
+from .models import Models
 from .options import (
     DeadAirOptions,
     DeprecatedKeywords,
@@ -88,8 +89,8 @@ class AgentSession(BaseSession[UserdataT]):
         session_close_transcript_timeout: Seconds that a last turn has for its transcript.
         conn_options: What a model's call may cost, and how many may fail in a row.
         dead_air: What is done when the agent owes speech and none is heard; ours.
-        on_outage: What is said, and how long is waited, while a model's service is out; ours. Raises
-            AudioError for a clip that can't be read.
+        on_outage: What is said, and how long is waited, while a model's service is out; ours.
+            Raises AudioError for a clip that can't be read.
         video_sampler: Which pictures of the video input are looked at; None all. By default one a
             second while the user speaks, and one in three seconds else.
         expressive, stt_context_options, ivr_detection, loop: Accepted, and without effect.
@@ -126,13 +127,11 @@ class AgentSession(BaseSession[UserdataT]):
         **deprecated: Unpack[DeprecatedKeywords],
     ) -> None:
         super().__init__()
-        for kind, model in (("stt", stt), ("llm", llm), ("tts", tts)):
-            refuse_model_string(kind, model)
         self._models = Models(
-            stt=cast("STT | None", stt or None),
+            stt=named_model("stt", stt or None),
             vad=None if isinstance(vad, NotGiven) else vad,
-            llm=cast("LanguageModel | None", llm or None),
-            tts=cast("TTS | None", tts or None),
+            llm=named_model("llm", llm or None),
+            tts=named_model("tts", tts or None),
         )
         self._options = SessionOptions(
             turn_handling=turn_handling_from_keywords(deprecated, turn_handling),

@@ -110,7 +110,10 @@ class World:
 
 
 def on(
-    scenario: Callable[[Scene], Awaitable[None]], *args: Any, policy: BreakerPolicy = POLICY, **kw: Any
+    scenario: Callable[[Scene], Awaitable[None]],
+    *args: Any,
+    policy: BreakerPolicy = POLICY,
+    **kw: Any,
 ) -> Scene:
     """The scene after a scenario, all circuits of which are new."""
 

@@ -10,7 +10,7 @@ import pytest
 
 from agentd.audio.pcm import Clip
 from agentd.audio.wav import write_wav
-from agentd.errors import AudioError
+from agentd.errors import AudioError, SessionError
 from agentd.llm.fallback import FallbackAdapter
 from agentd.testing import FakeHost, FakeLLM, FakeTTS, Misbehaviour, Scene
 from agentd.voice.agent import Agent
@@ -24,11 +24,22 @@ KINDS = ("llm", "stt", "tts", "realtime")
 WAYS = ("tts", "clip", "text")
 ROWS = [(kind, way) for kind in KINDS for way in WAYS if (kind, way) != ("tts", "tts")]
 """A TTS that is out can't apologise for itself."""
+BY_US = ["close: user_initiated"]
+"""The scene is over."""
 
 
 def told(**other: Any) -> OutageOptions:
     """What the session is told to say."""
     return OutageOptions(**{"say": SORRY, "back": BACK, "goodbye": BYE, **other})
+
+
+async def ask_until_it_closes(scene: Scene) -> None:
+    """Again and again, while somebody listens."""
+    try:
+        for _ in range(9):
+            await scene.session.generate_reply(user_input="hello")
+    except SessionError:
+        pass  # it closes, or is closed
 
 
 def play(kind: str, way: str, *, recovers: bool, **options: Any) -> tuple[Scene, World]:
@@ -58,22 +69,24 @@ def play(kind: str, way: str, *, recovers: bool, **options: Any) -> tuple[Scene,
 
 @pytest.mark.parametrize(("kind", "way"), ROWS)
 def test_an_outage_is_apologised_for_once_and_gone_on_after(kind: str, way: str) -> None:
-    """Whichever model is out, and however the user can be told; the user then finds all in order."""
+    """Whichever model is out, and however the user can be told; then all is in order."""
     scene, _ = play(kind, way, recovers=True)
 
     assert scene.lines("outage") == [f"outage: {kind}", f"outage over: {kind} recovered"]
-    assert scene.lines("close") == []
+    assert scene.lines("close") == BY_US
     assert scene.screen.segments.count(SORRY) == 1
     heard = [round(played.seconds, 2) for played in scene.loudspeaker.segments]
     spoken = {"tts": round(0.05 * len(SORRY), 2), "clip": CLIP_SECONDS}.get(way)
     assert spoken is None or heard.count(spoken) == 1
-    assert scene.history()[-1] == ("assistant: Good day." if kind == "realtime" else "assistant: Hi.")
+    assert scene.history()[-1] == (
+        "assistant: Good day." if kind == "realtime" else "assistant: Hi."
+    )
     assert SORRY not in " ".join(scene.history())
 
 
 @pytest.mark.parametrize(("kind", "way"), ROWS)
 def test_an_outage_that_does_not_end_ends_the_session(kind: str, way: str) -> None:
-    """After the time that it is waited for, with a word, and with the model's error as the reason."""
+    """After the time that it is waited for, with a word, and the model's error as the reason."""
     scene, _ = play(kind, way, recovers=False, hold=30.0)
 
     assert scene.lines("outage", "close") == [
@@ -127,7 +140,7 @@ def test_a_user_who_speaks_again_is_told_again() -> None:
 
     assert scene.screen.segments == [SORRY, SORRY, "Hi."]
     assert scene.history()[1:] == ["user: one", "user: two", "user: three", "assistant: Hi."]
-    assert scene.lines("dead air", "close") == []
+    assert scene.lines("dead air", "close") == BY_US
     assert scene.session.usage.outages == 0  # it is closed; see the test of usage
 
 
@@ -146,10 +159,7 @@ def test_a_model_without_a_circuit_ends_the_session_as_ever() -> None:
     llm = FakeLLM(faults=[Misbehaviour.RAISE] * 9)
 
     async def talk(scene: Scene) -> None:
-        for _ in range(5):
-            if scene.session.is_running:
-                await scene.session.generate_reply(user_input="hello")
-                await scene.until(0.0)
+        await ask_until_it_closes(scene)
 
     scene = on(talk, llm=llm, tts=FakeTTS(), on_outage=told())
 
@@ -164,9 +174,7 @@ def test_an_outage_is_not_waited_for_where_that_is_not_wanted() -> None:
     world.llm_weather.out = True
 
     async def talk(scene: Scene) -> None:
-        for _ in range(5):
-            if scene.session.is_running:
-                await scene.session.generate_reply(user_input="hello")
+        await ask_until_it_closes(scene)
 
     scene = on(talk, on_outage=told(hold=0.0), **world.models("llm"))
 
@@ -211,7 +219,7 @@ def test_when_voice_and_model_are_out_there_is_one_apology() -> None:
 
     assert scene.lines("outage: ") == ["outage: tts", "outage: llm"]
     assert scene.screen.segments.count(SORRY) == 1
-    assert [round(s.seconds, 2) for s in scene.loudspeaker.segments][0] == CLIP_SECONDS
+    assert round(scene.loudspeaker.segments[0].seconds, 2) == CLIP_SECONDS
     assert scene.history()[1:] == ["assistant: Welcome.", "user: hello", "assistant: Hi."]
 
 
@@ -251,18 +259,20 @@ def test_a_session_in_an_outage_goes_on_in_another_process() -> None:
     world, host = World(), FakeHost()
     world.llm_weather.out = True
 
+    left: list[bytes] = []
+
     async def until_it_dies(scene: Scene) -> None:
         scene.mic.speak(1.0, start_in=1.0)
         await scene.until(10.0)
+        left.append(host.kept)
 
     on(until_it_dies, host=host, on_outage=told(), **world.models("llm"))
-    kept = host.kept
 
     async def again(scene: Scene) -> None:
         await scene.until(10.0)
 
     after = World()
-    scene = on(again, host=FakeHost(kept), on_outage=told(), **after.models("llm"))
+    scene = on(again, host=FakeHost(left[0]), on_outage=told(), **after.models("llm"))
 
     assert scene.history()[1:] == ["user: hello", "assistant: Hi."]
     assert scene.screen.segments == ["Hi."]
@@ -273,9 +283,12 @@ def test_a_session_that_goes_on_in_the_midst_of_an_outage_waits_for_it_too() -> 
     world, host = World(), FakeHost()
     world.llm_weather.out = True
 
+    left: list[bytes] = []
+
     async def until_it_dies(scene: Scene) -> None:
         scene.mic.speak(1.0, start_in=1.0)
         await scene.until(10.0)
+        left.append(host.kept)
 
     on(until_it_dies, host=host, on_outage=told(), **world.models("llm"))
     after = World()
@@ -286,7 +299,7 @@ def test_a_session_that_goes_on_in_the_midst_of_an_outage_waits_for_it_too() -> 
         after.llm_weather.out = False
         await scene.until(40.0)
 
-    scene = on(again, host=FakeHost(host.kept), on_outage=told(), **after.models("llm"))
+    scene = on(again, host=FakeHost(left[0]), on_outage=told(), **after.models("llm"))
 
     assert scene.screen.segments == [SORRY, "Hi."]
     assert scene.history()[1:] == ["user: hello", "assistant: Hi."]
@@ -334,7 +347,7 @@ def test_a_user_who_interrupts_the_apology_is_listened_to() -> None:
 
 
 def test_an_agent_with_another_model_is_not_held_up() -> None:
-    """Where the app hands over to an agent whose model works, the outage is over for the session."""
+    """The app hands over to one whose model works, and the outage is over for the session."""
     world = World()
     world.llm_weather.out = True
 
@@ -347,7 +360,7 @@ def test_an_agent_with_another_model_is_not_held_up() -> None:
 
     scene = on(talk, on_outage=told(hold=30.0), **world.models("llm"))
 
-    assert scene.lines("outage", "close") == ["outage: llm", "outage over: llm replaced"]
+    assert scene.lines("outage", "close") == ["outage: llm", "outage over: llm replaced", *BY_US]
     assert scene.history()[-1] == "assistant: I can help."
 
 

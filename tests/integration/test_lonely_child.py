@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from agentd.protocol.frames import Hello, JobClosing, JobEnded, JobStarted, Log, LogsDropped
+from agentd.protocol.frames import (
+    CircuitReport,
+    Hello,
+    JobClosing,
+    JobEnded,
+    JobStarted,
+    Log,
+    LogsDropped,
+)
 from agentd.protocol.job import JobOutcome
 from tests.support.lonely_child import (
     LonelyChild,
@@ -88,6 +96,39 @@ async def test_many_supervisors_may_die_in_one_job(child: LonelyChild, path: Pat
             output.close()
 
     assert child.process.returncode is None
+
+
+async def test_an_outage_that_it_knows_of_is_told_to_the_next_supervisor(
+    child: LonelyChild, path: Path
+) -> None:
+    """Which may have lost its table, and is told how much of the cooldown is left."""
+    async with ScriptedSupervisor(path) as first:
+        visit = await running(first, "finds_an_outage")
+        child.act()
+        before = await visit.next(CircuitReport)
+    async with ScriptedSupervisor(path) as second:
+        visit, output = await adopted(second)
+        after = await visit.next(CircuitReport)
+        output.close()
+
+    assert (before.event, after.event) == ("opened", "opened")
+    assert 0 < after.cooldown <= before.cooldown <= 5.0
+    assert (after.key, after.reason) == ("service.test/model", "down")
+
+
+async def test_an_outage_that_it_finds_without_a_supervisor_is_told_to_the_next(
+    child: LonelyChild, path: Path
+) -> None:
+    """Meanwhile it goes by what it knows itself."""
+    async with ScriptedSupervisor(path) as first:
+        await running(first, "finds_an_outage")
+    child.act()
+    async with ScriptedSupervisor(path) as second:
+        visit, output = await adopted(second)
+        report = await visit.next(CircuitReport)
+        output.close()
+
+    assert (report.event, report.level) == ("opened", 1)
 
 
 async def test_what_the_job_did_meanwhile_is_told(child: LonelyChild, path: Path) -> None:

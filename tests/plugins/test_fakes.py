@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from agentd.eot import EndOfTurnModel
+from agentd.realtime import RealtimeCapabilities, RealtimeModel
 from agentd.stt import STT, STTCapabilities
-from agentd.testing import FakeEndOfTurn, FakeSTT, FakeTTS, FakeVAD
+from agentd.testing import FakeEndOfTurn, FakeRealtime, FakeSTT, FakeTTS, FakeVAD
 from agentd.tts import TTS, TTSCapabilities
 from agentd.vad import VAD
 from tests.plugins.eot_contract import EOTContract
+from tests.plugins.realtime_contract import RealtimeContract, Scripted
 from tests.plugins.stt_contract import STTContract
 from tests.plugins.tts_contract import TTSContract
 from tests.plugins.vad_contract import VADContract
@@ -73,3 +77,19 @@ class TestFakeTTSOfWholeTexts(TTSContract):
         return FakeTTS(
             capabilities=TTSCapabilities(streaming=False), latency=0.01, chunk_delay=0.001
         )
+
+
+class TestFakeRealtime(RealtimeContract):
+    """One that hears by loudness."""
+
+    def make(
+        self,
+        replies: Sequence[Scripted] = (),
+        *,
+        hears: Sequence[str] = (),
+        takes_turns: bool = True,
+        speaks: bool = True,
+    ) -> RealtimeModel:
+        """See the base class."""
+        capabilities = RealtimeCapabilities(turn_detection=takes_turns, audio_output=speaks)
+        return FakeRealtime(replies, hears=hears, capabilities=capabilities)

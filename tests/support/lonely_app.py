@@ -12,9 +12,12 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from agentd import AgentServer, JobContext
+from agentd.errors import APIConnectionError
+from agentd.resilience import circuits
 
 GATE = "gate"
 """A FIFO in the working directory: reading it blocks until the test writes to it."""
@@ -109,8 +112,18 @@ def has_tasks(ctx: JobContext) -> None:
     counts(ctx)
 
 
+def finds_an_outage(ctx: JobContext) -> None:
+    """Call a service that is down, until its circuit opens."""
+    circuit = circuits().of("service.test/model")
+    while circuit.state == "closed":
+        with suppress(APIConnectionError), circuit.attempt():
+            raise APIConnectionError("down")
+    counts(ctx)
+
+
 MANNERS = {
     "": counts,
+    "finds_an_outage": finds_an_outage,
     "has_tasks": has_tasks,
     "hashes": hashes,
     "reads": reads,

@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
+from .endpoint import Endpoint, Refused, Seen
 from .faults import HttpFault, HttpFaultKind
-from .server import MockOpenAI, Seen
+from .realtime_connection import RealtimeConnection
+from .realtime_script import UNHEARD, RealtimeFault, RealtimeFaultKind, Unheard
+from .script import CutOff, RawReply, Refusal, Script
+from .server import MockOpenAI
 
-__all__ = ["HttpFault", "HttpFaultKind", "MockOpenAI", "Seen"]
+__all__ = [
+    "UNHEARD",
+    "CutOff",
+    "Endpoint",
+    "HttpFault",
+    "HttpFaultKind",
+    "MockOpenAI",
+    "RawReply",
+    "RealtimeConnection",
+    "RealtimeFault",
+    "RealtimeFaultKind",
+    "Refusal",
+    "Refused",
+    "Script",
+    "Seen",
+    "Unheard",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from aiohttp import web
 
@@ -24,24 +24,44 @@ async def answer(
 
     An answer that is no stream has one piece.
     """
+    return await answer_as_made(
+        request, _paced(pieces, pause), content_type=content_type, fault=fault
+    )
+
+
+async def answer_as_made(
+    request: web.Request,
+    pieces: AsyncIterator[bytes],
+    *,
+    content_type: str,
+    fault: HttpFault | None,
+) -> web.StreamResponse:
+    """The same for a body that is made meanwhile."""
     if fault is not None:
         refused = await _refused(fault)
         if refused is not None:
             return refused
     response = web.StreamResponse(headers={"Content-Type": content_type})
     await response.prepare(request)
-    for number, piece in enumerate(pieces):
+    number = 0
+    async for piece in pieces:
         if (
             fault is not None
             and number == fault.after
             and await _broken(request, response, piece, fault)
         ):
             return response
-        if pause and number:
-            await asyncio.sleep(pause)
         await response.write(piece)
+        number += 1
     await response.write_eof()
     return response
+
+
+async def _paced(pieces: Sequence[bytes], pause: float) -> AsyncIterator[bytes]:
+    for number, piece in enumerate(pieces):
+        if pause and number:
+            await asyncio.sleep(pause)
+        yield piece
 
 
 async def _refused(fault: HttpFault) -> web.StreamResponse | None:

@@ -157,6 +157,7 @@ class Activity:
         """
         set_place(self.agent, self)
         try:
+            self._setting.models.prewarm()
             for toolset in self._toolsets:
                 await toolset.setup()
             await self._connect()

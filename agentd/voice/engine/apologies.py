@@ -1,4 +1,4 @@
-"""What the user is told while a model's service is out: by a prepared clip, by the voice, in writing.
+"""What the user is told while a model's service is out: by a clip, by the voice, in writing.
 
 It is about the session, not part of the conversation: it is not in the history, so the model does
 not find words there that it never said, and what the user has asked stays the last word.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from agentd.aio.timing import now
@@ -80,7 +81,7 @@ class Apologies:
 
     def _clip(self) -> AsyncIterator[AudioFrame] | None:
         audio = self._options.audio
-        return None if audio is None or isinstance(audio, str) else _played(list(audio))
+        return None if audio is None or isinstance(audio, str | Path) else _played(list(audio))
 
     def _text(self, kind: OutageKind) -> str:
         say = self._options.say

@@ -145,7 +145,7 @@ class Outages:
         self._tell_works(answered=True)
 
     def reply_failed(self, again: Callable[[], bool]) -> bool:
-        """A reply has failed; whether that is due to an outage. `again` makes it anew, if it can."""
+        """A reply has failed; whether by an outage. `again` makes it anew, if it can."""
         outage = self._under_way.get("llm") or self._under_way.get("realtime")
         if outage is None:
             return False
@@ -158,7 +158,7 @@ class Outages:
         self._owed = None
 
     def missed(self, kind: OutageKind) -> bool:
-        """The user has wanted what a model does; whether that is out. He is told again, at times."""
+        """The user wants what a model does; whether that is out. They are told again, at times."""
         if kind not in self._under_way:
             return False
         self._apologies.apologise(kind)
@@ -216,9 +216,7 @@ class Outages:
         if await wait_event(outage.failed_again, TRY_PAUSE):
             return False
         # Its circuit closes when the connection is made; that may take longer.
-        return not outage.service.is_out() or not await wait_event(
-            outage.failed_again, TRY_TIMEOUT
-        )
+        return not outage.service.is_out() or not await wait_event(outage.failed_again, TRY_TIMEOUT)
 
     def _answer(self, outage: _Outage) -> bool:
         """Answer what was asked meanwhile; whether the user hears of the agent."""
@@ -289,9 +287,7 @@ class Outages:
             },
         )
         self._emit(
-            OutageEndedEvent(
-                kind=outage.kind, model=outage.label, seconds=seconds, outcome=outcome
-            )
+            OutageEndedEvent(kind=outage.kind, model=outage.label, seconds=seconds, outcome=outcome)
         )
 
 

@@ -163,7 +163,7 @@ class RealtimeReply:
         self._message_id = message.message_id
         owner.start(delivery.prepare(message.text_stream, owner), name="text")
         await delivery.play(self._speech, owner)
-        self._keep_words(interrupted=False)
+        self._keep_words(interrupted=message.cut_off)
 
     def _make_delivery(self, message: MessageGeneration) -> Delivery:
         bench, plan = self._bench, self._plan

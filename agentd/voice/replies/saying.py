@@ -24,7 +24,7 @@ from .outlet import make_outlet
 class Saying:
     """The work on one `session.say`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is said, by whom and how, by name where it is optional
         self,
         bench: Bench,
         agent: Agent,

@@ -8,10 +8,17 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_NAMES: dict[str, str] = {}
+_NAMES: dict[str, str] = {
+    "CodeInterpreter": "tools",
+    "FileSearch": "tools",
+    "LLM": "llm",
+    "STT": "stt",
+    "TTS": "tts",
+    "WebSearch": "tools",
+}
 """The module of each public class."""
 
-_MODULES: set[str] = set()
+_MODULES: set[str] = {"realtime", "responses", "services", "tools"}
 """Public modules."""
 
 __all__ = [*_NAMES, *_MODULES]  # noqa: PLE0604 - the tables above are the list
