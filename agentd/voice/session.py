@@ -435,6 +435,8 @@ class AgentSession(BaseSession[UserdataT]):
     async def update_tools(self, tools: Sequence[AnyTool]) -> None:
         """See BaseSession."""
         ToolContext(tools)
+        if self._engine is not None:
+            await self._engine.toolsets.follow(tools)
         self._tools[:] = tools
 
     def update_options(

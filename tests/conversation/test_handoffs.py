@@ -255,6 +255,30 @@ def test_toolsets_are_set_up_and_closed_with_their_agent() -> None:
     assert line.seen == ["setup", "closed"]
 
 
+def test_toolsets_of_a_session_live_as_long_as_it() -> None:
+    """Whichever agent has the word; those that are put in its place meanwhile from then on."""
+    seen: list[str] = []
+
+    class Line(Toolset):
+        async def setup(self) -> Line:
+            seen.append(f"{self.id} set up")
+            return self
+
+        async def aclose(self) -> None:
+            seen.append(f"{self.id} closed")
+
+    async def scenario() -> None:
+        async with Scene(Desk(), llm=FakeLLM(), tools=[Line(id="first")]) as scene:
+            scene.session.update_agent(Desk())
+            await scene.until(1.0)
+            await scene.session.update_tools([Line(id="second")])
+            seen.append("ends")
+
+    run_virtual(scenario())
+
+    assert seen == ["first set up", "second set up", "first closed", "ends", "second closed"]
+
+
 def test_a_task_has_the_word_until_it_has_a_result() -> None:
     """The tool that awaits it goes on with the result, and the agent knows what was said."""
     llm = FakeLLM(

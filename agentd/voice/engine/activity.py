@@ -16,7 +16,6 @@ from agentd.errors import SessionError
 from agentd.io import VideoFrame
 from agentd.llm.chat import ChatContext
 from agentd.llm.items import AgentConfigUpdate
-from agentd.llm.toolset import ToolContext
 from agentd.metrics import AgentMetrics
 from agentd.realtime.base import RealtimeModel
 from agentd.realtime.events import GenerationCreated
@@ -34,6 +33,7 @@ from agentd.voice.replies.reply_pass import ReplyPass
 from agentd.voice.restoring import Restored
 from agentd.voice.scope import Scope, ScopeKind, enter_scope
 from agentd.voice.speech import SpeechHandle
+from agentd.voice.tools.toolsets import Toolsets
 from agentd.voice.turns.actions import CommitTurn, DropPreemptive, StartPreemptive, UserTurnExceeded
 from agentd.voice.turns.inputs import RulesChanged, TurnInput
 
@@ -66,7 +66,7 @@ class Activity:
         )
         self._preemption = self._make_preemption()
         self._taker = self._make_taker()
-        self._toolsets = ToolContext(agent.tools).toolsets
+        self._toolsets = Toolsets(lambda error: self._tell_failed("a toolset's aclose", error))
         self._hooks: set[ScopeKind] = set()
         self._turns: set[asyncio.Task[None]] = set()
 
@@ -113,14 +113,7 @@ class Activity:
 
     async def tools_changed(self) -> None:
         """The next reply is offered them; new toolsets are set up first."""
-        known = self._toolsets
-        self._toolsets = ToolContext(self.agent.tools).toolsets
-        for toolset in self._toolsets:
-            if not any(toolset is one for one in known):
-                await toolset.setup()
-        for toolset in known:
-            if not any(toolset is one for one in self._toolsets):
-                await toolset.aclose()
+        await self._toolsets.follow(self.agent.tools)
         if self._link is not None:
             await self._link.tell_tools()
 
@@ -158,8 +151,7 @@ class Activity:
         set_place(self.agent, self)
         try:
             self._setting.models.prewarm()
-            for toolset in self._toolsets:
-                await toolset.setup()
+            await self._toolsets.follow(self.agent.tools)
             await self._connect()
             await self._listen()
         except BaseException:
@@ -228,9 +220,7 @@ class Activity:
         await self._preemption.aclose()
         await self._disconnect()
         await self._owner.aclose()
-        for toolset in reversed(self._toolsets):
-            await self._close_toolset(toolset.aclose())
-        self._toolsets = []
+        await self._toolsets.aclose()
         if book_of(self.agent).listener is self:
             set_place(self.agent, None)
 
@@ -370,12 +360,6 @@ class Activity:
         finally:
             self._hooks.discard(kind)
             self._core.changed()
-
-    async def _close_toolset(self, closing: Coroutine[Any, Any, None]) -> None:
-        try:
-            await closing
-        except Exception as error:  # noqa: BLE001 - a toolset of the user's, and there may be more
-            self._tell_failed("a toolset's aclose", error)
 
     def _tell_failed(self, hook: str, error: BaseException) -> None:
         logger.error(

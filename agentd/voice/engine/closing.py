@@ -39,6 +39,7 @@ async def close(engine: Engine, *, drain: bool) -> None:
     engine.manual.close()
     await step("agents", engine.switchboard.aclose())
     await step("tools", engine.runner.aclose())
+    await step("toolsets", engine.toolsets.aclose())
     await step("tree", engine.tree.aclose())
     await step("tasks", engine.owner.aclose())
     engine.metering.close()

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now
+from agentd.app.usererror import error_fields
 from agentd.audio.frame import AudioFrame
 from agentd.errors import SessionError
 from agentd.io.attached import AgentInput, AgentOutput
@@ -48,6 +49,7 @@ from agentd.voice.speeches import Speeches
 from agentd.voice.tools.desk import SessionToolDesk
 from agentd.voice.tools.news import ToolNews
 from agentd.voice.tools.run import ToolRunner
+from agentd.voice.tools.toolsets import Toolsets
 from agentd.voice.turns.inputs import ParticipantPresent, ToolsRunning, TurnInput
 from agentd.voice.turns.machine import TurnMachine
 from agentd.voice.turns.manual_turns import ManualTurns
@@ -114,6 +116,8 @@ class Engine:
             give_up=config.give_up,
         )
         self.news = ToolNews(self.log, self.floor, self.owner, emit=emit, reply=self._tell_news)
+        self.toolsets = Toolsets(_toolset_not_closed)
+        """The session's own; those of an agent come and go with it."""
         self.desk = SessionToolDesk(
             self.runner,
             self.news,
@@ -400,3 +404,10 @@ class Engine:
             self._say(text)
         except SessionError:  # there is no voice, or it is closing
             return
+
+
+def _toolset_not_closed(error: Exception) -> None:
+    logger.error(
+        "a toolset of the session failed to close",
+        extra={"action": "hook_failed", "hook": "a toolset's aclose", **error_fields(error)},
+    )

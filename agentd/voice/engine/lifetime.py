@@ -83,6 +83,7 @@ class Lifetime:
             await self._join(wishes)
             await self._record(record)
             await engine.tree.start()
+            await engine.toolsets.follow(engine.config.tools)
             engine.states.set_agent("listening")
             if self.room_link is None:
                 engine.feed(ParticipantPresent(at=now(), present=True))
