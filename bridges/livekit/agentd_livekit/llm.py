@@ -55,7 +55,7 @@ class LLM(llm.LLM):
         """See the base class."""
         options = self._options(request)
         with translated():
-            stream = await self._around.run(
+            stream = self._around.run(
                 self._plugin.chat,
                 chat_ctx=to_livekit_context(request.chat_ctx),
                 tools=to_livekit_tools(request.tools),
@@ -68,7 +68,7 @@ class LLM(llm.LLM):
 
     def prewarm(self) -> None:
         """Connect in the background. Does nothing before a loop runs."""
-        self._around.start(self._plugin.prewarm, name="prewarm")
+        self._around.prewarm(self._plugin.prewarm)
 
     async def aclose(self) -> None:
         """See the base class."""

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from agentd import realtime
 from agentd.aio.channel import Channel
-from agentd.aio.tasks import TaskOwner
 from agentd.audio.frame import AudioFrame, as_frame
 from agentd.errors import ChannelClosed, WouldBlock
 from agentd.given import NOT_GIVEN, NotGivenOr, is_given
@@ -32,8 +31,6 @@ from .frames import to_livekit
 from .surroundings import Surroundings, circuit_of
 
 EVENTS_WAITING = 256
-CALLS_WAITING = 2048
-"""What may be asked of a session before it is read: 20 s of audio in frames of 10 ms, and more."""
 
 
 class RealtimeModel(realtime.RealtimeModel):
@@ -97,15 +94,12 @@ class RealtimeSession(realtime.RealtimeSession):
         super().__init__(model)
         self._plugin = plugin
         self._around = around
-        self._owner = TaskOwner("livekit-realtime")
         self._events: Channel[RealtimeEvent] = Channel(EVENTS_WAITING)
-        self._beginning: Any = None
         self._session: Any = None
-        self._waiting: list[Callable[[Any], Any]] = []
         self._closed = False
 
     async def __aiter__(self) -> AsyncIterator[RealtimeEvent]:
-        await self._begun()
+        self._begun()
         async for event in self._events:
             if isinstance(event, RealtimeError) and not event.recoverable:
                 raise event.error
@@ -137,13 +131,13 @@ class RealtimeSession(realtime.RealtimeSession):
             options["instructions"] = instructions
         if is_given(tool_choice):
             options["tool_choice"] = to_livekit_choice(tool_choice)
-        session = await self._begun()
+        session = self._begun()
         with translated():
             return _generation(await session.generate_reply(**options))
 
     async def say(self, text: str) -> GenerationCreated:
         """See the base class."""
-        session = await self._begun()
+        session = self._begun()
         with translated():
             return _generation(await session.say(text))
 
@@ -172,19 +166,19 @@ class RealtimeSession(realtime.RealtimeSession):
 
     async def update_instructions(self, instructions: str) -> None:
         """See the base class."""
-        session = await self._begun()
+        session = self._begun()
         with translated():
             await session.update_instructions(instructions)
 
     async def update_chat_ctx(self, chat_ctx: ChatContext) -> None:
         """See the base class."""
-        session = await self._begun()
+        session = self._begun()
         with translated():
             await session.update_chat_ctx(to_livekit_context(chat_ctx))
 
     async def update_tools(self, tools: list[Tool]) -> None:
         """See the base class."""
-        session = await self._begun()
+        session = self._begun()
         with translated():
             await session.update_tools(to_livekit_tools(tools))
 
@@ -199,39 +193,23 @@ class RealtimeSession(realtime.RealtimeSession):
         self._closed = True
         if self._session is not None:
             await self._session.aclose()
-        await self._owner.aclose()
         self._events.close()
 
     # -- its beginning -----------------------------------------------------------------------
 
     def _do(self, call: Callable[[Any], Any]) -> None:
-        """Now, or first thing when there is a session; the oldest is dropped at the bound."""
-        if self._closed:
-            return
-        if self._session is not None:
-            call(self._session)
-            return
-        self._waiting.append(call)
-        del self._waiting[:-CALLS_WAITING]
+        if not self._closed:
+            call(self._begun())
 
-    async def _begun(self) -> Any:
+    def _begun(self) -> Any:
         if self._session is None:
-            if self._beginning is None:
-                self._beginning = self._owner.start(self._begin(), name="begin", report=False)
             with translated():
-                await self._beginning
+                self._session = self._around.run(self._plugin.session)
+            for name, made in EVENTS.items():
+                self._session.on(name, self._teller(made))
+            self._session.on("error", self._fail)
+            self._session.on("metrics_collected", self._measure)
         return self._session
-
-    async def _begin(self) -> None:
-        session = await self._around.run(self._plugin.session)
-        for name, made in EVENTS.items():
-            session.on(name, self._teller(made))
-        session.on("error", self._fail)
-        session.on("metrics_collected", self._measure)
-        self._session = session
-        for call in self._waiting:
-            call(session)
-        self._waiting.clear()
 
     # -- what it tells -----------------------------------------------------------------------
 

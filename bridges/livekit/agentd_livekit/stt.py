@@ -36,6 +36,9 @@ TRANSCRIPTS: dict[Any, Any] = {
     lk.SpeechEventType.FINAL_TRANSCRIPT: FinalTranscript,
 }
 
+SHORTEST = 0.1
+"""Seconds: services refuse less, and there is no word in it."""
+
 
 class STT(stt.STT):
     """Listens by the plugin; retries, deadlines and metrics are agentd's.
@@ -89,7 +92,7 @@ class STT(stt.STT):
 
     def prewarm(self) -> None:
         """Connect in the background. Does nothing before a loop runs."""
-        self._around.start(self._plugin.prewarm, name="prewarm")
+        self._around.prewarm(self._plugin.prewarm)
 
     async def aclose(self) -> None:
         """See the base class."""
@@ -98,14 +101,14 @@ class STT(stt.STT):
 
     async def recognize_once(self, audio: AudioFrame, language: str) -> SpeechData:
         """See the base class."""
+        if audio.duration < SHORTEST:
+            return SpeechData(text="")
         with translated():
-            event = await (
-                await self._around.run(
-                    self._plugin.recognize,
-                    [to_livekit(audio)],
-                    conn_options=self._options,
-                    **_spoken(language),
-                )
+            event = await self._around.ask(
+                self._plugin.recognize,
+                [to_livekit(audio)],
+                conn_options=self._options,
+                **_spoken(language),
             )
         return _data(event.alternatives[0]) if event.alternatives else SpeechData(text="")
 
@@ -114,7 +117,7 @@ class STT(stt.STT):
     ) -> AsyncIterator[SpeechEvent]:
         """See the base class."""
         with translated():
-            stream = await self._around.run(
+            stream = self._around.run(
                 self._plugin.stream, conn_options=self._options, **_spoken(language)
             )
             told = read_while_feeding(stream, _feed(stream, audio), name="livekit-stt")

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
 from livekit.agents.types import APIConnectOptions as LkConnectOptions
@@ -36,56 +37,67 @@ class Surroundings:
     def __init__(self) -> None:
         self._owner = TaskOwner("livekit-plugin")
         self._context: contextvars.Context | None = None
-        self._ending = asyncio.Event()
-        self._opened: asyncio.Task[None] | None = None
-        self._ready = asyncio.Event()
+        self._stack = AsyncExitStack()
+        self._closed = False
 
-    async def run(self, call: Callable[..., T], *args: Any, **options: Any) -> T:
+    def run(self, call: Callable[..., T], *args: Any, **options: Any) -> T:
         """Call something of the plugin, in a context of its own that has the session.
 
-        What the call starts as tasks has it, too. Raises APIConnectionError after `aclose`.
+        What the call starts as tasks has it, too. Needs a running loop. Raises APIConnectionError
+        after `aclose`.
         """
-        context = await self._open()
-        return context.copy().run(call, *args, **options)
+        return self._opened().copy().run(call, *args, **options)
 
-    def start(self, call: Callable[[], Any], *, name: str) -> None:
-        """Call something in the background, where a loop runs; its failure is logged."""
+    async def ask(
+        self, call: Callable[..., Coroutine[Any, Any, T]], *args: Any, **options: Any
+    ) -> T:
+        """Run a coroutine function of the plugin in such a context, and wait for its result."""
+        context = self._opened()
+        coro = call(*args, **options)
+        return await context.copy().run(self._owner.start, coro, name="call", report=False)
+
+    def prewarm(self, call: Callable[[], Any]) -> None:
+        """Call something that connects in the background; only where a loop runs."""
         try:
             asyncio.get_running_loop()
         except RuntimeError:
             return  # in a process that is still being prepared there is nothing to connect with
-        if not self._ending.is_set():
-            self._owner.start(self.run(call), name=name)
+        if not self._closed:
+            self.run(call)
 
     async def aclose(self) -> None:
         """Close the session. May be repeated."""
-        self._ending.set()
-        if self._opened is not None:
-            await asyncio.wait({self._opened})
+        self._closed = True
+        await self._owner.cancel()
+        if self._context is not None:
+            context, self._context = self._context, None
+            await context.run(self._owner.start, self._stack.aclose(), name="close", report=False)
         await self._owner.aclose()
 
-    async def _open(self) -> contextvars.Context:
-        if self._ending.is_set():
+    def _opened(self) -> contextvars.Context:
+        if self._closed:
             raise APIConnectionError("the plugin is closed", retryable=False)
-        if self._opened is None:
-            self._opened = self._owner.start(self._hold(), name="http")
+        if self._context is None:
+            self._context = contextvars.copy_context()
+            self._context.run(_finish_now, self._stack.enter_async_context(http_context.open()))
             job = get_job_context(required=False)
             if job is not None:
                 job.add_shutdown_callback(self.aclose)
-        await self._ready.wait()
-        if self._context is None:
-            raise APIConnectionError("the plugin's HTTP session could not be opened")
         return self._context
 
-    async def _hold(self) -> None:
-        try:
-            async with http_context.open():
-                self._context = contextvars.copy_context()
-                self._ready.set()
-                await self._ending.wait()
-        finally:
-            self._context = None
-            self._ready.set()
+
+def _finish_now(coro: Coroutine[Any, Any, Any]) -> None:
+    """Run a coroutine that waits for nothing, as `http_context.open` until it is closed.
+
+    Not as a task: what it sets in its context would be lost with the task's own copy, and whoever
+    begins a call may be cancelled meanwhile.
+    """
+    try:
+        coro.send(None)
+    except StopIteration:
+        return
+    coro.close()
+    raise RuntimeError("livekit's http_context.open() has to wait: not made for this version")
 
 
 def circuit_of(plugin: Any) -> str:

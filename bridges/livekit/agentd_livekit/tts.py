@@ -60,7 +60,7 @@ class TTS(tts.TTS):
 
     def prewarm(self) -> None:
         """Connect in the background. Does nothing before a loop runs."""
-        self._around.start(self._plugin.prewarm, name="prewarm")
+        self._around.prewarm(self._plugin.prewarm)
 
     async def aclose(self) -> None:
         """See the base class."""
@@ -72,7 +72,7 @@ class TTS(tts.TTS):
         if not _is_speakable(text):
             return
         with translated():
-            stream = await self._around.run(
+            stream = self._around.run(
                 self._plugin.synthesize, text, conn_options=self._options
             )
             async with stream:
@@ -87,7 +87,7 @@ class TTS(tts.TTS):
         if not first:
             return
         with translated():
-            stream = await self._around.run(self._plugin.stream, conn_options=self._options)
+            stream = self._around.run(self._plugin.stream, conn_options=self._options)
             spoken = read_while_feeding(stream, _feed(stream, first, text), name="livekit-tts")
             async with aclosing(spoken):  # type: ignore[type-var]  # it is an async generator
                 async for audio in spoken:

@@ -21,6 +21,7 @@ from agentd.stt import (
     StartOfSpeech,
 )
 from agentd.testing import FakeSTT
+from bridge_tests.recogniser import Recogniser
 
 RATE = 16000
 ONCE = APIConnectOptions(max_retry=0, timeout=30.0)
@@ -40,12 +41,12 @@ class DeepgramService:
         self.cut_off_next = False
         """Whether the next stream's connection is lost at its first audio."""
         self.base_url = ""
-        self._files = FakeSTT(texts)
+        self._files = Recogniser(texts)
 
     def hears(self, *texts: str) -> None:
         """Hear these from now on."""
         self.texts = texts
-        self._files = FakeSTT(texts)
+        self._files = Recogniser(texts)
 
     async def listen(self, request: web.Request) -> web.StreamResponse:
         """A stream or, by POST, a file."""

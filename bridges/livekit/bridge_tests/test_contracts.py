@@ -6,16 +6,18 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 
 import pytest
 from livekit.plugins import deepgram, openai, silero
+from openai.types.realtime.realtime_audio_input_turn_detection import SemanticVad
 
 from agentd.llm import LLM
 from agentd.realtime import RealtimeModel
 from agentd.stt import STT
-from agentd.testing import FakeCall, FakeSTT, FakeTTS
+from agentd.testing import FakeCall, FakeTTS
 from agentd.testing.mock_openai import HttpFault, HttpFaultKind, MockOpenAI
 from agentd.tts import TTS
 from agentd.vad import VAD
 from agentd_livekit import wrap
 from bridge_tests.deepgram_service import DeepgramService, serving
+from bridge_tests.recogniser import Recogniser
 from tests.plugins.llm_contract import LLMContract
 from tests.plugins.realtime_contract import RealtimeContract, Scripted
 from tests.plugins.stt_contract import STTContract
@@ -88,7 +90,7 @@ class TestOpenAISTT(Served, STTContract):
 
     def make(self, *texts: str) -> STT:
         """Of a mock that hears these texts."""
-        self.api.transcriptions.stt = FakeSTT(texts, latency=0.01)
+        self.api.transcriptions.stt = Recogniser(texts, latency=0.01)
         stt: STT = wrap(openai.STT(base_url=self.api.base_url, api_key=KEY))
         return stt
 
@@ -139,7 +141,7 @@ class TestOpenAIRealtime(RealtimeContract):
     ) -> RealtimeModel:
         """See the base class."""
         self.api.realtime.script.set(replies, hears=hears)
-        turns = {"type": "semantic_vad", "eagerness": "auto"} if takes_turns else None
+        turns = SemanticVad(type="semantic_vad") if takes_turns else None
         model: RealtimeModel = wrap(
             openai.realtime.RealtimeModel(
                 api_key=KEY,
