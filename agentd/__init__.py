@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .job.process import JobProcess as JobProcess
     from .job.request import JobRequest as JobRequest
     from .language import LanguageCode as LanguageCode
+    from .llm import mcp as mcp
     from .llm.chat import ChatContext as ChatContext
     from .llm.instructions import Instructions as Instructions
     from .llm.items import AgentConfigUpdate as AgentConfigUpdate
@@ -262,12 +263,15 @@ _ROOMS = {
 }
 """Modules that are public as such."""
 
+_EXTRAS = {"mcp": "llm.mcp"}
+"""Those that need an extra: not for who imports everything."""
+
 __all__ = [*_NAMES, *_ROOMS, "__version__"]  # noqa: PLE0604 - the table above is the list
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
-        return importlib.import_module(f"{__name__}.{_ROOMS[name]}")
+    if room := _ROOMS.get(name) or _EXTRAS.get(name):
+        return importlib.import_module(f"{__name__}.{room}")
     if name not in _NAMES:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
     value = getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)

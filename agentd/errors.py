@@ -244,6 +244,12 @@ class ModelError(AgentdError):
         """Whether the same call may go well a moment later."""
 
 
+class MissingCredential(ModelError, ValueError):
+    """There is no key for the service."""
+
+    code = "missing_credential"
+
+
 class ModelFileMissing(ModelError):
     """A local model's file is not on this machine."""
 
@@ -367,6 +373,10 @@ class ToolError(AgentdError):
         super().__init__(message)
         self.message = str(self)
         """What the model is told; it may try again by it."""
+
+
+class MCPServerLost(AgentdError):
+    """An MCP server could not be reached, or is gone."""
 
 
 class StopResponse(AgentdError):

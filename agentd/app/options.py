@@ -99,7 +99,7 @@ class _Knobs:
     api_secret: NotGivenOr[str | None] = field(default=NOT_GIVEN, repr=False)
     host: NotGivenOr[str] = NOT_GIVEN
     port: NotGivenOr[int | ServerEnvOption[int]] = NOT_GIVEN
-    http_proxy: NotGivenOr[str | None] = NOT_GIVEN
+    http_proxy: NotGivenOr[str | None] = field(default=NOT_GIVEN, repr=False)
     multiprocessing_context: NotGivenOr[str] = NOT_GIVEN
     preload_modules: list[str] | None = None
     preload_fnc: Callable[[], Any] | None = None

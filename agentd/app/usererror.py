@@ -6,6 +6,7 @@ from pathlib import Path
 from traceback import FrameSummary, StackSummary, TracebackException
 
 from agentd.logs.record import EXCEPTION
+from agentd.masking import masked
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent) + "/"
 
@@ -21,12 +22,12 @@ def user_traceback(exc: BaseException, *, verbose: bool = False) -> str:
     shown = TracebackException.from_exception(exc)
     if not verbose:
         _trim(shown)
-    return "".join(shown.format()).rstrip("\n")
+    return masked("".join(shown.format()).rstrip("\n"))
 
 
 def one_line(exc: BaseException) -> str:
-    """`ExcType: message` on one line."""
-    message = " ".join(str(exc).split())
+    """`ExcType: message` on one line, known secrets masked."""
+    message = masked(" ".join(str(exc).split()))
     return f"{type(exc).__name__}: {message}" if message else type(exc).__name__
 
 

@@ -35,6 +35,9 @@ class CallPlan(Struct, frozen=True, kw_only=True, eq=False):
     max_answer: float = 120.0
     """Seconds after which an answer that does not end is left."""
 
+    def __repr__(self) -> str:
+        return f"CallPlan(room={self.room!r}, agent_name={self.agent_name!r}, ...)"
+
 
 class CallReport(Struct, frozen=True, kw_only=True, eq=False):
     """What came of a call."""

@@ -17,7 +17,9 @@ from agentd.app.fresh import compile_sources_anew
 from agentd.app.preload import run_preload
 from agentd.app.server import AgentServer
 from agentd.app.usererror import one_line, user_traceback
+from agentd.credentials import remember_environment
 from agentd.errors import AppError, AppImportFailed, AppNotFound, NoEntrypoint
+from agentd.masking import masked
 from agentd.protocol.app import AppRef
 from agentd.settings.load import export_hosted_models
 
@@ -51,17 +53,17 @@ def load_app(ref: AppRef, *, verbose: bool = False) -> AgentServer:
 def _as_users(call: Callable[[], T], ref: AppRef, *, verbose: bool) -> T:
     """Run user code so that whatever it raises is told as the user's error."""
     try:
-        return call()
+        return _and_remember(call)
     except AppError as error:
         if _raised_by_user(error):
             raise AppImportFailed(
-                f"'{ref}' could not be imported: {error}",
+                masked(f"'{ref}' could not be imported: {error}"),
                 traceback=user_traceback(error, verbose=verbose),
             ) from error
         raise
     except SystemExit as error:
         raise AppImportFailed(
-            f"'{ref}' ended the process while it was imported (exit code {error.code})",
+            masked(f"'{ref}' ended the process while it was imported (exit code {error.code})"),
             traceback=user_traceback(error, verbose=verbose),
         ) from error
     except Exception as error:  # the border to user code: an import may raise anything
@@ -69,6 +71,14 @@ def _as_users(call: Callable[[], T], ref: AppRef, *, verbose: bool) -> T:
             f"'{ref}' could not be imported: {one_line(error)}",
             traceback=user_traceback(error, verbose=verbose),
         ) from error
+
+
+def _and_remember(call: Callable[[], T]) -> T:
+    """The code may have loaded a `.env`: what that holds is masked from here on."""
+    try:
+        return call()
+    finally:
+        remember_environment()
 
 
 def _raised_by_user(error: AppError) -> bool:

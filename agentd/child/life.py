@@ -14,6 +14,7 @@ from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import monotonic, now, within
 from agentd.app.server import AgentServer
 from agentd.app.usererror import one_line, user_traceback
+from agentd.credentials import remember_environment
 from agentd.errors import AppImportFailed, ChannelError, ProtocolError
 from agentd.job.departure import Departure
 from agentd.job.hooks import answer_offer, run_prewarm
@@ -88,6 +89,7 @@ async def _live(plan: ChildPlan, load: LoadApp) -> int:
             raise ProtocolError(f"the supervisor began with a {type(first).__name__} frame")
         install(FrameLogHandler(line.offer, current_fields), first.config.log_level)
         export_livekit_env(first.config)
+        remember_environment()
         process = JobProcess(http_proxy=first.config.http_proxy or None)
         app = _prewarm(plan, load, process, line)
         if app is None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from agentd.logs.record import Entry, entry_of, safe_text
 from agentd.logs.setup import quiet_noisy_libraries, register_levels
+from agentd.masking import masked
 from agentd.protocol.frames import Frame, Log, LogsDropped, LogValue
 
 MAX_TEXT = 64 * 1024
@@ -68,7 +69,8 @@ def _plain(value: object) -> LogValue:
 
 
 def _cut(text: str) -> str:
-    clean = safe_text(text)
+    # Masked here, where most keys are known, and before half of one could be cut off.
+    clean = masked(safe_text(text))
     if len(clean) <= MAX_TEXT:
         return clean
     return f"{clean[:MAX_TEXT]} ... ({len(clean) - MAX_TEXT} characters more)"

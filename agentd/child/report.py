@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 
+from agentd.masking import blotted, masked
 from agentd.protocol.frames import (
     PROTOCOL_VERSION,
     Frame,
@@ -21,6 +23,8 @@ from agentd.protocol.job import JobAssignment, JobOutcome, Resume
 
 from .supervisor_line import SupervisorLine
 
+logger = logging.getLogger("agentd.child")
+
 
 class JobReport:
     """Hears the job and passes on what it hears. `noted` is set by the supervisor's word."""
@@ -36,6 +40,7 @@ class JobReport:
         self._line = line
         self._started = False
         self._back = resume is None
+        self._told_secret = False
         self._snapshot: Snapshot | None = None
         self._closing: JobClosing | None = None
         self._ended: JobEnded | None = None
@@ -54,12 +59,12 @@ class JobReport:
 
     def handed_over(self, refusal: str) -> bool:
         """It was let go of for another process, or why not; False if there is no supervisor."""
-        return self._line.send(HandedOver(job_id=self._job_id, refusal=refusal))
+        return self._line.send(HandedOver(job_id=self._job_id, refusal=masked(refusal)))
 
     def snapshot(self, version: int, data: bytes) -> None:
         if self._ended is not None:
             return
-        self._snapshot = Snapshot(job_id=self._job_id, version=version, data=data)
+        self._snapshot = Snapshot(job_id=self._job_id, version=version, data=self._blotted(data))
         self._line.send(self._snapshot)
 
     async def closing(self, outcome: JobOutcome) -> None:
@@ -76,6 +81,18 @@ class JobReport:
     def has_ended(self) -> bool:
         """Whether the job is over."""
         return self._ended is not None
+
+    def _blotted(self, data: bytes) -> bytes:
+        """What is written down holds no key: a process that goes on gets its own."""
+        clean = blotted(data)
+        if clean != data and not self._told_secret:
+            self._told_secret = True
+            logger.warning(
+                "a known secret is in the state or the conversation of the job; what is kept for "
+                "a resume has asterisks in its place",
+                extra={"action": "secret_in_snapshot", "job_id": self._job_id},
+            )
+        return clean
 
     # -- what another supervisor is told -------------------------------------------------
 

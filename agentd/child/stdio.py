@@ -8,6 +8,8 @@ import select
 import sys
 from typing import TYPE_CHECKING, cast
 
+from agentd.masking import masked
+
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
@@ -51,6 +53,18 @@ class DroppingPipe(io.RawIOBase):
             self.dropped_bytes += len(chunk)
 
 
+class MaskedText(io.TextIOWrapper):
+    """A text stream that masks what is known here to be secret.
+
+    The supervisor masks what it knows itself, in what programs and native code write too; keys
+    that only this process has got, from a `.env` for instance, are known here alone.
+    """
+
+    def write(self, text: str, /) -> int:
+        super().write(masked(text))
+        return len(text)
+
+
 def take_over_stdio() -> None:
     """Put dropping streams in place of `sys.stdout` and `sys.stderr`."""
     sys.stdout = _text_stream(1)
@@ -86,7 +100,7 @@ def _reader_is_gone(fd: int) -> bool:
 
 def _text_stream(fd: int) -> io.TextIOWrapper:
     # Nothing is held back, not even half a line: it may be the last word before a crash.
-    return io.TextIOWrapper(
+    return MaskedText(
         cast("io.BufferedWriter", DroppingPipe(fd)),
         encoding="utf-8",
         errors="backslashreplace",

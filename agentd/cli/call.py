@@ -13,7 +13,7 @@ import msgspec
 from rich.table import Table
 
 from agentd.caller.timeline import MEANINGS
-from agentd.settings.access import require_access
+from agentd.settings.access import keep_secret, require_access
 from agentd.settings.fields import FIELDS
 from agentd.settings.layers import resolve
 from agentd.settings.load import load_layers
@@ -110,6 +110,7 @@ def _hush() -> None:
 def _livekit(flags: dict[str, str | None], config: str | None) -> LiveKitSettings:
     resolved = resolve(load_layers(given_flags(flags), config=config))
     require_access(resolved)
+    keep_secret(resolved)
     return resolved.settings.livekit
 
 

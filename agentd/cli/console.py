@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from agentd.errors import AgentdError, AppImportFailed
+from agentd.masking import masked
 
 
 def output_console() -> Console:
@@ -32,8 +33,8 @@ def show_error(error: AgentdError, *, verbose: bool) -> None:
     elif isinstance(error, AppImportFailed) and error.traceback:
         _print(console, error.traceback)
     # Soft-wrapped: a path broken over lines can't be copied.
-    console.print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
+    console.print(Text.assemble(("error: ", "bold red"), masked(str(error))), soft_wrap=True)
 
 
 def _print(console: Console, text: str) -> None:
-    console.print(text.rstrip("\n"), markup=False, highlight=False, soft_wrap=True)
+    console.print(masked(text.rstrip("\n")), markup=False, highlight=False, soft_wrap=True)

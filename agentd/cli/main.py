@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import click
 
 from agentd import __version__
+from agentd.credentials import remember_environment
 from agentd.daemon.exits import ExitCode
 from agentd.errors import AgentdError
 
@@ -79,6 +80,7 @@ def run_command(command: click.Command, arguments: Sequence[str]) -> int | None:
     """
     # The context is made here, not by click, so that its flags can be asked after a failure.
     verbose = False
+    remember_environment()
     try:
         with command.make_context(_program(), list(arguments)) as context:
             try:

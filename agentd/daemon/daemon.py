@@ -19,7 +19,7 @@ from agentd.aio.timing import now, within
 from agentd.errors import SettingsError
 from agentd.protocol.app import AppInfo
 from agentd.protocol.models import HostArgs, ModelRef
-from agentd.settings.access import require_access
+from agentd.settings.access import keep_secret, require_access
 from agentd.settings.layers import Resolved, app_layer, resolve
 from agentd.settings.load import child_environment, environment
 from agentd.settings.paths import (
@@ -272,7 +272,9 @@ class Daemon:
         for note in app.notes:
             logger.warning(note, extra={"action": "app_note"})
         own = app.dev_settings if self._plan.dev else app.settings
-        return resolve([*self._plan.layers, app_layer(own, agent_name=app.agent_name)])
+        resolved = resolve([*self._plan.layers, app_layer(own, agent_name=app.agent_name)])
+        keep_secret(resolved)
+        return resolved
 
     def _note_app(self, parts: Parts, app: AppInfo) -> None:
         try:

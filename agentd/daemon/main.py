@@ -6,6 +6,8 @@ import asyncio
 
 import uvloop
 
+from agentd.credentials import remember_environment
+from agentd.settings.access import keep_secret
 from agentd.settings.layers import resolve
 
 from .daemon import Daemon
@@ -19,6 +21,9 @@ def run_daemon(plan: DaemonPlan) -> ExitCode:
 
     Raises AgentdError for what the user has to mend; `exit_code_for` gives its code.
     """
-    write_log(resolve(plan.layers).settings.log, dev=plan.dev)
+    resolved = resolve(plan.layers)
+    remember_environment()
+    keep_secret(resolved)
+    write_log(resolved.settings.log, dev=plan.dev)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(Daemon(plan).run())

@@ -15,6 +15,7 @@ from livekit.protocol import agent, models
 from msgspec import Struct
 
 from agentd.errors import FrameMalformed, ProtocolError
+from agentd.masking import masked
 from agentd.protocol.app import AppInfo, Permissions
 from agentd.protocol.ids import JobId
 from agentd.protocol.job import ATTRIBUTE_AGENT_NAME, JobAnswer, JobOffer
@@ -62,6 +63,10 @@ class Assigned(Struct, frozen=True, kw_only=True):
     url: str
     """Empty: the server's own address."""
     token: str
+
+    def __repr__(self) -> str:
+        # The token opens the room: not for logs.
+        return f"Assigned({self.job_id!r}, room={self.room!r}, ...)"
 
 
 class Terminated(Struct, frozen=True, kw_only=True):
@@ -210,7 +215,7 @@ def offer_answer(job_id: JobId, answer: JobAnswer, *, agent_name: str) -> bytes:
 def job_report(job_id: JobId, status: JobStatus, error: str = "") -> bytes:
     """How a job does."""
     update = agent.UpdateJobStatus(
-        job_id=job_id, status=_JOB_STATUSES[status], error=error[:MAX_ERROR_CHARS]
+        job_id=job_id, status=_JOB_STATUSES[status], error=masked(error)[:MAX_ERROR_CHARS]
     )
     return agent.WorkerMessage(update_job=update).SerializeToString()
 

@@ -12,6 +12,7 @@ from agentd.app.options import EntrypointFnc
 from agentd.app.server import AgentServer
 from agentd.app.usererror import error_fields, one_line
 from agentd.errors import NoEntrypoint
+from agentd.masking import masked
 from agentd.protocol.frames import ChildConfig
 from agentd.protocol.job import JobAssignment, JobOutcome, Resume
 from agentd.voice.host import hosting
@@ -125,7 +126,7 @@ class _JobRun:
         return JobOutcome(
             outcome="failed" if self._error else "completed",
             error=self._error,
-            reason=self._parts.shutdown.reason,
+            reason=masked(self._parts.shutdown.reason),
         )
 
     async def _call(self, entrypoint: EntrypointFnc) -> None:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from agentd.errors import JournalCorrupt
 from agentd.logs.record import safe_text
+from agentd.masking import masked
 
 from .records import ClaimRecord, EventRecord, Fields, JobRecord, PostMortem, SnapshotRecord
 
@@ -23,12 +24,15 @@ CLAIM_COLUMNS = ClaimRecord.__struct_fields__
 EVENT_COLUMNS = tuple(name for name in EventRecord.__struct_fields__ if name != "seq")
 POST_MORTEM_COLUMNS = tuple(name for name in PostMortem.__struct_fields__ if name != "seq")
 
+MASKED_COLUMNS = frozenset({"reason", "text", "fields"})
+"""Prose. A name (of a job, a room) is found again by what is written, and stays as it is."""
+
 _encoder = msgspec.json.Encoder(enc_hook=safe_text)
 
 
 def to_row(record: Struct, columns: Iterable[str]) -> Row:
     """The record's values, in the order of the columns."""
-    return tuple(_to_column(getattr(record, name)) for name in columns)
+    return tuple(_column(name, getattr(record, name)) for name in columns)
 
 
 def to_record(kind: type[RecordT], columns: Sequence[str], row: Row) -> RecordT:
@@ -40,6 +44,11 @@ def to_record(kind: type[RecordT], columns: Sequence[str], row: Row) -> RecordT:
         return msgspec.convert(values, kind)
     except (msgspec.MsgspecError, TypeError) as error:
         raise JournalCorrupt(f"a {kind.__name__} in it can't be read: {error}") from error
+
+
+def _column(name: str, value: Any) -> Any:
+    written = _to_column(value)
+    return masked(written) if name in MASKED_COLUMNS else written
 
 
 def _to_column(value: Any) -> Any:

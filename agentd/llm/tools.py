@@ -26,6 +26,7 @@ from typing import (
 )
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agentd.errors import StopResponse, ToolError, ToolSchemaError
 
@@ -101,6 +102,8 @@ class FunctionToolInfo(Struct, frozen=True, kw_only=True):
     duplicate_scope: DuplicateScope = "name"
     raw_schema: dict[str, Any] | None = None
     """The function's whole entry in the request, for one that takes `raw_arguments`."""
+    qualified_name: str = ""
+    """What it is called where another tool has its name; empty for one that insists on it."""
 
 
 class _Callable(Tool, Generic[P, R]):
@@ -209,6 +212,12 @@ class RawFunctionTool(_Callable[P, R]):
     def schema(self, *, strict: bool = True) -> dict[str, Any]:
         """See the base class: what the decorator was given, whether strict or not."""
         return {"type": "function", "function": dict(self.info.raw_schema or {})}
+
+    def renamed(self, name: str) -> RawFunctionTool[P, R]:
+        """The same tool under another name."""
+        schema = {**(self.info.raw_schema or {}), "name": name}
+        info = replace(self.info, name=name, raw_schema=schema)
+        return RawFunctionTool(self.func, info, self.instance, signature=self.signature)
 
 
 class ToolsetLike(Protocol):

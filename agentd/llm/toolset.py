@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Any, Literal, Self, TypeAlias
 
 from agentd.errors import ToolError
@@ -76,7 +76,9 @@ class AsyncToolset(Toolset):
 class ToolContext:
     """The tools that a model is offered, toolsets and all, each name once.
 
-    Raises ValueError where two different tools have one name.
+    A tool that comes from elsewhere, as from an MCP server, yields its name where another has it
+    too, and is offered under that of its toolset (`told_apart`). Raises ValueError where two
+    different tools insist on one name.
     """
 
     def __init__(self, tools: Iterable[Tool | Toolset] = ()) -> None:
@@ -92,7 +94,7 @@ class ToolContext:
         given = list(tools)
         functions: dict[str, AnyFunctionTool] = {}
         providers: list[ProviderTool] = []
-        for tool in _flat(given):
+        for tool in told_apart(_flat(given)):
             if isinstance(tool, ProviderTool):
                 providers.append(tool)
             elif isinstance(tool, FunctionTool | RawFunctionTool):
@@ -100,7 +102,7 @@ class ToolContext:
                 if known != tool:
                     raise ValueError(f"two tools have the name '{tool.id}': rename one of them")
             else:
-                raise ValueError(f"{tool!r} is no tool: decorate a function with @function_tool")
+                raise _no_tool(tool)
         self._tools, self._functions, self._providers = given, functions, providers
 
     @property
@@ -152,12 +154,58 @@ class ToolContext:
     __hash__ = None  # type: ignore[assignment]  # its tools may change
 
 
+def told_apart(tools: Iterable[Tool]) -> list[Tool]:
+    """The tools, those with a qualified name under that where another has their plain one. Pure.
+
+    Of several that share a plain name all are renamed, whatever their order, so that the model
+    sees whose each is; and what an agent's own tool is called never changes.
+    """
+    given = list(tools)
+    holders: dict[str, list[Tool]] = {}
+    for tool in given:
+        others = holders.setdefault(tool.id, [])
+        if not any(tool == other for other in others):
+            others.append(tool)
+    taken = {name for name, tools in holders.items() if not all(map(_yields, tools))}
+    names: dict[Tool, str] = {}
+    for tool in given:
+        if _yields(tool) and len(holders[tool.id]) > 1 and tool not in names:
+            names[tool] = _free(_qualified(tool), taken | holders.keys())
+            taken.add(names[tool])
+    return [
+        tool.renamed(names[tool]) if isinstance(tool, RawFunctionTool) and tool in names else tool
+        for tool in given
+    ]
+
+
+def _yields(tool: Tool) -> bool:
+    return bool(_qualified(tool))
+
+
+def _qualified(tool: Tool) -> str:
+    return tool.info.qualified_name if isinstance(tool, RawFunctionTool) else ""
+
+
+def _free(name: str, taken: Set[str]) -> str:
+    """The name, or where it is taken the first with a number that is not."""
+    free, number = name, 2
+    while free in taken:
+        free, number = f"{name[:60]}_{number}", number + 1
+    return free
+
+
 def _flat(tools: Iterable[Tool | Toolset]) -> Iterator[Tool]:
     for tool in tools:
         if isinstance(tool, Toolset):
             yield from _flat(tool.tools)
-        else:
+        elif isinstance(tool, Tool):
             yield tool
+        else:
+            raise _no_tool(tool)
+
+
+def _no_tool(tool: object) -> ValueError:
+    return ValueError(f"{tool!r} is no tool: decorate a function with @function_tool")
 
 
 def _toolsets(tools: Iterable[Tool | Toolset]) -> Iterator[Toolset]:

@@ -10,6 +10,8 @@ import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from agentd.masking import masked
+
 from .record import OUTPUT_LOGGER, entry_of, safe_text
 
 _RESET = "\x1b[0m"
@@ -35,6 +37,9 @@ class ConsoleFormatter(logging.Formatter):
         self._colour = colour
 
     def format(self, record: logging.LogRecord) -> str:
+        return masked(self._line(record))
+
+    def _line(self, record: logging.LogRecord) -> str:
         entry = entry_of(record)
         if entry.logger == OUTPUT_LOGGER:
             mark = entry.fields.get("job") or entry.fields.get("child") or "?"

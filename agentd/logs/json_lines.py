@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from agentd.masking import masked
+
 from .record import Entry, entry_of, safe_text
 
 _encoder = msgspec.json.Encoder(enc_hook=safe_text)
@@ -26,8 +28,8 @@ class JsonLinesFormatter(logging.Formatter):
         self._ascii_only = ascii_only
 
     def format(self, record: logging.LogRecord) -> str:
-        line = _encode(_document(entry_of(record)))
-        return json.dumps(json.loads(line)) if self._ascii_only else line.decode()
+        line = masked(_encode(_document(entry_of(record))).decode())
+        return json.dumps(json.loads(line)) if self._ascii_only else line
 
 
 def _document(entry: Entry) -> dict[str, object]:

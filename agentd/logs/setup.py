@@ -26,6 +26,7 @@ NOISY = (
     "httpcore2",
     "httpx",
     "httpx2",
+    "mcp",
     "openai",
     "urllib3",
     "watchfiles",

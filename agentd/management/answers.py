@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from agentd.aio.timing import now, within
 from agentd.errors import ControlRefused
+from agentd.masking import masked
 
 from .views import ErrorBody, ErrorText
 
@@ -45,11 +46,14 @@ BodyT = TypeVar("BodyT", bound=Struct)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+def as_json(body: Struct) -> bytes:
+    """A Struct as JSON, known secrets masked."""
+    return masked(msgspec.json.encode(body).decode()).encode()
+
+
 def answer(body: Struct, status: int = 200) -> web.Response:
     """A Struct as JSON."""
-    return web.Response(
-        body=msgspec.json.encode(body), status=status, content_type="application/json"
-    )
+    return web.Response(body=as_json(body), status=status, content_type="application/json")
 
 
 def error_answer(code: str, message: str) -> web.Response:

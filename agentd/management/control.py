@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 
-import msgspec
 from aiohttp import web
 
 from agentd.aio.timing import now, wait_event, within
 from agentd.errors import ControlRefused
 from agentd.protocol.ids import JobId
 
-from .answers import answer, read_body, read_number, timed
+from .answers import answer, as_json, read_body, read_number, timed
 from .controls import Controls
 from .views import Accepted, DrainRequest, DrainView, ReloadRequest, StopRequest
 
@@ -151,7 +150,7 @@ class ControlApi:
 
 
 def _line(view: DrainView) -> bytes:
-    return msgspec.json.encode(view) + b"\n"
+    return as_json(view) + b"\n"
 
 
 def _job_id(text: str) -> JobId:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-import msgspec
 from aiohttp import web
 
 from agentd.errors import PortBusy
 from agentd.settings.model import HttpSettings
 
+from .answers import answer
 from .health import Health
 from .metrics import CONTENT_TYPE, Metrics
 
@@ -65,11 +65,7 @@ class HttpServer:
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         health = self._health()
-        return web.Response(
-            body=msgspec.json.encode(health),
-            status=health.http_status,
-            content_type="application/json",
-        )
+        return answer(health, health.http_status)
 
     async def _show_metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})

@@ -85,6 +85,10 @@ class AgentSessionUsage(Struct, frozen=True, kw_only=True):
     """Of a whole session, a sum for each model."""
 
     model_usage: list[ModelUsage] = []
+    outages: int = 0
+    """Times that a model's service was out. Ours, as the next."""
+    outage_seconds: float = 0.0
+    """How long those took that are over."""
 
 
 class ModelUsageCollector:

@@ -9,6 +9,7 @@ import sys
 import msgspec
 
 from agentd.child.bootstrap import new_loop, settle_process
+from agentd.credentials import remember_environment
 from agentd.protocol.models import HostArgs
 
 from .life import live
@@ -19,6 +20,7 @@ def main() -> int:
     if args.folder:
         sys.path.insert(0, args.folder)
     settle_process()
+    remember_environment()
     # The supervisor decides, and tells by a frame; as with SIGINT, a program that a model starts
     # must find the default.
     signal.signal(signal.SIGTERM, lambda _number, _frame: None)

@@ -91,3 +91,7 @@ class AppInfo(Struct, frozen=True, kw_only=True):
     """Source files that the app consists of, to be watched in `dev`."""
     notes: list[str] = []
     """What the user should be told about the app, such as an option that has no effect here."""
+
+    def __repr__(self) -> str:
+        # The app may give itself a secret.
+        return f"AppInfo(agent_name={self.agent_name!r}, settings={[*self.settings]}, ...)"

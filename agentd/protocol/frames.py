@@ -74,6 +74,10 @@ class ChildConfig(Struct, frozen=True, kw_only=True):
     reconnect_grace: float = 60.0
     """Seconds that a running job goes on without its supervisor."""
 
+    def __repr__(self) -> str:
+        # Frames end up in tracebacks and debug logs; the secret, and a proxy's password, must not.
+        return f"ChildConfig(log_level={self.log_level!r}, ...)"
+
 
 class Initialize(Frame, frozen=True, kw_only=True, tag="initialize"):
     """Answer to `Hello`: run prewarm now."""
@@ -204,6 +208,10 @@ class Snapshot(Frame, frozen=True, kw_only=True, tag="snapshot"):
     """Of the document in `data`, for the code that will read it."""
     data: bytes
     """At most `MAX_SNAPSHOT_BYTES`."""
+
+    def __repr__(self) -> str:
+        # It is a conversation: not for logs.
+        return f"Snapshot({self.job_id!r}, version={self.version}, {len(self.data)} bytes)"
 
 
 class HandedOver(Frame, frozen=True, kw_only=True, tag="handed_over"):

@@ -65,6 +65,10 @@ class JobAssignment(Struct, frozen=True, kw_only=True):
     fake: bool = False
     """Run without a LiveKit room (simulation, console, tests)."""
 
+    def __repr__(self) -> str:
+        # The token opens the room, and so may what the job's metadata holds: not for logs.
+        return f"JobAssignment({self.job_id!r}, room={self.room!r}, ...)"
+
 
 class Resume(Struct, frozen=True, kw_only=True):
     """What a job that goes on in another process is given of its past."""
@@ -75,6 +79,10 @@ class Resume(Struct, frozen=True, kw_only=True):
     snapshot: bytes = b""
     """The latest that the job had taken; empty when there was none."""
     reason: ResumeReason = "crash"
+
+    def __repr__(self) -> str:
+        # The snapshot is a conversation: not for logs.
+        return f"Resume(resumes={self.resumes}, {len(self.snapshot)} bytes, {self.reason!r})"
 
 
 class JobOutcome(Struct, frozen=True, kw_only=True):

@@ -1,10 +1,11 @@
-"""What the daemon needs before it can speak to LiveKit: a usable address and a key. Pure."""
+"""What the daemon needs to speak to LiveKit: a usable address, a key and its secret."""
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
 
 from agentd.errors import SettingsError
+from agentd.masking import remember
 
 from .fields import FIELDS
 from .layers import Resolved
@@ -28,13 +29,25 @@ def require_access(resolved: Resolved) -> None:
         )
 
 
+def keep_secret(resolved: Resolved) -> None:
+    """Have the secrets among these settings masked in all that this process writes."""
+    for field in FIELDS.values():
+        if field.secret:
+            remember(str(resolved.value(field.name)))
+
+
 def _missing(names: list[str]) -> str:
     variables = ", ".join(FIELDS[name].livekit_variable for name in names)
     flags = ", ".join(FIELDS[name].flag for name in names)
     return (
         f"{' and '.join(names)} must be set to reach LiveKit: set {variables} in the environment, "
-        f"give {flags}, or write them under [livekit] in agentd.toml"
+        f"give {flags}, or write them under [livekit] in agentd.toml{_files(names)}"
     )
+
+
+def _files(names: list[str]) -> str:
+    variables = [FIELDS[name].file_variable for name in names if FIELDS[name].credential]
+    return f"; {' and '.join(variables)} may name a file that holds it" if variables else ""
 
 
 def _usable(url: str) -> bool:

@@ -14,14 +14,17 @@ _HEAD = """\
 
 <!-- Made from agentd/settings/model.py by `python -m agentd.settings.document`. -->
 
-Every setting can be given in five places. The first that has a value wins:
+Every setting can be given in five places, keys in a sixth. The first that has a value wins:
 
 1. **a flag**: `--max-jobs 20`;
 2. **the environment**: `AGENTD_MAX_JOBS=20`; a few have LiveKit's own name too, such as
    `LIVEKIT_URL`, over which the `AGENTD_` name wins. An empty variable counts as not set;
-3. **`agentd.toml`** in the working directory, or the file named by `--config` or `AGENTD_CONFIG`;
-4. **the app**: `AgentServer(max_jobs=20)`;
-5. **the default**; `agentd dev` has a few defaults of its own.
+3. **a file with a key**: the one that `LIVEKIT_API_SECRET_FILE` (or `LIVEKIT_API_KEY_FILE`) names,
+   or `LIVEKIT_API_SECRET`, in capitals or not, in the directory of systemd's credentials
+   (`LoadCredential=livekit_api_secret:/etc/agentd/livekit_api_secret`);
+4. **`agentd.toml`** in the working directory, or the file named by `--config` or `AGENTD_CONFIG`;
+5. **the app**: `AgentServer(max_jobs=20)`;
+6. **the default**; `agentd dev` has a few defaults of its own.
 
 One exception, kept from livekit-agents, is the agent's name: `LIVEKIT_AGENT_NAME_OVERRIDE` beats
 everything, and `LIVEKIT_AGENT_NAME` counts only when neither a flag, `AGENTD_AGENT_NAME`,
@@ -42,7 +45,8 @@ max_jobs = 20
 log_level = "DEBUG"
 ```
 
-Prefer `LIVEKIT_API_SECRET` over `--api-secret`: other users of the machine can see flags.
+Prefer `LIVEKIT_API_SECRET`, or better a file, over `--api-secret`: other users of the machine can
+see flags. [Operations](operations.md#secrets) tells what is done about secrets.
 """
 
 _FOOT = """\
@@ -51,6 +55,9 @@ _FOOT = """\
 | variable | meaning |
 |---|---|
 | `AGENTD_CONFIG` | The configuration file, as with `--config`. |
+| `LIVEKIT_API_KEY_FILE`, `LIVEKIT_API_SECRET_FILE` | A file that holds the key, or its secret. |
+| `NAME_FILE` | The same for every key that a plugin reads from the variable `NAME`. |
+| `CREDENTIALS_DIRECTORY` | Set by systemd; a file in it has the name, or that in lower case. |
 | `AGENTD_MODELS_DIR` | Where files of local models are; else `agentd/models` in the cache folder. |
 | `STATE_DIRECTORY` | Set by systemd; used when `state_dir` is not set. |
 | `XDG_STATE_HOME` | Used when systemd set none; without it `~/.local/state/agentd`. |

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from msgspec import Struct
 
+from agentd.credentials import FILE_SUFFIX
+
 from .model import Settings
 
 Value = bool | int | float | str
@@ -36,6 +38,8 @@ class Field(Struct, frozen=True, kw_only=True):
     app_name: str
     """What `AgentServer(...)` calls it."""
     secret: bool
+    credential: bool
+    """Whether a file, or systemd's credentials, may hold it too."""
     choices: tuple[str, ...]
     """The words it may be; empty for a free value."""
     kind: str
@@ -46,6 +50,11 @@ class Field(Struct, frozen=True, kw_only=True):
     @property
     def flag(self) -> str:
         return "--" + self.name.replace("_", "-")
+
+    @property
+    def file_variable(self) -> str:
+        """The variable that names a file which holds the value; empty where none can."""
+        return f"{self.livekit_variable}{FILE_SUFFIX}" if self.credential else ""
 
     @property
     def shown_default(self) -> str:
@@ -121,6 +130,7 @@ def _field(section: str, info: msgspec.structs.FieldInfo, hint: typing.Any) -> F
         livekit_variable=extra.get("env", ""),
         app_name=extra.get("app", info.name),
         secret=bool(extra.get("secret", False)),
+        credential=bool(extra.get("credential", False)),
         choices=choices,
         kind=kind,
         allowed=allowed,

@@ -3,7 +3,7 @@
 Pure: a layer is data, `resolve` looks at nothing else. Reading files and the
 environment is `load.py`'s.
 
-The order is flags, environment, agentd.toml, the app, dev defaults, defaults. One
+The order is flags, environment, files with keys, agentd.toml, the app, dev defaults, defaults. One
 setting has two places more, as livekit-agents' users know them: for `agent_name`,
 LIVEKIT_AGENT_NAME_OVERRIDE beats even the flag, and LIVEKIT_AGENT_NAME counts only
 when the app has given itself no name (AGENTD_AGENT_NAME is an ordinary variable).
@@ -34,12 +34,14 @@ class Rank(IntEnum):
     OVERRIDE = 0
     FLAG = 1
     ENVIRONMENT = 2
-    FILE = 3
-    APP = 4
-    FALLBACK = 5
+    CREDENTIAL = 3
+    """A file that holds nothing but a key: one that the environment names, or systemd's."""
+    FILE = 4
+    APP = 5
+    FALLBACK = 6
     """LIVEKIT_AGENT_NAME: an environment variable that the app's own value beats."""
-    DEV_DEFAULT = 6
-    DEFAULT = 7
+    DEV_DEFAULT = 7
+    DEFAULT = 8
 
 
 class Origin(Struct, frozen=True, kw_only=True):

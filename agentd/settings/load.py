@@ -10,10 +10,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from agentd.errors import SettingsError
+from agentd.credentials import find_credential
+from agentd.errors import MissingCredential, SettingsError
 
 from .configfile import parse_config
-from .layers import Layer, dev_layer, environment_layers, flags_layer
+from .fields import FIELDS, Value
+from .layers import Layer, Rank, dev_layer, environment_layers, flags_layer
 from .model import Settings
 
 CONFIG_FILE = "agentd.toml"
@@ -63,13 +65,33 @@ def load_layers(
     by `resolve`.
     """
     environ = environment()
-    layers = [flags_layer(flags), *environment_layers(environ)]
+    layers = [flags_layer(flags), *environment_layers(environ), credential_layer(environ)]
     path = config_path(config, environ)
     if path is not None:
         layers.append(read_config(path))
     if dev:
         layers.append(dev_layer())
     return tuple(layers)
+
+
+def credential_layer(environ: Mapping[str, str]) -> Layer:
+    """LiveKit's key and secret from files that the environment names, or systemd's credentials.
+
+    A file is not looked at where the variable itself is set. Raises SettingsError.
+    """
+    values: dict[str, Value] = {}
+    origins: dict[str, str] = {}
+    for field in FIELDS.values():
+        names = (field.variable, field.livekit_variable)
+        if not field.credential or any(environ.get(name, "").strip() for name in names):
+            continue
+        try:
+            found = find_credential(field.livekit_variable, environ)
+        except MissingCredential as error:
+            raise SettingsError(f"{field.name}: {error}") from error
+        if found is not None:
+            values[field.name], origins[field.name] = found.value, found.origin
+    return Layer(rank=Rank.CREDENTIAL, values=values, origins=origins)
 
 
 def config_path(config: str | None, environ: Mapping[str, str]) -> Path | None:

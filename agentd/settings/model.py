@@ -51,9 +51,13 @@ class LiveKitSettings(Struct, frozen=True, kw_only=True):
             extra={"env": "LIVEKIT_URL", "app": "ws_url"},
         ),
     ] = ""
-    api_key: Annotated[str, Meta(description="API key.", extra={"env": "LIVEKIT_API_KEY"})] = ""
+    api_key: Annotated[
+        str,
+        Meta(description="API key.", extra={"env": "LIVEKIT_API_KEY", "credential": True}),
+    ] = ""
     api_secret: Annotated[
-        Secret, Meta(description="API secret.", extra={"env": "LIVEKIT_API_SECRET"})
+        Secret,
+        Meta(description="API secret.", extra={"env": "LIVEKIT_API_SECRET", "credential": True}),
     ] = ""
     agent_name: Annotated[
         str,

@@ -9,10 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from agentd.aio.timing import wait_event
+from agentd.masking import blotted, masked
 from agentd.protocol.frames import Log, LogValue
 
 READ_BYTES = 64 * 1024
 MAX_LINE_BYTES = 16 * 1024
+HELD_BYTES = 4 * 1024
+"""The end of a long line that waits for what follows: half a secret is not known as one."""
 PIPE_BYTES = 1024 * 1024
 """Capacity asked of the kernel, so that a burst of prints does not fill it."""
 
@@ -28,7 +31,10 @@ class RecordSink(Protocol):
 
 
 class LineCutter:
-    """Cuts a stream of bytes into lines of text; a line over the limit is cut there."""
+    """Cuts a stream of bytes into lines of text, known secrets masked.
+
+    A line over the limit is cut there.
+    """
 
     def __init__(self, limit: int = MAX_LINE_BYTES) -> None:
         self._limit = limit
@@ -38,21 +44,31 @@ class LineCutter:
         """Take what arrived and return the lines that are whole now, without their ends."""
         *whole, rest = (self._rest + data).split(b"\n")
         pieces = [piece for line in whole for piece in self._cut(line)]
-        *begun, self._rest = self._cut(rest)
+        begun, self._rest = self._begun(rest)
         return [self._text(piece) for piece in (*pieces, *begun)]
 
     def finish(self) -> list[str]:
         """The last line, if it had no end."""
         rest, self._rest = self._rest, b""
-        return [self._text(rest)] if rest else []
+        return [self._text(piece) for piece in self._cut(rest)] if rest else []
+
+    def _begun(self, line: bytes) -> tuple[list[bytes], bytes]:
+        """What can be handed on of a line that has not ended, and what is left of it."""
+        ready = (len(line) - HELD_BYTES) // self._limit * self._limit
+        if ready <= 0:
+            return [], line
+        line = blotted(line)
+        return self._cut(line[:ready]), line[ready:]
 
     def _cut(self, line: bytes) -> list[bytes]:
+        if len(line) > self._limit:
+            line = blotted(line)  # before a cut can go through a secret
         starts = range(0, max(len(line), 1), self._limit)
         return [line[start : start + self._limit] for start in starts]
 
     @staticmethod
     def _text(line: bytes) -> str:
-        return line.rstrip(b"\r").decode("utf-8", "replace")
+        return masked(line.rstrip(b"\r").decode("utf-8", "replace"))
 
 
 class OutputReader:

@@ -16,6 +16,7 @@ from agentd.app.server import AgentServer
 from agentd.child.entrypoint import load_app
 from agentd.child.logs import FrameLogHandler, install
 from agentd.child.stdio import redirect_output
+from agentd.credentials import remember_environment
 from agentd.errors import (
     AppError,
     AppImportFailed,
@@ -54,6 +55,7 @@ def serve(boot: BootArgs) -> tuple[AgentServer, ChildId] | None:
     sock = socket.socket(fileno=CONTROL_FD)
     stream: TemplateStream = BlockingStream(sock, ToTemplate)
     install(FrameLogHandler(_offer(stream), current_fields), boot.log_level)
+    remember_environment()
     prepare_native_library()
     try:
         frame, _ = stream.receive()

@@ -23,6 +23,8 @@ from agentd.voice.events import (
     DeadAirEvent,
     ErrorEvent,
     FunctionToolsExecutedEvent,
+    OutageEndedEvent,
+    OutageStartedEvent,
     OutputDegradedEvent,
     UserInputTranscribedEvent,
     UserStateChangedEvent,
@@ -44,6 +46,8 @@ EVENTS = (
     "user_turn_dropped",
     "output_degraded",
     "dead_air",
+    "outage_started",
+    "outage_ended",
     "error",
     "close",
 )
@@ -161,6 +165,8 @@ _WORDS: dict[type, Callable[[Any], str]] = {
     UserTurnDroppedEvent: lambda event: f"dropped: {event.transcript} ({event.reason.value})",
     OutputDegradedEvent: lambda event: f"degraded: {event.lost}",
     DeadAirEvent: lambda event: f"dead air: {event.recovery}",
+    OutageStartedEvent: lambda event: f"outage: {event.kind}",
+    OutageEndedEvent: lambda event: f"outage over: {event.kind} {event.outcome}",
     ErrorEvent: _error,
     CloseEvent: lambda event: f"close: {event.reason.value}",
 }

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from .events import ErrorEvent as ErrorEvent
     from .events import FunctionToolsExecutedEvent as FunctionToolsExecutedEvent
     from .events import MetricsCollectedEvent as MetricsCollectedEvent
+    from .events import OutageEndedEvent as OutageEndedEvent
+    from .events import OutageStartedEvent as OutageStartedEvent
     from .events import OutputDegradedEvent as OutputDegradedEvent
     from .events import OverlappingSpeechEvent as OverlappingSpeechEvent
     from .events import RecordingFailedEvent as RecordingFailedEvent
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from .events import UserTurnDroppedEvent as UserTurnDroppedEvent
     from .events import UserTurnExceededEvent as UserTurnExceededEvent
     from .options import DeadAirOptions as DeadAirOptions
+    from .options import OutageOptions as OutageOptions
     from .options import SessionConnectOptions as SessionConnectOptions
     from .options import ToolHandlingOptions as ToolHandlingOptions
     from .resume import ResumeContext as ResumeContext
@@ -75,6 +78,8 @@ _NAMES = {
     "ErrorEvent": "events",
     "FunctionToolsExecutedEvent": "events",
     "MetricsCollectedEvent": "events",
+    "OutageEndedEvent": "events",
+    "OutageStartedEvent": "events",
     "OutputDegradedEvent": "events",
     "OverlappingSpeechEvent": "events",
     "RecordingFailedEvent": "events",
@@ -92,6 +97,7 @@ _NAMES = {
     "UserTurnDroppedEvent": "events",
     "UserTurnExceededEvent": "events",
     "DeadAirOptions": "options",
+    "OutageOptions": "options",
     "SessionConnectOptions": "options",
     "ToolHandlingOptions": "options",
     "ResumeContext": "resume",

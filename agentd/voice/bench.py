@@ -13,6 +13,7 @@ from .agent_base import AgentBase
 from .chatlog import ChatLog
 from .context import RunContext
 from .events import FunctionToolsExecutedEvent, UserTurnDroppedEvent
+from .options import OutageKind
 from .speaking.mouth import Mouth
 from .speaking.spoken_text import SpeakingRate
 from .speaking.stage import Stage
@@ -25,11 +26,22 @@ ModelKind: TypeAlias = Literal["stt", "llm", "tts", "vad", "realtime"]
 class FaultDesk(Protocol):
     """Who is told that a model has failed."""
 
-    def failed(self, kind: ModelKind, error: BaseException, source: Any) -> None:
-        """It has failed for good: counted, and told to the user's code."""
+    def failed(self, kind: ModelKind, error: BaseException, source: Any) -> bool:
+        """It has failed for good: counted, and told to the user's code.
+
+        Says whether its service is out: then it is not counted, and `until_usable` waits.
+        """
+        ...
 
     def worked(self, kind: ModelKind) -> None:
         """It works: what was counted is forgotten."""
+
+    async def until_usable(self, kind: OutageKind) -> None:
+        """Wait while the service of this kind of model is out; returns at once where it is not."""
+
+    def missed(self, kind: OutageKind) -> bool:
+        """The user has wanted what a model does; says whether its service is out."""
+        ...
 
 
 class TurnsDesk(Protocol):

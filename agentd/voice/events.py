@@ -15,6 +15,7 @@ from agentd.aio.timing import wall_time
 from agentd.llm.items import ChatItem, FunctionCall, FunctionCallOutput
 from agentd.metrics import AgentMetrics
 
+from .options import OutageKind
 from .speech import SpeechHandle, SpeechSource
 from .turns.actions import AgentState, DropReason, UserState
 
@@ -229,6 +230,35 @@ class ErrorEvent(_Event, frozen=True, kw_only=True, eq=False):
     """The model."""
 
 
+class OutageStartedEvent(_Event, frozen=True, kw_only=True, eq=False):
+    """A model has failed and its service is out: the session stays, says so, and goes on by itself
+    when it works again. Not in livekit-agents."""
+
+    type = "outage_started"
+    kind: OutageKind
+    model: str
+    """Its label."""
+    error: Any
+    """What it failed of."""
+    said: str
+    """The apology; empty where there is none, as shortly after the last one."""
+    count: int
+    """Outages in this session so far."""
+
+
+class OutageEndedEvent(_Event, frozen=True, kw_only=True, eq=False):
+    """An outage is over. Not in livekit-agents."""
+
+    type = "outage_ended"
+    kind: OutageKind
+    model: str
+    seconds: float
+    """How long it has lasted."""
+    outcome: Literal["recovered", "replaced", "gave_up", "closed"]
+    """The service works again; the agent has another model now; the session ends since it has
+    waited long enough; the session ends for another reason."""
+
+
 class DeadAirEvent(_Event, frozen=True, kw_only=True, eq=False):
     """The agent owed the user speech, and none was heard for too long. Not in livekit-agents."""
 
@@ -306,6 +336,8 @@ AgentEvent: TypeAlias = (
     | MetricsCollectedEvent
     | SessionUsageUpdatedEvent
     | ErrorEvent
+    | OutageStartedEvent
+    | OutageEndedEvent
     | DeadAirEvent
     | OutputDegradedEvent
     | RecordingFailedEvent

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from agentd.audio.frame import AudioFrame, from_samples
+from agentd.audio.wav import read_wav
 from agentd.given import NotGivenOr
 from agentd.resilience import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 from agentd.tokenize.transforms import TextTransform, TransformName
@@ -93,6 +97,53 @@ class DeadAirOptions(Struct, frozen=True, kw_only=True):
     """Said, or written where there is no voice, when nothing else has helped."""
 
 
+OutageKind: TypeAlias = Literal["stt", "llm", "tts", "realtime"]
+"""The kind of the model whose service is out."""
+
+CLIP_FRAME = 0.05
+"""Seconds of one frame of a prepared clip."""
+
+
+class OutageOptions(Struct, frozen=True, kw_only=True, eq=False):
+    """What is done while the service of a model is out, which its circuit breaker says. Not in
+    livekit-agents. Models without a circuit, as local ones, end the session after some failures.
+    """
+
+    say: str | Callable[[OutageKind], str | None] | None = (
+        "I'm sorry, I have a technical problem. Please stay with me, I'll be right back."
+    )
+    """Said once an outage, and again where the user speaks and it still goes on. None says nothing.
+    A callable is asked each time, for a text in the user's language or one for the kind of model.
+    """
+    audio: str | Path | Sequence[AudioFrame] | None = None
+    """What `say` says as a prepared clip, a WAV file or frames: heard in place of the TTS, which
+    may be out as well."""
+    back: str | None = "I'm back. Sorry for the wait."
+    """Said when all works again, where there was an apology and nothing is left to be answered."""
+    goodbye: str | None = "I'm sorry, it still does not work. Please try again later. Goodbye."
+    """Said before the session ends since an outage has lasted for `hold`."""
+    hold: float = 300.0
+    """Seconds that the session waits for a service; with 0.0 it ends after some failures."""
+    again_after: float = 15.0
+    """Seconds between two apologies, at least."""
+    stale_after: float = 120.0
+    """Seconds after which what the user has asked is not answered any more."""
+
+
+def prepared(options: OutageOptions) -> OutageOptions:
+    """The same with the clip's frames in place of its file; raises AudioError for one that can't be
+    used: better now than in the midst of an outage."""
+    if not isinstance(options.audio, str | Path):
+        return options
+    clip = read_wav(options.audio)
+    size = round(CLIP_FRAME * clip.sample_rate)
+    frames = [
+        from_samples(clip.samples[start : start + size], clip.sample_rate)
+        for start in range(0, len(clip.samples), size)
+    ]
+    return replace(options, audio=frames)
+
+
 class SessionOptions(Struct, frozen=True, kw_only=True):
     """Everything but the models."""
 
@@ -111,6 +162,7 @@ class SessionOptions(Struct, frozen=True, kw_only=True):
     """Seconds that a last turn has for its transcript when the session closes."""
     conn_options: SessionConnectOptions = SessionConnectOptions()
     dead_air: DeadAirOptions = DeadAirOptions()
+    on_outage: OutageOptions = OutageOptions()
     ivr_detection: bool = False
     video_sampler: Any = None
     """A `video_sampler.VideoSampler`; None looks at every picture."""

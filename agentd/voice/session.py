@@ -49,9 +49,11 @@ from .options import (
     DeadAirOptions,
     DeprecatedKeywords,
     InputModality,
+    OutageOptions,
     SessionConnectOptions,
     SessionOptions,
     ToolHandlingOptions,
+    prepared,
 )
 from .room_link import RoomLink, RoomWishes
 from .run_result import Run, RunResult
@@ -87,6 +89,8 @@ class AgentSession(BaseSession[UserdataT]):
         session_close_transcript_timeout: Seconds that a last turn has for its transcript.
         conn_options: What a model's call may cost, and how many may fail in a row.
         dead_air: What is done when the agent owes speech and none is heard; ours.
+        on_outage: What is said, and how long is waited, while a model's service is out; ours.
+            Raises AudioError for a clip that can't be read.
         video_sampler: Which pictures of the video input are looked at; None all. By default one a
             second while the user speaks, and one in three seconds else.
         expressive, stt_context_options, ivr_detection, loop: Accepted, and without effect.
@@ -118,6 +122,7 @@ class AgentSession(BaseSession[UserdataT]):
         session_close_transcript_timeout: float = 2.0,
         conn_options: SessionConnectOptions | None = None,
         dead_air: DeadAirOptions | None = None,
+        on_outage: OutageOptions | None = None,
         loop: asyncio.AbstractEventLoop | None = None,
         **deprecated: Unpack[DeprecatedKeywords],
     ) -> None:
@@ -141,6 +146,7 @@ class AgentSession(BaseSession[UserdataT]):
             session_close_transcript_timeout=session_close_transcript_timeout,
             conn_options=conn_options or SessionConnectOptions(),
             dead_air=dead_air or DeadAirOptions(),
+            on_outage=prepared(on_outage or OutageOptions()),
             ivr_detection=ivr_detection,
             video_sampler=(
                 VoiceActivityVideoSampler()

@@ -70,6 +70,17 @@ async def test_a_form_is_filled_in_a_conversation(
         await chat.reads("Booked for 4 at 7.")
 
 
+async def test_the_tools_of_an_mcp_server_answer(
+    livekit_server: LiveKitServer, workdir: Path
+) -> None:
+    """The server is a process beside the agent's, which the call has started."""
+    async with called(livekit_server, workdir, "mcp_agent") as (_, chat):
+        await chat.write("when are you open")
+        await chat.reads("We are open from nine to six.")
+        await chat.write("where is Dune")
+        await chat.reads("Dune is in science fiction.")
+
+
 async def test_a_conversation_goes_on_counting_when_it_is_killed(
     livekit_server: LiveKitServer, workdir: Path
 ) -> None:

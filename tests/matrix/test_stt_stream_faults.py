@@ -12,7 +12,8 @@ import pytest
 
 from agentd.errors import APIError
 from agentd.resilience import forget_circuits
-from agentd.testing.mock_openai import MockOpenAI, RealtimeConnection
+from agentd.testing.mock_openai import UNHEARD, MockOpenAI, RealtimeConnection, Unheard
+from agentd_openai import transcribing
 from tests.matrix.listening import ANSWER, DEADLINE, FIRST, LATER, SECOND, UTTERANCE, stage
 from tests.matrix.rows import FAULTS, Row
 
@@ -31,7 +32,8 @@ WITHIN: dict[str, Break] = {
 }
 """What goes wrong while the user speaks."""
 HANDSHAKES = [f"stream_handshake_{fault}" for fault in FAULTS]
-NOT_UNDERSTOOD = "stream_not_understood"
+TEXTS: dict[str, Unheard | None] = {"stream_not_understood": None, "stream_no_text": UNHEARD}
+"""What the service makes of an utterance."""
 
 AGAIN = (
     "Another connection is opened and hears the utterance from its beginning; it is understood and "
@@ -49,7 +51,7 @@ STAYS = (
 ROWS = [
     *(
         Row(kind="stt", fault=fault, fallback=fallback, outcome=BACKED if fallback else AGAIN)
-        for fault in (*WITHIN, NOT_UNDERSTOOD)
+        for fault in (*WITHIN, *TEXTS)
         for fallback in (False, True)
     ),
     *(
@@ -127,10 +129,14 @@ async def test_with_a_fallback_the_other_service_hears_it_from_its_beginning(row
         assert played.closed == []
 
 
-async def test_alone_what_could_not_be_understood_is_heard_again() -> None:
-    """The service says that it has failed; the utterance is not lost."""
+@pytest.mark.parametrize("row", those(TEXTS, fallback=False), ids=lambda row: row.name)
+async def test_alone_what_was_not_understood_is_heard_again(
+    row: Row, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service says that it has failed, or never says anything; the utterance is not lost."""
+    monkeypatch.setattr(transcribing, "LAST_WORDS_TIMEOUT", 0.5)
     async with stage(fallback=False, attempt=ATTEMPT, use_realtime=True) as played:
-        played.first.realtime.script.hears = [None, FIRST]
+        played.first.realtime.script.hears = [TEXTS[row.fault], FIRST]
         said = await played.turn()
 
         assert said == [f"user: {FIRST}", f"assistant: {ANSWER}"]
@@ -139,10 +145,14 @@ async def test_alone_what_could_not_be_understood_is_heard_again() -> None:
         assert played.closed == []
 
 
-async def test_with_a_fallback_what_could_not_be_understood_is_heard_there() -> None:
+@pytest.mark.parametrize("row", those(TEXTS, fallback=True), ids=lambda row: row.name)
+async def test_with_a_fallback_what_was_not_understood_is_heard_there(
+    row: Row, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After a second try."""
+    monkeypatch.setattr(transcribing, "LAST_WORDS_TIMEOUT", 0.5)
     async with stage(fallback=True, attempt=ATTEMPT, use_realtime=True) as played:
-        played.first.realtime.script.hears = [None, None]
+        played.first.realtime.script.hears = [TEXTS[row.fault]] * 2
         said = await played.turn()
 
         assert said == [f"user: {SECOND}", f"assistant: {ANSWER}"]

@@ -361,3 +361,15 @@ async def test_when_both_fail_the_turn_ends_in_time_and_the_session_goes_on(row:
             length(SENTENCE + MORE), abs=0.15
         )
         assert played.closed == []
+
+
+async def test_an_outage_is_learnt_once() -> None:
+    """After two sentences that failed the circuit is open: the third reply asks nothing."""
+    async with stage(fallback=False) as played:
+        played.fail(TTS_FAULTS["server_errors"], played.first)
+        await played.turn()
+        await played.turn()
+        before = len(played.first.speech.requests)
+        await played.turn()
+
+        assert len(played.first.speech.requests) == before == 4

@@ -28,7 +28,9 @@ from agentd.testing.mock_openai import (
 )
 from agentd_openai.realtime import RealtimeModel, connection
 from agentd_openai.realtime.hearing import Hearing
+from agentd_openai.realtime.outbox import Outbox
 from agentd_openai.realtime.session import Session
+from agentd_openai.realtime.wire import commit
 from tests.support.realtime import RATE, Heard, Talk, hear, push_in_frames, tone
 
 KINDS = RealtimeFaultKind
@@ -395,6 +397,23 @@ def test_audio_without_a_connection_is_kept_for_some_seconds() -> None:
     kept = [chunk for chunk in hearing.moved() if chunk is not None]
     assert sum(len(chunk) for chunk in kept) / 48000 == pytest.approx(5.0, abs=0.1)
     assert hearing.dropped_seconds == pytest.approx(15.0, abs=0.1)
+
+
+async def test_audio_that_can_not_be_sent_in_time_is_dropped() -> None:
+    """The oldest of it, and nothing else: what was asked goes out in its order."""
+    outbox = Outbox()
+    for _ in range(8):
+        outbox.put_audio(bytes(48000))
+    outbox.put(commit())
+    outbox.put_audio(bytes(48000))
+
+    sent = [(await outbox.take())["type"] for _ in range(len(outbox))]
+
+    assert sent == ["input_audio_buffer.append"] * 4 + [
+        "input_audio_buffer.commit",
+        "input_audio_buffer.append",
+    ]
+    assert outbox.dropped_seconds == pytest.approx(4.0)
 
 
 # -- connections that can't be opened ------------------------------------------------------------

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import numpy as np
+import openai
 import pytest
 
 from agentd.audio.frame import AudioFrame, join_frames, silent_frame
+from agentd.audio.wav_writer import wav_bytes
 from agentd.errors import APIConnectionError, APIError, APIStatusError
 from agentd.inference.stt import STT as NamedSTT
 from agentd.inference.tts import TTS as NamedTTS
@@ -16,6 +19,7 @@ from agentd.testing import FakeSTT, FakeTTS
 from agentd.testing.mock_openai import HttpFault, HttpFaultKind, MockOpenAI
 from agentd_openai.stt import STT as OpenAISTT
 from agentd_openai.tts import TTS as OpenAITTS
+from agentd_openai.tts import SpeechFormat
 from tests.support.recordings import frame_of
 
 KEY = "sk-test"
@@ -97,6 +101,33 @@ async def test_words_have_instants_where_the_model_tells_them(api: MockOpenAI) -
     assert body["timestamp_granularities[]"] == "word"
 
 
+async def test_the_model_says_how_sure_it_is_where_it_is_asked(api: MockOpenAI) -> None:
+    """By the probabilities of its tokens; unasked nothing is known."""
+    api.transcriptions.hears("hello there", "hello there")
+
+    async with stt_of(api, confidence=True) as asked, stt_of(api) as unasked:
+        finals = [
+            await stt.recognize(frame_of("lv-0880"), conn_options=ONCE) for stt in (asked, unasked)
+        ]
+
+    assert [round(final.data.confidence, 6) for final in finals] == [0.9, 0.0]
+
+
+async def test_the_mock_streams_a_transcript_as_the_api_does(api: MockOpenAI) -> None:
+    """For clients that ask for events: pieces of the text, and all of it."""
+    api.transcriptions.hears("hello there")
+
+    async with openai.AsyncClient(base_url=api.base_url, api_key=KEY) as client:
+        file = ("speech.wav", wav_bytes(frame_of("lv-0880")), "audio/wav")
+        stream = await client.audio.transcriptions.create(file=file, model="any", stream=True)
+        told = [
+            event.delta if event.type == "transcript.text.delta" else getattr(event, "text", "")
+            async for event in stream
+        ]
+
+    assert told == ["hello ", "there ", "hello there"]
+
+
 async def test_what_is_too_short_is_not_sent(api: MockOpenAI) -> None:
     """The service would refuse it, which is no failure of anything."""
     async with stt_of(api) as stt:
@@ -146,7 +177,7 @@ async def test_the_service_is_told_how_to_listen(api: MockOpenAI) -> None:
     """With the language, and its own detection of turns."""
     api.realtime.script.set(hears=["hello"])
 
-    async with stt_of(api, use_realtime=True, noise_reduction="near_field") as stt:
+    async with stt_of(api, use_realtime=True, noise_reduction="near_field", confidence=True) as stt:
         await streamed(stt, frame_of("lv-0880"), silent_frame(1.5, 16000))
 
     heard = api.realtime.current.session["audio"]["input"]
@@ -154,6 +185,7 @@ async def test_the_service_is_told_how_to_listen(api: MockOpenAI) -> None:
     assert heard["transcription"] == {"model": "gpt-4o-mini-transcribe", "language": "en"}
     assert heard["turn_detection"]["type"] == "server_vad"
     assert heard["noise_reduction"] == {"type": "near_field"}
+    assert api.realtime.current.session["include"] == ["item.input_audio_transcription.logprobs"]
     assert api.realtime.requests[0].query == {"intent": "transcription"}
 
 
@@ -207,6 +239,12 @@ async def test_what_is_not_understood_fails_the_attempt(api: MockOpenAI) -> None
             await streamed(stt, frame_of("lv-0880"), silent_frame(1.5, 16000))
 
 
+def pitch_of(frame: AudioFrame) -> float:
+    """The strongest frequency, Hz."""
+    strength = np.abs(np.fft.rfft(frame.samples.ravel()))
+    return float(np.argmax(strength)) / frame.duration
+
+
 # -- voices --------------------------------------------------------------------------------
 
 
@@ -239,6 +277,19 @@ async def test_wav_is_as_good_as_samples(api: MockOpenAI) -> None:
     assert frames[0].data == frames[1].data
     for tts in (raw, wav):
         await tts.aclose()
+
+
+@pytest.mark.parametrize("form", ["mp3", "opus", "aac", "flac"])
+async def test_other_forms_are_decoded(api: MockOpenAI, form: SpeechFormat) -> None:
+    """They sound the same, but for what a codec adds at the ends."""
+    async with OpenAITTS(base_url=api.base_url, api_key=KEY, response_format=form) as tts:
+        spoken = await tts.synthesize("Hello, you there.", conn_options=ONCE).collect()
+
+    length = len("Hello, you there.") * 0.05
+    assert api.speech.requests[0].body["response_format"] == form
+    assert spoken.sample_rate == 24000
+    assert length - 0.01 <= spoken.duration <= length + 0.15
+    assert pitch_of(spoken) == pytest.approx(440, abs=10)
 
 
 @pytest.mark.parametrize("kind", [HttpFaultKind.WRONG_TYPE, HttpFaultKind.EMPTY])

@@ -107,3 +107,22 @@ def test_a_start_is_told_once(utterances: Utterances) -> None:
 
     assert isinstance(first[0], StartOfSpeech)
     assert kinds(again) == ["InterimTranscript hello there"]
+
+
+def test_a_text_is_owed_once_its_utterance_is_over(utterances: Utterances) -> None:
+    """While somebody speaks, silence of the service's is no fault."""
+    utterances.started("a", 0.0)
+    before = utterances.is_owed
+    utterances.stopped("a", 1.0)
+    after = utterances.is_owed
+    utterances.completed("a", "Yes.")
+
+    assert (before, after, utterances.is_owed) == (False, True, False)
+
+
+def test_how_sure_the_model_is_goes_with_the_text(utterances: Utterances) -> None:
+    """As far as the service tells it."""
+    events = utterances.completed("a", "Yes.", confidence=0.8)
+
+    finals = [event for event in events if isinstance(event, FinalTranscript)]
+    assert [final.data.confidence for final in finals] == [0.8]

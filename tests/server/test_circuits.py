@@ -72,3 +72,30 @@ async def test_an_outage_is_in_the_log_the_journal_the_metrics_and_the_status(
         assert answer.content_type == "text/plain"
         assert f'agentd_circuit_state{{circuit="{KEY}",state="open"}} 1.0' in figures
         assert f'agentd_circuit_opened_total{{circuit="{KEY}"}} 1.0' in figures
+
+
+async def test_the_next_daemon_learns_of_it_from_the_calls_that_it_adopts(
+    livekit_server: LiveKitServer, workdir: Path
+) -> None:
+    """Its first new job makes no request for it."""
+    write_app(workdir, CALLS_A_SERVICE)
+    async with (
+        callers_of(livekit_server) as callers,
+        running_daemon(workdir, "start", "app.py", server=livekit_server) as first,
+    ):
+        await first.wait_ready()
+        job = await callers.job(first, "first")
+        await first.wait_for(action="circuit_opened", job=job["job"])
+        await first.crash()
+
+        async with running_daemon(
+            workdir, "start", "app.py", server=livekit_server, agent_name=first.agent_name
+        ) as second:
+            told = await second.wait_for(action="circuit_opened")
+            await second.wait_ready()
+            later = await callers.job(second, "later")
+            await second.wait_for(job=later["job"], message="call circuit_open")
+            await agentd(second, "jobs", "stop", job["job"])
+            await second.wait_for(action="job_ended", job=job["job"])
+
+    assert (told["job"], told["circuit"]) == (job["job"], KEY)

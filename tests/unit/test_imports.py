@@ -34,6 +34,8 @@ HOMES = {
     # daemon/describe.py asks a template one question and waits for it, with no loop running.
     "subprocess": ("agentd/supervisor/spawn.py", "agentd/daemon/describe.py", "agentd/testing/"),
     "sqlite3": ("agentd/journal/",),
+    "mcp": ("agentd/llm/mcp/",),
+    "httpx2": ("agentd/llm/mcp/",),
     "multiprocessing": (),
     "pickle": (),
 }

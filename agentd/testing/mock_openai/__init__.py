@@ -5,11 +5,12 @@ from __future__ import annotations
 from .endpoint import Endpoint, Refused, Seen
 from .faults import HttpFault, HttpFaultKind
 from .realtime_connection import RealtimeConnection
-from .realtime_script import RealtimeFault, RealtimeFaultKind
+from .realtime_script import UNHEARD, RealtimeFault, RealtimeFaultKind, Unheard
 from .script import CutOff, RawReply, Refusal, Script
 from .server import MockOpenAI
 
 __all__ = [
+    "UNHEARD",
     "CutOff",
     "Endpoint",
     "HttpFault",
@@ -23,4 +24,5 @@ __all__ = [
     "Refused",
     "Script",
     "Seen",
+    "Unheard",
 ]

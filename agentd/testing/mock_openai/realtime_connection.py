@@ -37,7 +37,7 @@ from agentd.vad.segmenter import Change
 from .realtime_conversation import RealtimeConversation
 from .realtime_hearing import RealtimeHearing
 from .realtime_response import RealtimeResponse
-from .realtime_script import RealtimeScript
+from .realtime_script import RealtimeScript, Unheard
 from .realtime_wire import WireError, decode, make, parse, to_json
 
 LEAST_AUDIO = 0.1
@@ -319,6 +319,8 @@ class RealtimeConnection:
 
     async def _transcribe(self, item_id: str, content: dict[str, Any]) -> None:
         text = self._script.next_heard()
+        if isinstance(text, Unheard):
+            return
         place = {"item_id": item_id, "content_index": 0}
         if text is None:
             error = {"type": "server_error", "code": "audio_unintelligible", "message": "failed"}

@@ -56,19 +56,26 @@ class RealtimeFault(Struct, frozen=True, kw_only=True):
     close_code: int = 1011
 
 
+class Unheard:
+    """Stands for a transcription of which nothing ever comes."""
+
+
+UNHEARD = Unheard()
+
+
 class RealtimeScript:
     """The next responses, what the user is understood to say, and what goes wrong.
 
     Each response says the next of `replies`, else `default`; a character takes
     `seconds_per_character` of a tone, which comes in pieces of `piece` seconds, as fast as it can
     unless `pause` seconds are to lie between. What the user says is the next of `hears`, else
-    nothing; None stands for a transcription that fails.
+    nothing; None stands for a transcription that fails, and UNHEARD for one that never comes.
     """
 
     def __init__(self) -> None:
         self.replies: list[str | FakeCall | FakeReply] = []
         self.default: str | FakeCall | FakeReply = "Yes."
-        self.hears: list[str | None] = []
+        self.hears: list[str | Unheard | None] = []
         self.faults: list[RealtimeFault | None] = []
         """One for each response, in their order."""
         self.seconds_per_character = 0.05
@@ -81,7 +88,7 @@ class RealtimeScript:
         self,
         replies: Iterable[str | FakeCall | FakeReply] = (),
         *,
-        hears: Iterable[str | None] = (),
+        hears: Iterable[str | Unheard | None] = (),
         faults: Iterable[RealtimeFault | None] = (),
     ) -> None:
         """Add to what comes next."""
@@ -96,7 +103,7 @@ class RealtimeScript:
             return FakeReply(text=reply)
         return FakeReply(calls=(reply,)) if isinstance(reply, FakeCall) else reply
 
-    def next_heard(self) -> str | None:
+    def next_heard(self) -> str | Unheard | None:
         """What the user has said."""
         return self.hears.pop(0) if self.hears else ""
 

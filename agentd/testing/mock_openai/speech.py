@@ -10,12 +10,13 @@ from openai.types.audio.speech_create_params import SpeechCreateParams
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from agentd.audio.conform import Conformer
-from agentd.audio.frame import AudioFrame
+from agentd.audio.frame import AudioFrame, join_frames
 from agentd.audio.wav_writer import wav_bytes
 from agentd.resilience import APIConnectOptions
 from agentd.testing.fake_tts import FakeTTS
 from agentd.tts import TTS
 
+from .coding import FORMS, encoded
 from .endpoint import Endpoint, Refused
 from .faults import HttpFault
 from .writing import answer_as_made
@@ -23,6 +24,9 @@ from .writing import answer_as_made
 RATE = 24000
 ONCE = APIConnectOptions(max_retry=0, timeout=30.0)
 MOST_CHARACTERS = 4096
+RAW = ("pcm", "wav")
+CODED_PIECE = 700
+"""Bytes; codecs have frames of other lengths."""
 ENDLESS_WAV = wav_bytes(AudioFrame(data=b"", sample_rate=RATE))
 """A header that promises no length, as services that stream send it."""
 
@@ -35,7 +39,8 @@ _PARAMS: TypeAdapter[Any] = TypeAdapter(
 class SpeechEndpoint(Endpoint):
     """Has a text-to-speech model of agentd's speak: a fake with a tone, or a real one.
 
-    Gives `pcm` and `wav`; pieces end in the middle of samples, as they do on the network.
+    Gives `pcm` and `wav` while it is spoken, in pieces that end in the middle of samples, as they
+    do on the network; the other forms (with PyAV) in pieces, too, once all is spoken.
     """
 
     path: ClassVar[str] = "audio/speech"
@@ -52,7 +57,7 @@ class SpeechEndpoint(Endpoint):
     ) -> web.StreamResponse:
         """See the base class."""
         form = _form_of(body)
-        pieces = self._sound(body["input"], form)
+        pieces = self._sound(body["input"], form) if form in RAW else self._coded(body, form)
         try:
             return await answer_as_made(request, pieces, content_type=f"audio/{form}", fault=fault)
         finally:
@@ -73,6 +78,16 @@ class SpeechEndpoint(Endpoint):
         yield held + b"".join(part.data for part in conformer.flush())
         self.finished.append(text)
 
+    async def _coded(self, body: Any, form: str) -> AsyncGenerator[bytes]:
+        text = body["input"]
+        spoken = await self.tts.synthesize(text, conn_options=ONCE).collect()
+        conformer = Conformer(RATE)
+        whole = join_frames([*conformer.push(spoken), *conformer.flush()])
+        data = encoded(whole, form)
+        for start in range(0, len(data), CODED_PIECE):
+            yield data[start : start + CODED_PIECE]
+        self.finished.append(text)
+
 
 def _form_of(body: Any) -> str:
     """The audio's form; raises Refused for a request that the API refuses."""
@@ -85,6 +100,6 @@ def _form_of(body: Any) -> str:
     if not 0 < len(body["input"]) <= MOST_CHARACTERS:
         raise Refused("Invalid 'input': it must have 1 to 4096 characters.", param="input")
     form = str(body.get("response_format", "mp3"))
-    if form not in ("pcm", "wav"):
-        raise Refused(f"this mock gives pcm and wav, not {form}", param="response_format")
+    if form not in RAW and form not in FORMS:
+        raise Refused(f"there is no form '{form}'", param="response_format")
     return form

@@ -1,11 +1,19 @@
-"""`/audio/transcriptions`: a file in, its words out."""
+"""`/audio/transcriptions`: a file in, its words out, at once or as events."""
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 from aiohttp import web
-from openai.types.audio import Transcription, TranscriptionVerbose, TranscriptionWord
+from openai.types.audio import (
+    Transcription,
+    TranscriptionTextDeltaEvent,
+    TranscriptionTextDoneEvent,
+    TranscriptionVerbose,
+    TranscriptionWord,
+)
+from openai.types.audio.transcription import Logprob
 
 from agentd.audio.frame import AudioFrame, join_frames
 from agentd.audio.wav_decoder import WavDecoder
@@ -48,13 +56,34 @@ class TranscriptionsEndpoint(Endpoint):
         final = await self.stt.recognize(
             audio, language=body.get("language", "en"), conn_options=ONCE
         )
-        told = _verbose(final.data, audio) if _is_verbose(body) else Transcription(text=final.text)
+        if body.get("stream") == "true":
+            pieces = _events(final.text)
+            return await answer(request, pieces, content_type="text/event-stream", fault=fault)
+        told = _verbose(final.data, audio) if _is_verbose(body) else _plain(final.data, body)
         whole = told.to_json(indent=None).encode()
         return await answer(request, [whole], content_type="application/json", fault=fault)
 
 
 def _is_verbose(body: dict[str, Any]) -> bool:
     return bool(body.get("response_format") == "verbose_json")
+
+
+def _plain(data: SpeechData, body: dict[str, Any]) -> Transcription:
+    told = Transcription(text=data.text)
+    if "logprobs" in body.get("include[]", ""):
+        sure = math.log(data.confidence or 1.0)
+        told.logprobs = [Logprob(token=word, logprob=sure) for word in data.text.split()]
+    return told
+
+
+def _events(text: str) -> list[bytes]:
+    """The text a word at a time, and all of it."""
+    deltas = [
+        TranscriptionTextDeltaEvent(type="transcript.text.delta", delta=f"{word} ")
+        for word in text.split()
+    ]
+    done = TranscriptionTextDoneEvent(type="transcript.text.done", text=text)
+    return [f"data: {event.to_json(indent=None)}\n\n".encode() for event in (*deltas, done)]
 
 
 def _verbose(data: SpeechData, audio: AudioFrame) -> TranscriptionVerbose:

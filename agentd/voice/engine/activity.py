@@ -18,6 +18,7 @@ from agentd.llm.chat import ChatContext
 from agentd.llm.items import AgentConfigUpdate
 from agentd.llm.toolset import ToolContext
 from agentd.metrics import AgentMetrics
+from agentd.realtime.base import RealtimeModel
 from agentd.realtime.events import GenerationCreated
 from agentd.supervision.policy import RestartPolicy
 from agentd.supervision.spec import ChildSpec
@@ -187,6 +188,30 @@ class Activity:
         while self.speaker.speeches:
             await self.speaker.speeches[0].wait()
 
+    async def reconnect(self) -> None:
+        """Begin a new session with the realtime model, whose last one has failed.
+
+        Raises what the model raises; then the failed one stays.
+        """
+        failed = self._link
+        if failed is None:
+            return
+        await end_child(self._core.supervisor, REALTIME_CHILD)
+        await failed.aclose()
+        link = self._make_link(failed.model)
+        link.transcripts = failed.transcripts
+        try:
+            await link.prepare()
+        except BaseException:
+            await link.aclose()
+            raise
+        if self._link is not failed:  # the agent has left meanwhile
+            await link.aclose()
+            return
+        self._link = link
+        self._core.ears.listen_by(link)
+        await self._run_link(link)
+
     async def pause(self) -> None:
         """Another agent has the word for a while: neither listen nor answer."""
         await self._listening.stop()
@@ -300,7 +325,12 @@ class Activity:
         model = self._setting.models.realtime
         if model is None:
             return
-        self._link = RealtimeLink(
+        self._link = self._make_link(model)
+        await self._link.prepare()
+        await self._run_link(self._link)
+
+    def _make_link(self, model: RealtimeModel) -> RealtimeLink:
+        return RealtimeLink(
             model,
             self.agent,
             self._core.bench,
@@ -308,12 +338,13 @@ class Activity:
             feed=self._core.feed,
             listener=self,
         )
-        await self._link.prepare()
+
+    async def _run_link(self, link: RealtimeLink) -> None:
         await self._core.supervisor.add(
             ChildSpec(
                 id=REALTIME_CHILD,
-                start=task_child(self._link.run, name=REALTIME_CHILD),
-                restart=RestartPolicy.TEMPORARY,  # its failure ends the session
+                start=task_child(link.run, name=REALTIME_CHILD),
+                restart=RestartPolicy.TEMPORARY,  # its failure ends the session, or is an outage
                 shutdown=1.0,
             )
         )

@@ -27,6 +27,7 @@ async def close(engine: Engine, *, drain: bool) -> None:
     Tasks on loan are cancelled; then what is being said is cut off, unless it is to be drained; the
     agent leaves; the user's last words are taken into the history; and then everything stops.
     """
+    engine.outages.close()
     engine.switchboard.recall()
     if not drain:
         for speech in engine.speeches.alive:

@@ -18,6 +18,7 @@ from agentd.voice.speeches import Speeches
 from agentd.voice.turns.inputs import TurnInput
 
 from .metering import Metering
+from .outages import Outages
 from .watchdog import Watchdog
 
 
@@ -35,6 +36,7 @@ class Core:
     speeches: Speeches
     ears: Ears
     watchdog: Watchdog
+    outages: Outages
     supervisor: Supervisor
     owner: TaskOwner
     """Of tasks that live as long as the session."""

@@ -6,13 +6,14 @@ The face of it is `AgentSession`; what happens in here is told by the parts.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable
 from typing import Any
 
 from msgspec import Struct
 
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now
+from agentd.audio.frame import AudioFrame
 from agentd.errors import SessionError
 from agentd.io.attached import AgentInput, AgentOutput
 from agentd.io.base import VideoFrame
@@ -30,7 +31,12 @@ from agentd.voice.events import (
 )
 from agentd.voice.face import BaseSession
 from agentd.voice.models import Adapters, Models
-from agentd.voice.options import SessionOptions, ToolHandling, resolve_tool_handling
+from agentd.voice.options import (
+    OutageKind,
+    SessionOptions,
+    ToolHandling,
+    resolve_tool_handling,
+)
 from agentd.voice.scope import current_scope
 from agentd.voice.senses.ears import Ears
 from agentd.voice.senses.eyes import Eyes
@@ -49,9 +55,11 @@ from agentd.voice.turns.options import TurnRules
 from agentd.voice.turns.setup import TurnSetup
 
 from .activity import Activity
+from .apologies import Apologies
 from .core import Core
 from .faults import Faults
 from .metering import Metering
+from .outages import Outages
 from .speaker import ReplyRequest
 from .states import States
 from .switchboard import Switchboard
@@ -98,8 +106,10 @@ class Engine:
         self.floor = Floor(self.mouth, self._user_speaks)
         self.stage = Stage(self._audible)
         self.runner = ToolRunner(emit=emit, changed=config.changed, on_busy=self._tools_running)
+        self.outages = self._make_outages()
         self.faults = Faults(
             limit=options.conn_options.max_unrecoverable_errors,
+            outages=self.outages,
             emit=emit,
             give_up=config.give_up,
         )
@@ -220,12 +230,30 @@ class Engine:
             speeches=self.speeches,
             ears=self.ears,
             watchdog=self.watchdog,
+            outages=self.outages,
             supervisor=self.tree,
             owner=self.owner,
             feed=self.feed,
             emit=self._emit,
             meter=self.metering,
             changed=self._ring,
+        )
+
+    def _make_outages(self) -> Outages:
+        options = self.config.options.on_outage
+        apologies = Apologies(
+            options, self._announce, has_voice=lambda: not self.outages.is_out("tts")
+        )
+        return Outages(
+            options,
+            apologies=apologies,
+            meter=self.metering,
+            owner=self.owner,
+            emit=self._emit,
+            is_used=self._is_used,
+            is_answering=self._is_answering,
+            reconnect=self._reconnect,
+            give_up=self.config.give_up,
         )
 
     def _make_bench(self) -> Bench:
@@ -333,6 +361,36 @@ class Engine:
             return self.activity.speaker.generate_reply(request)
         except SessionError:  # it is closing: nobody is told any more
             return None
+
+    def _announce(
+        self, text: str, *, clip: AsyncIterable[AudioFrame] | None, aloud: bool
+    ) -> SpeechHandle | None:
+        try:
+            return self.activity.speaker.announce(text, clip=clip, aloud=aloud)
+        except SessionError:  # it is closing: nobody is told any more
+            return None
+
+    def _is_used(self, kind: OutageKind, model: Any) -> bool:
+        activity = self.switchboard.current
+        if activity is None:
+            return True
+        models = activity.setting.models
+        used = {
+            "stt": models.stt,
+            "llm": models.llm,
+            "tts": models.tts,
+            "realtime": models.realtime,
+        }
+        return used[kind] is model
+
+    def _is_answering(self) -> bool:
+        replying = any(
+            speech.source != "say" and not speech.interrupted for speech in self.speeches.alive
+        )
+        return replying or self._user_speaks() or self.orders.turn_is_open
+
+    async def _reconnect(self) -> None:
+        await self.activity.reconnect()
 
     def _say(self, text: str) -> SpeechHandle:
         return self.activity.speaker.say(text)

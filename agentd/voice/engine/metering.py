@@ -24,11 +24,17 @@ class Metering:
         self._emit = emit
         self._collector = ModelUsageCollector()
         self._watched: dict[int, tuple[Any, Callable[[Any], None]]] = {}
+        self._outages = 0
+        self._outage_seconds = 0.0
 
     @property
     def usage(self) -> AgentSessionUsage:
         """The sums so far."""
-        return AgentSessionUsage(model_usage=self._collector.flatten())
+        return AgentSessionUsage(
+            model_usage=self._collector.flatten(),
+            outages=self._outages,
+            outage_seconds=self._outage_seconds,
+        )
 
     def watch(self, models: Models) -> None:
         """Listen to these too; those that are known already are listened to once."""
@@ -49,6 +55,17 @@ class Metering:
             metrics = replace(metrics, speech_id=speech_in_work.get())
         self._collector.collect(metrics)
         self._emit(MetricsCollectedEvent(metrics=metrics))
+        self._emit(SessionUsageUpdatedEvent(usage=self.usage))
+
+    def outage_started(self) -> int:
+        """A model's service is out; how many that were so far."""
+        self._outages += 1
+        self._emit(SessionUsageUpdatedEvent(usage=self.usage))
+        return self._outages
+
+    def outage_ended(self, seconds: float) -> None:
+        """It is over."""
+        self._outage_seconds += seconds
         self._emit(SessionUsageUpdatedEvent(usage=self.usage))
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from agentd.aio.tasks import TaskOwner
 from agentd.audio.frame import AudioFrame
-from agentd.errors import SessionError
+from agentd.errors import APIConnectionError, SessionError
 from agentd.given import NOT_GIVEN, NotGivenOr, is_given
 from agentd.llm.chat import ChatContext
 from agentd.llm.events import ToolChoice
@@ -85,6 +85,8 @@ class Speaker:
         self._link = link
         self._owner = owner
         self._speeches: dict[str, Speech] = {}
+        self._requests: dict[str, ReplyRequest] = {}
+        """What the speeches that are replies were asked for by, by their ids."""
         self._closing = False
 
     @property
@@ -129,6 +131,28 @@ class Speaker:
             add_to_chat_ctx=add_to_chat_ctx,
         )
         return self._begin(speech, work, work.run(), user_initiated=True)
+
+    def announce(
+        self, text: str, *, clip: AsyncIterable[AudioFrame] | None = None, aloud: bool = True
+    ) -> SpeechHandle:
+        """Say something about the session itself, which is no part of the conversation.
+
+        By the clip, or by the TTS; without `aloud`, and where there is neither, in writing. Raises
+        SessionError where the agent is leaving.
+        """
+        self._refuse_if_closing()
+        speech = self._make("say", True, InputDetails(modality="text"))
+        work = Saying(
+            self._core.bench,
+            self._agent,
+            self._setting(),
+            speech,
+            text,
+            audio=clip,
+            add_to_chat_ctx=False,
+            aloud=aloud,
+        )
+        return self._begin(speech, work, work.run(), user_initiated=False, owed=False)
 
     def generate_reply(self, request: ReplyRequest) -> SpeechHandle:
         """See BaseSession. Raises SessionError where there is no model."""
@@ -200,12 +224,14 @@ class Speaker:
         return self._begin(speech, work, work.run(), user_initiated=request.user_initiated)
 
     def _asked_for(self, request: ReplyRequest) -> Speech:
-        return self._make(
+        speech = self._make(
             request.source,
             request.allow_interruptions,
             InputDetails(modality=request.modality),
             turn_id=request.turn_id,
         )
+        self._requests[speech.id] = request
+        return speech
 
     def _reply_by_model(self, request: ReplyRequest, begin: Begin | None = None) -> SpeechHandle:
         link = self._link()
@@ -215,6 +241,8 @@ class Speaker:
             instructions = render(request.instructions, request.modality)
 
         async def ask() -> GenerationCreated:
+            if link.failed:
+                raise APIConnectionError(f"{link.model.label}: its session has failed")
             return await link.session.generate_reply(
                 instructions=instructions, tool_choice=request.tool_choice
             )
@@ -268,12 +296,15 @@ class Speaker:
         run: Coroutine[Any, Any, None],
         *,
         user_initiated: bool,
+        owed: bool = True,
     ) -> SpeechHandle:
+        """Without `owed` nothing is done about it where it is not heard."""
         core = self._core
         self._speeches[speech.id] = speech
         speech.add_done_callback(self._after)
         core.speeches.add(speech, core.bench.mouth, work)
-        core.watchdog.watch(speech, work)
+        if owed:
+            core.watchdog.watch(speech, work)
         if core.bench.log.run is not None:
             core.bench.log.run.watch_speech(speech.handle)
         core.emit(
@@ -291,11 +322,37 @@ class Speaker:
 
     def _after(self, handle: SpeechHandle) -> None:
         speech = self._speeches.pop(handle.id, None)
-        # Given text that fails is its giver's: he has the handle.
-        failed = handle.exception() is not None and speech is not None and speech.source != "say"
+        request = self._requests.pop(handle.id, None)
         was_heard = any(isinstance(item, ChatMessage) for item in handle.chat_items)
-        if failed and not was_heard and not self._closing:
+        # Given text that fails is its giver's: he has the handle.
+        if self._closing or speech is None or speech.source == "say":
+            return
+        if handle.exception() is None:
+            if was_heard:
+                self._core.outages.answered()
+        elif not was_heard and not self._core.outages.reply_failed(lambda: self._again(request)):
             self._core.watchdog.apologise()
+
+    def _again(self, request: ReplyRequest | None) -> bool:
+        """Make a reply that has failed anew; whether that can be. What it answers is in the history
+        already."""
+        if request is None:
+            return False
+        try:
+            self.generate_reply(
+                ReplyRequest(
+                    instructions=request.instructions,
+                    tool_choice=request.tool_choice,
+                    tools=request.tools,
+                    allow_interruptions=request.allow_interruptions,
+                    modality=request.modality,
+                    user_initiated=False,
+                    source=request.source,
+                )
+            )
+        except SessionError:  # the agent has left, or is leaving
+            return False
+        return True
 
     def _refuse_if_closing(self) -> None:
         scope = current_scope.get()

@@ -38,7 +38,7 @@ class Delivery:
         outlet: Outlet,
         stage: Stage,
         *,
-        on_voice_failed: Callable[[BaseException], None],
+        on_voice_failed: Callable[[BaseException], object],
         on_sentence: Callable[[], None],
     ) -> None:
         self._outlet = outlet

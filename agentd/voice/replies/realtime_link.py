@@ -86,6 +86,8 @@ class RealtimeLink:
         self._feed = feed
         self._listener = listener
         self.session.on("metrics_collected", listener.measured)
+        self.failed = False
+        """Whether its session has failed: nothing more comes of it."""
 
     async def prepare(self) -> None:
         """Tell the model what it is, what was said, and what it may do."""
@@ -101,16 +103,18 @@ class RealtimeLink:
                     self._take(event)
             raise ModelError("the realtime model's session has ended")
         except Exception as error:
+            self.failed = True
             self._bench.faults.failed("realtime", error, self.model)
             raise
 
     def hear(self, frame: AudioFrame) -> None:
         """See ears.Hearer."""
-        self.session.push_audio(frame)
+        if not self.failed:
+            self.session.push_audio(frame)
 
     async def see(self, frame: VideoFrame) -> None:
         """Show it a picture, if it can see; raises ValueError or TypeError for what is none."""
-        if not self.model.capabilities.video_input:
+        if not self.model.capabilities.video_input or self.failed:
             return
         picture = as_picture(frame)
         if picture.format == "rgba":  # 20 ms of work, which audio must not wait for

@@ -173,11 +173,17 @@ class RealtimeReply:
         return Delivery(
             make_outlet(plan.agent, plan.setting, bench.output, bench.rate, audio=audio),
             bench.stage,
-            on_voice_failed=lambda error: bench.faults.failed(
-                "realtime" if audio is not None else "tts", error, plan.link.model
-            ),
+            on_voice_failed=lambda error: self._voice_failed(error, own=audio is not None),
             on_sentence=bench.progress,
         )
+
+    def _voice_failed(self, error: BaseException, *, own: bool) -> None:
+        """`own`: it was the model that spoke, not a TTS for it."""
+        faults, plan = self._bench.faults, self._plan
+        if own:
+            faults.failed("realtime", error, plan.link.model)
+        else:
+            faults.failed("tts", error, plan.setting.models.tts)
 
     def _keep_words(self, *, interrupted: bool) -> None:
         delivery, self._delivery = self._delivery, None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
 
+from msgspec.structs import replace
+
 from agentd.aio.tasks import TaskOwner, cancel_and_wait
 from agentd.audio.frame import AudioFrame
 from agentd.llm.clean_text import CleanPieces, clean
@@ -22,7 +24,7 @@ from .outlet import make_outlet
 class Saying:
     """The work on one `session.say`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is said, by whom and how, by name where it is optional
         self,
         bench: Bench,
         agent: Agent,
@@ -32,7 +34,9 @@ class Saying:
         *,
         audio: AsyncIterable[AudioFrame] | None = None,
         add_to_chat_ctx: bool = True,
+        aloud: bool = True,
     ) -> None:
+        """Without `aloud` the voice is left in peace, and the text is only written."""
         self._bench = bench
         self._agent = agent
         self._setting = setting
@@ -40,6 +44,7 @@ class Saying:
         self._text = text
         self._audio = audio
         self._add_to_chat_ctx = add_to_chat_ctx
+        self._aloud = aloud
         self._delivery: Delivery | None = None
         self._has_floor = False
         self._again: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -94,6 +99,8 @@ class Saying:
     def _make_delivery(self) -> Delivery:
         bench, setting = self._bench, self._setting
         outlet = make_outlet(self._agent, setting, bench.output, bench.rate, audio=self._audio)
+        if not self._aloud and self._audio is None:
+            outlet = replace(outlet, voice=None)
         return Delivery(
             outlet,
             bench.stage,

@@ -119,6 +119,11 @@ class Ears:
         while ears is not None and self._waiting:
             self._hear(self._waiting.popleft())
 
+    def listen_by(self, model: Hearer | None) -> None:
+        """The agent's realtime model has another session, which hears from now on."""
+        if self._agent is not None:
+            self._agent.model = model
+
     def deafen(self) -> None:
         """The session closes: hear nothing more. What was heard may still be understood."""
         self._deaf = True

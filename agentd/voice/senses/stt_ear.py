@@ -79,6 +79,8 @@ class SttEar:
 
     def utterance_ended(self) -> bool:
         """The VAD has heard speech to its end; says whether the STT seems to hang."""
+        if self._faults.missed("stt"):
+            return False
         self._unanswered += 1
         return self._unanswered > DEAF_UTTERANCES
 
@@ -87,7 +89,11 @@ class SttEar:
         self._again = [item for item in self._replay.items() if isinstance(item, AudioFrame)]
 
     async def run(self) -> None:
-        """Listen until cancelled. Raises what the node raises, and ModelError where it ends."""
+        """Listen until cancelled. Raises what the node raises, and ModelError where it ends.
+
+        While the STT's service is out it waits, and so does what the user says.
+        """
+        await self._faults.until_usable("stt")
         self._unanswered = 0
         try:
             events = stream_of(self._agent.stt_node(self._audio(), ModelSettings()), "stt_node")
@@ -96,7 +102,8 @@ class SttEar:
                     self._take(event)
             raise ModelError("the STT's stream ended although the audio goes on")
         except Exception as error:
-            self._faults.failed("stt", error, self._setting.models.stt)
+            if self._faults.failed("stt", error, self._setting.models.stt):
+                self.hear_again()
             raise
 
     async def _audio(self) -> AsyncIterator[AudioFrame]:

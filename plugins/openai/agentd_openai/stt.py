@@ -44,6 +44,7 @@ class STT(BaseSTT):
         detect_language: Leave that to the model.
         prompt: Names and spellings that it is to know.
         word_timestamps: Ask for each word's instants; `whisper-1` and servers like it can tell.
+        confidence: Ask how sure the model is; OpenAI's `gpt-4o` transcribers can tell.
         turn_detection: The service's, for streams; None, and only what is flushed becomes final.
         noise_reduction: `near_field` or `far_field`, for streams.
         use_realtime: Stream.
@@ -64,6 +65,7 @@ class STT(BaseSTT):
         detect_language: bool = False,
         prompt: NotGivenOr[str] = NOT_GIVEN,
         word_timestamps: bool = False,
+        confidence: bool = False,
         turn_detection: NotGivenOr[dict[str, Any] | None] = NOT_GIVEN,
         noise_reduction: NotGivenOr[str] = NOT_GIVEN,
         use_realtime: bool = False,
@@ -86,6 +88,7 @@ class STT(BaseSTT):
         self._language = "" if detect_language else language
         self._prompt = prompt
         self._word_timestamps = word_timestamps
+        self._confidence = confidence
         self._turn_detection = turn_detection
         self._noise_reduction = noise_reduction
         self._recycle_after = recycle_after
@@ -149,6 +152,7 @@ class STT(BaseSTT):
             model=self._model,
             language=language or self._language,
             prompt=self._prompt if isinstance(self._prompt, str) else "",
+            confidence=self._confidence,
             turn_detection=self._turn_detection,
             noise_reduction=self._noise_reduction,
             recycle_after=self._recycle_after,
@@ -167,6 +171,7 @@ class STT(BaseSTT):
             request |= {"response_format": "verbose_json", "timestamp_granularities": ["word"]}
         else:
             request["response_format"] = "json"
+            request |= {"include": ["logprobs"]} if self._confidence else {}
         return request
 
     # -- other services ------------------------------------------------------------------

@@ -24,13 +24,14 @@ from openai.types.realtime.session_update_event_param import Session
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now
 from agentd.audio.frame import AudioFrame
-from agentd.errors import APIConnectionError, APIError
+from agentd.errors import APIConnectionError, APIError, APITimeoutError
 from agentd.given import NOT_GIVEN, NotGivenOr, is_given
 from agentd.stt import EndOfSpeech, Flush, SpeechEvent
 
 from .client import CONNECT_TIMEOUT, Service
 from .realtime.connection import Connection, connect
 from .realtime.wire import RATE, append, commit, session_update
+from .transcript import confidence
 from .utterance import Utterances
 
 RECYCLE_AFTER = 600.0
@@ -38,7 +39,8 @@ RECYCLE_AFTER = 600.0
 OVERLAP = 1.0
 """Seconds of audio that a new connection hears, too."""
 LAST_WORDS_TIMEOUT = 5.0
-"""Seconds, after the audio has ended, for the text of it to come."""
+"""Seconds without a word for the text of an utterance that is over, and after the end of the audio
+for all that is to come."""
 SERVER_VAD = {
     "type": "server_vad",
     "threshold": 0.5,
@@ -58,6 +60,7 @@ class Listening(Struct, frozen=True, kw_only=True):
     model: str
     language: str
     prompt: str
+    confidence: bool = False
     turn_detection: NotGivenOr[dict[str, Any] | None] = NOT_GIVEN
     noise_reduction: NotGivenOr[str] = NOT_GIVEN
     recycle_after: float = RECYCLE_AFTER
@@ -76,7 +79,10 @@ class Listening(Struct, frozen=True, kw_only=True):
         }
         if is_given(self.noise_reduction):
             heard["noise_reduction"] = {"type": self.noise_reduction}
-        return {"type": "transcription", "audio": {"input": heard}}
+        settings: dict[str, Any] = {"type": "transcription", "audio": {"input": heard}}
+        if self.confidence:
+            settings["include"] = ["item.input_audio_transcription.logprobs"]
+        return settings
 
     @property
     def detection(self) -> dict[str, Any] | None:
@@ -128,30 +134,50 @@ async def _one_connection(
 async def _events(
     connection: Connection, utterances: Utterances, sending: asyncio.Task[bool], owner: TaskOwner
 ) -> AsyncGenerator[SpeechEvent]:
-    """What the service tells, until all is sent and understood."""
-    last_at = float("inf")
+    """What the service tells, until all is sent and understood.
+
+    Raises APITimeoutError where it owes the text of an utterance: another connection hears it anew.
+    """
     while True:
         receiving = owner.start(connection.receive(), name="receiving", report=False)
-        while not receiving.done():
-            waits: set[asyncio.Task[Any]] = {receiving}
-            if not sending.done():
-                waits.add(sending)
-            timeout = max(0.0, last_at - now()) if sending.done() else None
-            done, _ = await asyncio.wait(
-                waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
-            )
-            if sending in done:
-                if sending.result():
-                    return
-                last_at = now() + LAST_WORDS_TIMEOUT
-            if (
-                sending.done()
-                and not receiving.done()
-                and (utterances.is_empty or now() >= last_at)
-            ):
-                return
+        receiving.add_done_callback(_failure_is_known)
+        if not await _arrives(receiving, sending, utterances):
+            return
         for event in _told(receiving.result(), utterances):
             yield event
+
+
+async def _arrives(
+    receiving: asyncio.Task[Any], sending: asyncio.Task[bool], utterances: Utterances
+) -> bool:
+    """Wait for the next event; says whether there is one, and not the end of the connection."""
+    since = now()
+    while not receiving.done():
+        limited = sending.done() or utterances.is_owed
+        done, _ = await asyncio.wait(
+            {receiving} if sending.done() else {receiving, sending},
+            timeout=max(0.0, since + LAST_WORDS_TIMEOUT - now()) if limited else None,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        if sending in done:
+            if sending.result():
+                return False
+            since = now()
+        if receiving.done():
+            break
+        if sending.done() and utterances.is_empty:
+            return False
+        if not done and utterances.is_owed:
+            raise APITimeoutError(f"no text has come for {LAST_WORDS_TIMEOUT:g} s")
+        if not done:
+            return False
+    return True
+
+
+def _failure_is_known(task: asyncio.Task[Any]) -> None:
+    """Where sending fails of the same, that is told; asyncio is not to tell it as lost."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _told(event: Any, utterances: Utterances) -> list[SpeechEvent]:
@@ -166,7 +192,8 @@ def _told(event: Any, utterances: Utterances) -> list[SpeechEvent]:
         case ConversationItemInputAudioTranscriptionDeltaEvent():
             return utterances.heard(event.item_id, event.delta or "")
         case ConversationItemInputAudioTranscriptionCompletedEvent():
-            return utterances.completed(event.item_id, event.transcript)
+            sure = confidence(event.logprobs)
+            return utterances.completed(event.item_id, event.transcript, confidence=sure)
         case ConversationItemInputAudioTranscriptionFailedEvent():
             raise APIError(f"it was not understood: {event.error.message}")
         case RealtimeErrorEvent() if event.error.code == EMPTY:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from agentd.errors import APIConnectionError
@@ -25,8 +26,18 @@ def speech_data(told: Any, language: str, duration: float, label: str) -> Speech
         language=language or _language_of(told),
         start_time=words[0].start_time if words else 0.0,
         end_time=words[-1].end_time if words else duration,
+        confidence=confidence(getattr(told, "logprobs", None)),
         words=words,
     )
+
+
+def confidence(logprobs: Any) -> float:
+    """How sure the model is, from 0 to 1: that of its tokens, in the geometric mean; 0 if unknown.
+
+    Takes what the SDK makes of the service's answer.
+    """
+    known = [each.logprob for each in logprobs or [] if isinstance(each.logprob, int | float)]
+    return math.exp(min(0.0, sum(known) / len(known))) if known else 0.0
 
 
 def _language_of(told: Any) -> str:

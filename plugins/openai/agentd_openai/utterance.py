@@ -17,6 +17,7 @@ class _Utterance:
         self.start = start
         self.end = start
         self.text = ""
+        self.is_over = False
         self.announced = False
 
 
@@ -42,6 +43,11 @@ class Utterances:
         """Whether nothing is to come."""
         return not self._open and not self._asked and not self.speaking
 
+    @property
+    def is_owed(self) -> bool:
+        """Whether the service has the whole of an utterance and has not told its text."""
+        return bool(self._asked) or any(each.is_over for each in self._open.values())
+
     def asked(self) -> None:
         """The service was told to take what it has as an utterance."""
         self._asked += 1
@@ -63,6 +69,7 @@ class Utterances:
         self.ended_at = self._offset + at
         if (utterance := self._open.get(item_id)) is not None:
             utterance.end = self._offset + at
+            utterance.is_over = True
         return []
 
     def committed(self, item_id: str) -> list[SpeechEvent]:
@@ -71,6 +78,7 @@ class Utterances:
             self.speaking = False
         else:
             self._open[item_id] = _Utterance(self._offset)
+        self._open[item_id].is_over = True
         self._asked = max(0, self._asked - 1)
         return []
 
@@ -85,13 +93,15 @@ class Utterances:
             InterimTranscript(request_id=item_id, data=self._data(utterance, utterance.text)),
         ]
 
-    def completed(self, item_id: str, transcript: str) -> list[SpeechEvent]:
+    def completed(
+        self, item_id: str, transcript: str, *, confidence: float = 0.0
+    ) -> list[SpeechEvent]:
         """All of the text."""
         utterance = self._open.pop(item_id, None) or _Utterance(self._offset)
         events: list[SpeechEvent] = []
         if transcript.strip():
             events += self._announce(utterance, item_id)
-            data = self._data(utterance, transcript)
+            data = self._data(utterance, transcript, confidence)
             events.append(FinalTranscript(request_id=item_id, data=data))
         if utterance.announced:
             events.append(EndOfSpeech(request_id=item_id))
@@ -104,10 +114,11 @@ class Utterances:
         utterance.announced = True
         return [StartOfSpeech(request_id=item_id)]
 
-    def _data(self, utterance: _Utterance, text: str) -> SpeechData:
+    def _data(self, utterance: _Utterance, text: str, confidence: float = 0.0) -> SpeechData:
         return SpeechData(
             text=text.strip(),
             language=self._language,
             start_time=utterance.start,
             end_time=max(utterance.end, utterance.start),
+            confidence=confidence,
         )

@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from agentd.errors import ToolError
-from agentd.llm import AsyncToolset, ProviderTool, ToolContext, Toolset, function_tool
+from agentd.llm import (
+    AsyncToolset,
+    FunctionToolInfo,
+    ProviderTool,
+    RawFunctionTool,
+    ToolContext,
+    Toolset,
+    function_tool,
+)
 
 
 @function_tool
@@ -161,3 +169,50 @@ def test_an_unknown_tool_is_told_with_those_that_there_are() -> None:
         tools.require("see")
     with pytest.raises(ToolError, match=r"The tools are: none\."):
         ToolContext.empty().require("see")
+
+
+def borrow(name: str, qualified: str) -> RawFunctionTool[..., Any]:
+    """A tool that comes from elsewhere, as from an MCP server."""
+
+    async def call(raw_arguments: dict[str, Any]) -> None:
+        """Nothing is done."""
+
+    schema = {"name": name, "parameters": {"type": "object"}}
+    info = FunctionToolInfo(name=name, qualified_name=qualified, raw_schema=schema)
+    return RawFunctionTool(call, info)
+
+
+def test_a_borrowed_tool_yields_its_name_to_one_of_the_agents_own() -> None:
+    """Whichever comes first; the model is told the name that it is called by."""
+    borrowed = borrow("look", "shop_look")
+
+    for tools in ([look, borrowed], [borrowed, look]):
+        made = ToolContext(tools).function_tools
+        assert made["look"] is look
+        assert made["shop_look"].schema()["function"]["name"] == "shop_look"
+        assert made["shop_look"] == borrowed
+
+
+def test_two_borrowed_tools_of_one_name_both_say_whose_they_are() -> None:
+    """The order of toolsets does not matter; others keep their names."""
+    tools = [borrow("look", "shop_look"), borrow("look", "office_look"), borrow("go", "x_go")]
+
+    assert set(ToolContext(tools).function_tools) == {"shop_look", "office_look", "go"}
+
+
+def test_a_name_that_is_taken_too_gets_a_number() -> None:
+    """Never is a conversation stopped by what a server calls its tools."""
+    same = [borrow("look", "shop_look"), borrow("look", "shop_look")]
+    taken = borrow("shop_look", "other")
+
+    names = set(ToolContext([look, *same, taken]).function_tools)
+
+    assert names == {"look", "shop_look", "shop_look_2", "shop_look_3"}
+
+
+def test_the_same_borrowed_tool_twice_is_one_tool() -> None:
+    """As any other."""
+    borrowed = borrow("look", "shop_look")
+
+    assert set(ToolContext([borrowed, borrowed]).function_tools) == {"look"}
+    assert set(ToolContext([borrowed, look, borrowed]).function_tools) == {"look", "shop_look"}

@@ -35,4 +35,5 @@ def test_what_is_missing_is_listed_with_its_remedies() -> None:
     assert str(caught.value) == (
         "url and api_secret must be set to reach LiveKit: set LIVEKIT_URL, LIVEKIT_API_SECRET "
         "in the environment, give --url, --api-secret, or write them under [livekit] in agentd.toml"
+        "; LIVEKIT_API_SECRET_FILE may name a file that holds it"
     )

@@ -18,7 +18,7 @@ from agentd.settings.model import Settings
 def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An empty working directory and an environment without our names."""
     for name in list(os.environ):
-        if name.startswith(("AGENTD_", "LIVEKIT_")):
+        if name.startswith(("AGENTD_", "LIVEKIT_", "CREDENTIALS_")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -165,3 +165,42 @@ def test_children_are_not_told_of_systemd(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setenv(name, value)
 
     assert load.child_environment(Settings()).keys() & SERVICE.keys() == set()
+
+
+def test_livekits_secret_comes_from_a_file_that_is_named(
+    clean: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It beats agentd.toml, and the variable itself beats it; the origin says which file."""
+    (clean / "agentd.toml").write_text('[livekit]\napi_secret = "of-the-toml"')
+    (clean / "secret").write_text("of-the-file\n")
+    monkeypatch.setenv("LIVEKIT_API_SECRET_FILE", "secret")
+
+    by_file = resolve(load.load_layers({}))
+    monkeypatch.setenv("LIVEKIT_API_SECRET", "of-the-variable")
+    by_variable = resolve(load.load_layers({}))
+
+    assert by_file.settings.livekit.api_secret == "of-the-file"
+    assert str(by_file.origin["api_secret"]) == "file 'secret' (LIVEKIT_API_SECRET_FILE)"
+    assert by_variable.settings.livekit.api_secret == "of-the-variable"
+
+
+def test_livekits_key_and_secret_come_from_systemds_credentials(
+    clean: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In capitals or not."""
+    (clean / "livekit_api_secret").write_text("s\n")
+    (clean / "LIVEKIT_API_KEY").write_text("k\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(clean))
+
+    resolved = resolve(load.load_layers({}))
+
+    assert (resolved.settings.livekit.api_key, resolved.settings.livekit.api_secret) == ("k", "s")
+    assert str(resolved.origin["api_secret"]) == "systemd credential livekit_api_secret"
+
+
+def test_a_secrets_file_that_can_not_be_read_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names the setting and the file; a daemon must not go on with another secret."""
+    monkeypatch.setenv("LIVEKIT_API_SECRET_FILE", "gone")
+
+    with pytest.raises(SettingsError, match="api_secret: .*'gone'.*No such file"):
+        load.load_layers({})

@@ -9,7 +9,7 @@ import pytest
 from agentd.aio.timing import now
 from agentd.errors import APIConnectionError, APIError, CircuitOpen
 from agentd.resilience import APIConnectOptions, circuits
-from agentd.stt import STT, FallbackAdapter, STTCapabilities
+from agentd.stt import STT, FallbackAdapter, StreamAdapter, STTCapabilities
 from agentd.testing import FakeSTT, FakeVAD, Fault, Misbehaviour, Said
 from agentd.testing.virtual_time import run_virtual
 from tests.unit.stt.listening import finals, listen, sound, speak
@@ -97,21 +97,24 @@ def test_a_probe_that_hears_nobody_speak_is_answered_all_the_same() -> None:
 
 
 def test_each_failure_is_counted_once_behind_a_vad() -> None:
-    """The stream of utterances has no circuit of its own."""
-    stt = whole("hello", "again", faults=3)
+    """The stream of utterances has no circuit of its own, and is known by that of the STT."""
+    stt = whole(faults=9)
+    adapter = StreamAdapter(stt, FakeVAD())
 
-    async def act() -> tuple[str, int]:
-        async with FallbackAdapter(
-            [stt, FakeSTT([HELLO])], vad=FakeVAD(), max_retry_per_stt=0
-        ) as adapter:
-            stream = adapter.stream()
+    async def heard() -> str:
+        stream = adapter.stream(conn_options=ONCE)
+        try:
             await listen(stream, speak(stream, ("sound", 1.0), ("silence", 1.0)))
-            failed = len(stt.attempts)
-        return circuits().of(KEY).state, failed
+        except APIError as error:
+            return error.code
+        return "understood"
 
-    state, failed = run_virtual(act())
+    async def act() -> list[str]:
+        return [await heard() for _ in range(5)]
 
-    assert (state, failed) == ("closed", 1)
+    assert run_virtual(act()) == ["api_connection"] * 4 + ["circuit_open"]
+    assert len(stt.attempts) == 4
+    assert adapter.circuit == KEY
 
 
 def test_a_stream_goes_on_elsewhere_when_the_circuit_is_open() -> None:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from agentd.errors import APIConnectionError
 from agentd.testing import FakeLLM
 from agentd.voice.engine.faults import Faults
+from agentd.voice.engine.outages import Outages
 from agentd.voice.events import ErrorEvent
 
 ERROR = APIConnectionError("gone")
+
+
+class NoOutages:
+    """No model has a circuit."""
+
+    def service_out(self, *_: object) -> None:
+        """See Outages."""
+
+    def worked(self, *_: object) -> None:
+        """See Outages."""
 
 
 class Desk:
@@ -18,7 +29,12 @@ class Desk:
     def __init__(self, limit: int = 3) -> None:
         self.events: list[ErrorEvent] = []
         self.gave_up: list[Any] = []
-        self.faults = Faults(limit=limit, emit=self.events.append, give_up=self.gave_up.append)
+        self.faults = Faults(
+            limit=limit,
+            outages=cast("Outages", NoOutages()),
+            emit=self.events.append,
+            give_up=self.gave_up.append,
+        )
 
     def fail(self, kind: Any, times: int) -> None:
         for _ in range(times):

@@ -28,6 +28,11 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def has_events(self) -> bool:
+        """Whether anything but audio waits."""
+        return any(not isinstance(event, bytes) for event in self._waiting)
+
     def put(self, event: ClientEvent) -> None:
         """Send an event. Raises APIConnectionError where far too many wait."""
         if len(self._waiting) >= MAX_EVENTS:

@@ -376,19 +376,18 @@ class Session(RealtimeSession):
 
     async def quiet(self) -> None:
         """See line.Crew."""
-        while not self._is_quiet():
+        while True:
+            await self._replies.idle()
+            await self._bell.until(self._is_settled)
             rest = self._listening.quiet_at - now()
-            if rest > 0 and self._would_be_quiet():
+            if rest > 0:
                 await asyncio.sleep(rest)
-            else:
-                await self._bell.until(self._would_be_quiet)
+            elif self._replies.is_idle:
+                return
 
-    def _is_quiet(self) -> bool:
-        return self._would_be_quiet() and now() >= self._listening.quiet_at
-
-    def _would_be_quiet(self) -> bool:
-        idle = self._listening.hears_nobody and self._replies.is_idle
-        return idle and not self._acks and not len(self._outbox)
+    def _is_settled(self) -> bool:
+        """Whether nothing waits but for responses; audio may, the new connection hears it too."""
+        return self._listening.hears_nobody and not self._acks and not self._outbox.has_events
 
     def _catch_up(self) -> None:
         """Tell a connection what has changed since it was prepared."""
