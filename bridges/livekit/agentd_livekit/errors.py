@@ -49,7 +49,10 @@ def as_ours(error: Exception) -> APIError:
 
 
 def _retry_after(error: Exception) -> float | None:
-    """Seconds that the service asked for: a plugin keeps the SDK's error, with its answer."""
+    """Seconds that the service asked for, where a plugin has kept the SDK's error as the cause.
+
+    Many raise `from None`, and then nothing is known.
+    """
     response: Any = getattr(error.__cause__, "response", None)
     headers = getattr(response, "headers", None) or {}
     try:

@@ -14,6 +14,10 @@ from agentd.errors import ModelError
 
 from .vadloop import vad_loop
 
+TURNS = 5
+"""Of the loop. A plugin tells of a window, and then of what begins or ends with it, through two
+channels of livekit's; nothing says which event of a window is the last."""
+
 
 class Judgement(Struct, frozen=True, kw_only=True):
     """What the plugin has told; instants and durations in seconds of the stream's audio."""
@@ -113,7 +117,16 @@ class Listener:
         )
         with self._changed:
             self._judgements.append(judgement)
-            self._judged += event.type == VADEventType.INFERENCE_DONE
+        if event.type == VADEventType.INFERENCE_DONE:
+            self._count(turns=TURNS)
+
+    def _count(self, turns: int) -> None:
+        """A window is judged, and what else was told with it has come, too."""
+        if turns:
+            self._loop.call_soon(self._count, turns - 1)
+            return
+        with self._changed:
+            self._judged += 1
             self._changed.notify_all()
 
     def _fail(self, error: BaseException) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
 
 import pytest
 from livekit.plugins import deepgram, openai, silero
@@ -28,6 +29,27 @@ from tests.support.recordings import NAMES, WORDS
 
 KEY = "sk-nobody"
 
+made: list[Any] = []
+"""Models of the current test."""
+
+
+@pytest.fixture(autouse=True)
+async def closed() -> AsyncIterator[None]:
+    """What a contract leaves open, as a job's end would close it."""
+    yield
+    while made:
+        model = made.pop()
+        await model.aclose()
+        client = getattr(model.wrapped, "_client", None)
+        if client is not None:  # livekit's openai.STT does not close its own
+            await client.close()
+
+
+def closing(plugin: Any, **options: Any) -> Any:
+    """Wrapped, and closed after the test."""
+    made.append(wrap(plugin, **options))
+    return made[-1]
+
 
 class Served:
     """With OpenAI's API mocked for each test, on a loop of its own."""
@@ -50,7 +72,7 @@ class TestOpenAILLM(Served, LLMContract):
 
     def make(self) -> LLM:
         """Of the mock."""
-        llm: LLM = wrap(openai.LLM(model="mock", base_url=self.api.base_url, api_key=KEY))
+        llm: LLM = closing(openai.LLM(model="mock", base_url=self.api.base_url, api_key=KEY))
         return llm
 
     def make_failing(self) -> LLM:
@@ -75,7 +97,7 @@ class TestOpenAITTS(Served, TTSContract):
     def make(self) -> TTS:
         """Of a mock that hums."""
         plugin = openai.TTS(base_url=self.api.base_url, api_key=KEY, response_format="pcm")
-        tts: TTS = wrap(plugin)
+        tts: TTS = closing(plugin)
         return tts
 
     def prepare(self, api: MockOpenAI) -> None:
@@ -91,7 +113,7 @@ class TestOpenAISTT(Served, STTContract):
     def make(self, *texts: str) -> STT:
         """Of a mock that hears these texts."""
         self.api.transcriptions.stt = Recogniser(texts, latency=0.01)
-        stt: STT = wrap(openai.STT(base_url=self.api.base_url, api_key=KEY))
+        stt: STT = closing(openai.STT(base_url=self.api.base_url, api_key=KEY))
         return stt
 
 
@@ -109,7 +131,7 @@ class TestDeepgramSTT(STTContract):
     def make(self, *texts: str) -> STT:
         """Of a service that hears these texts."""
         self.service.hears(*texts)
-        stt: STT = wrap(deepgram.STT(base_url=self.service.base_url, api_key=KEY))
+        stt: STT = closing(deepgram.STT(base_url=self.service.base_url, api_key=KEY))
         return stt
 
 
@@ -142,7 +164,7 @@ class TestOpenAIRealtime(RealtimeContract):
         """See the base class."""
         self.api.realtime.script.set(replies, hears=hears)
         turns = SemanticVad(type="semantic_vad") if takes_turns else None
-        model: RealtimeModel = wrap(
+        model: RealtimeModel = closing(
             openai.realtime.RealtimeModel(
                 api_key=KEY,
                 base_url=self.api.base_url,
