@@ -135,6 +135,4 @@ def _content(part: ChatContent) -> Any:
 def _url(part: ImageContent) -> str:
     if isinstance(part.image, str):
         return part.image
-    return to_data_url(
-        part.image, max_width=part.inference_width, max_height=part.inference_height
-    )
+    return to_data_url(part.image, max_width=part.inference_width, max_height=part.inference_height)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -11,7 +11,7 @@ from agentd.aio.tasks import TaskOwner
 
 async def read_while_feeding(
     stream: Any, feed: Coroutine[Any, Any, None], *, name: str
-) -> AsyncIterator[Any]:
+) -> AsyncGenerator[Any]:
     """What a stream tells, while `feed` runs beside; both are over when this is closed."""
     owner = TaskOwner(name)
     async with AsyncExitStack() as closing:

@@ -8,7 +8,7 @@ from typing import Any
 
 from agentd import llm
 from agentd.errors import APIError
-from agentd.given import is_given
+from agentd.given import NotGiven, is_given
 from agentd.llm import (
     ChatChunk,
     ChoiceDelta,
@@ -83,8 +83,9 @@ class LLM(llm.LLM):
         if is_given(request.tool_choice):
             options["tool_choice"] = to_livekit_choice(request.tool_choice)
         extra = dict(request.extra_kwargs)
-        if is_given(request.response_format):
-            self._put_format(request.response_format, options, extra)
+        wanted = request.response_format
+        if not isinstance(wanted, NotGiven):
+            self._put_format(wanted, options, extra)
         if extra:
             options["extra_kwargs"] = extra
         return options

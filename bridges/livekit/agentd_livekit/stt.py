@@ -121,7 +121,7 @@ class STT(stt.STT):
                 self._plugin.stream, conn_options=self._options, **_spoken(language)
             )
             told = read_while_feeding(stream, _feed(stream, audio), name="livekit-stt")
-            async with aclosing(told):  # type: ignore[type-var]  # it is an async generator
+            async with aclosing(told):
                 async for event in told:
                     for ours in self._events(event):
                         yield ours

@@ -72,9 +72,7 @@ class TTS(tts.TTS):
         if not _is_speakable(text):
             return
         with translated():
-            stream = self._around.run(
-                self._plugin.synthesize, text, conn_options=self._options
-            )
+            stream = self._around.run(self._plugin.synthesize, text, conn_options=self._options)
             async with stream:
                 async for audio in stream:
                     yield _audio(audio)
@@ -89,7 +87,7 @@ class TTS(tts.TTS):
         with translated():
             stream = self._around.run(self._plugin.stream, conn_options=self._options)
             spoken = read_while_feeding(stream, _feed(stream, first, text), name="livekit-tts")
-            async with aclosing(spoken):  # type: ignore[type-var]  # it is an async generator
+            async with aclosing(spoken):
                 async for audio in spoken:
                     yield _audio(audio)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from livekit.plugins import openai, silero
 
+import example
 from agentd.aio.bell import Bell
 from agentd.aio.timing import now, within
 from agentd.audio.frame import silent_frame
@@ -56,7 +57,7 @@ async def test_a_conversation_on_bridged_models() -> None:
         await tts.aclose()
 
     assert scene.lines("error") == []
-    assert [line for line in scene.lines("tools")] == ['tools: price({"item":"tea"}) = tea costs 3']
+    assert scene.lines("tools") == ['tools: price({"item":"tea"}) = tea costs 3']
     assert sum(segment.seconds for segment in scene.loudspeaker.segments) > 0.5
     assert api.speech.finished == ["Tea is three euros."]
 
@@ -65,8 +66,11 @@ async def test_silence_is_heard_as_silence_by_the_bridged_detector() -> None:
     """As a session feeds it: in frames of 20 ms, without patience."""
     stream = wrap(silero.VAD.load()).stream(sample_rate=48000)
 
-    events = [
-        event for _ in range(50) for event in stream.push(silent_frame(0.02, 48000).data)
-    ]
+    events = [event for _ in range(50) for event in stream.push(silent_frame(0.02, 48000).data)]
 
     assert events == []
+
+
+def test_the_example_can_be_loaded() -> None:
+    """It makes its models in the job; its server is there at once."""
+    assert example.server is not None
