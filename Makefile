@@ -4,9 +4,9 @@
 SHELL := /bin/bash
 PY := .venv/bin/python
 # Only what exists already: these rooms come one at a time.
-CODE := $(wildcard agentd plugins examples benchmarks tests)
+CODE := $(wildcard agentd bridges plugins examples benchmarks tests)
 # mypy takes a plugin by its package folder; the folders above it are no packages.
-TYPED := $(wildcard agentd plugins/*/agentd_* examples benchmarks tests)
+TYPED := $(wildcard agentd bridges/*/agentd_* bridges/*/bridge_tests plugins/*/agentd_* examples benchmarks tests)
 
 # Most tests wait for other processes: one at work more than there are cores.
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
