@@ -268,7 +268,7 @@ class DeadAirEvent(_Event, frozen=True, kw_only=True, eq=False):
     """Seconds."""
     stages: dict[str, str]
     """What each stage was doing."""
-    recovery: Literal["retry", "filler", "apology", "text", "none"]
+    recovery: Literal["retry", "filler", "apology", "text", "outage", "none"]
     """What is done about it; `text`: not even the apology was heard, and the session only writes
     from now on (`session.output.set_audio_enabled(True)` has it speak again)."""
     count: int

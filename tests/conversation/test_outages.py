@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
+from agentd.aio.timing import now
 from agentd.audio.pcm import Clip
 from agentd.audio.wav import write_wav
 from agentd.errors import AudioError, SessionError
 from agentd.llm.fallback import FallbackAdapter
+from agentd.resilience import BreakerPolicy
 from agentd.testing import FakeHost, FakeLLM, FakeTTS, Misbehaviour, Scene
 from agentd.voice.agent import Agent
 from agentd.voice.events import OutageEndedEvent, OutageStartedEvent
-from agentd.voice.options import OutageKind, OutageOptions
+from agentd.voice.options import OutageKind, OutageOptions, SessionConnectOptions
 from agentd.voice.session import AgentSession
 
 from .outage_world import BACK, BYE, CLIP_SECONDS, SORRY, World, clip, on
@@ -440,3 +442,55 @@ def test_by_default_something_is_said() -> None:
     quiet.llm_weather.out = True
     scene = on(talk, on_outage=OutageOptions(say=None), **quiet.models("llm"))
     assert scene.screen.segments == []
+
+
+def test_a_service_that_hangs_is_out_too() -> None:
+    """The dead-air watchdog gives its calls up before their own deadline; they count all the same.
+
+    By the fourth in a row, of the second question, the session stays and says so, and the question
+    is answered when the service is back.
+    """
+    llm = FakeLLM(default="Hi.", faults=[Misbehaviour.HANG] * 4, circuit="cloud/llm")
+    patient = SessionConnectOptions()
+
+    async def talk(scene: Scene) -> None:
+        scene.session.generate_reply(user_input="hello")
+        await scene.until(20.0)
+        scene.session.generate_reply(user_input="hello?")
+        await scene.until(60.0)
+
+    scene = on(
+        talk, llm=llm, tts=FakeTTS(), conn_options=patient, policy=BreakerPolicy(), on_outage=told()
+    )
+
+    assert scene.lines("dead air") == [
+        "dead air: retry",
+        "dead air: apology",
+        "dead air: retry",
+        "dead air: outage",
+    ]
+    assert scene.lines("outage", "close") == ["outage: llm", "outage over: llm recovered", *BY_US]
+    assert scene.screen.segments.count(SORRY) == 1
+    assert scene.history()[-2:] == ["user: hello?", "assistant: Hi."]
+
+
+def test_a_voice_that_hangs_is_out_too() -> None:
+    """What it was to say is written, and soon it is not asked in vain any more."""
+    tts = FakeTTS(faults=[Misbehaviour.HANG] * 6, circuit="cloud/tts")
+
+    async def talk(scene: Scene) -> None:
+        for _ in range(3):
+            scene.session.generate_reply(user_input="hello")
+            await scene.until(now() + 30.0)
+
+    scene = on(
+        talk,
+        llm=FakeLLM(default="Hi."),
+        tts=tts,
+        conn_options=SessionConnectOptions(),
+        policy=BreakerPolicy(in_a_row=2),
+        on_outage=told(),
+    )
+
+    assert scene.lines("outage: ") == ["outage: tts"]
+    assert scene.lines("close") == BY_US

@@ -50,6 +50,7 @@ from agentd.voice.tools.desk import SessionToolDesk
 from agentd.voice.tools.news import ToolNews
 from agentd.voice.tools.run import ToolRunner
 from agentd.voice.tools.toolsets import Toolsets
+from agentd.voice.tools.work import Work
 from agentd.voice.turns.inputs import ParticipantPresent, ToolsRunning, TurnInput
 from agentd.voice.turns.machine import TurnMachine
 from agentd.voice.turns.manual_turns import ManualTurns
@@ -133,6 +134,7 @@ class Engine:
             emit=emit,
             say=self._say_if_possible,
             give_up_audio=self._give_up_audio,
+            hangs=self._hangs,
         )
         self.ears = Ears(
             config.input, feed=self.feed, faults=self.faults, lost=self._audio_input_lost
@@ -375,9 +377,12 @@ class Engine:
             return None
 
     def _is_used(self, kind: OutageKind, model: Any) -> bool:
+        return self.switchboard.current is None or self._model(kind) is model
+
+    def _model(self, kind: OutageKind) -> Any:
         activity = self.switchboard.current
         if activity is None:
-            return True
+            return None
         models = activity.setting.models
         used = {
             "stt": models.stt,
@@ -385,7 +390,17 @@ class Engine:
             "tts": models.tts,
             "realtime": models.realtime,
         }
-        return used[kind] is model
+        return used[kind]
+
+    def _hangs(self, work: Work, silent_for: float) -> bool:
+        kind = work.waits_for()
+        if kind is None or work.tools_at_work:
+            return False
+        error = self.outages.hangs(self._model(kind), silent_for)
+        if error is None or kind != "llm":
+            return False  # a voice that hangs leaves the text, and its next call is turned away
+        work.fail(error)
+        return True
 
     def _is_answering(self) -> bool:
         replying = any(

@@ -16,7 +16,8 @@ from typing import Any, Literal, TypeAlias
 from agentd.aio.bell import Bell
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now, wait_event
-from agentd.errors import ModelError
+from agentd.errors import APIError, APITimeoutError, ModelError
+from agentd.resilience import circuits
 from agentd.voice.bench import ModelKind
 from agentd.voice.events import OutageEndedEvent, OutageStartedEvent
 from agentd.voice.options import OutageKind, OutageOptions
@@ -163,6 +164,15 @@ class Outages:
             return False
         self._apologies.apologise(kind)
         return True
+
+    def hangs(self, model: Any, silent_for: float) -> APITimeoutError | None:
+        """A model was waited for in vain, and is given up before its own deadline: its circuit is
+        told, which would take that for a call broken off. The error, if its service is out now."""
+        circuit = circuits().of(getattr(model, "circuit", ""))
+        error = APITimeoutError(f"nothing came for {silent_for:.1f} s")
+        with suppress(APIError), circuit.attempt():
+            raise error
+        return None if circuit.state == "closed" else error
 
     async def over(self, kind: OutageKind) -> None:
         """Wait until there is no outage of this kind; it has an end of its own."""

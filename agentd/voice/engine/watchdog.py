@@ -22,7 +22,7 @@ from agentd.voice.tools.work import Work
 
 logger = logging.getLogger("agentd.voice")
 
-Recovery: TypeAlias = Literal["retry", "filler", "apology", "text", "none"]
+Recovery: TypeAlias = Literal["retry", "filler", "apology", "text", "outage", "none"]
 
 
 class Owed:
@@ -50,16 +50,20 @@ class Watchdog:
         emit: Callable[[DeadAirEvent], None],
         say: Callable[[str], None],
         give_up_audio: Callable[[], bool],
+        hangs: Callable[[Work, float], bool],
     ) -> None:
         """`heard_until`: when the agent was last heard, if ever. `is_patient`: whether there is a
         reason to be silent, as while the user speaks. `say` speaks a text as soon as it can.
-        `give_up_audio` has the session only write from now on; whether it had spoken."""
+        `give_up_audio` has the session only write from now on; whether it had spoken. `hangs` is
+        told what has been silent, and for how many seconds; whether its service is out, and the
+        reply has failed for it."""
         self._options = options
         self._heard_until = heard_until
         self._is_patient = is_patient
         self._emit = emit
         self._say = say
         self._give_up_audio = give_up_audio
+        self._hangs = hangs
         self._apologised = False
         """Whether the user was told that something is wrong, and nothing was heard since."""
         self._owed: dict[str, Owed] = {}
@@ -119,8 +123,8 @@ class Watchdog:
                 return
 
     def _recover(self, owed: Owed, silent_for: float) -> None:
-        recovery = self._choose(owed)
         stages = owed.work.stages()
+        recovery = "outage" if self._hangs(owed.work, silent_for) else self._choose(owed)
         self.count += 1
         logger.warning(
             "dead air: the agent owes speech and none is heard",
@@ -168,6 +172,8 @@ class Watchdog:
                 owed.hopeless = True
                 owed.speech.interrupt()
                 self._say(self._options.apology or "")
+            case "outage":
+                owed.hopeless = True  # the reply is over, and the user is told by the outage
             case "none":
                 # A tool may take as long as its deadline allows; its user has been told.
                 owed.hopeless = not owed.work.tools_at_work

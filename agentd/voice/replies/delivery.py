@@ -64,6 +64,12 @@ class Delivery:
         return self._outlet.audio is not None and self._outlet.voice is not None
 
     @property
+    def owes_sound(self) -> bool:
+        """Whether there is text for its voice, which has given nothing."""
+        under_way = self._under_way is not None and self._under_way[0].ttfb is None
+        return self._is_spoken and self._outlet.voiced and under_way
+
+    @property
     def text(self) -> str:
         """What was heard, or read, so far."""
         return "".join(self._played)

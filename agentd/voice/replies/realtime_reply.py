@@ -20,6 +20,7 @@ from agentd.voice.agent import Agent
 from agentd.voice.bench import Bench
 from agentd.voice.default_nodes import ModelSettings
 from agentd.voice.models import Setting
+from agentd.voice.options import OutageKind
 from agentd.voice.speech import Speech
 from agentd.voice.tools.result import ToolAnswer
 from agentd.voice.tools.run import ToolCallRun, names_of
@@ -110,6 +111,13 @@ class RealtimeReply:
         return False
 
     def retry(self) -> None:
+        """Does nothing."""
+
+    def waits_for(self) -> OutageKind | None:
+        """None: its model knows by itself whether its line is dead."""
+        return None
+
+    def fail(self, error: Exception) -> None:
         """Does nothing."""
 
     def so_far(self, at: float) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from agentd.voice.bench import Bench
 from agentd.voice.default_nodes import ModelSettings
 from agentd.voice.events import UserTurnDroppedEvent
 from agentd.voice.models import Setting
-from agentd.voice.options import InputModality
+from agentd.voice.options import InputModality, OutageKind
 from agentd.voice.scope import Call
 from agentd.voice.speech import Speech, SpeechHandle
 from agentd.voice.tools.result import ToolAnswer
@@ -119,6 +119,15 @@ class Reply:
         """Begin the step anew."""
         if self._pass is not None:
             self._pass.retry()
+
+    def waits_for(self) -> OutageKind | None:
+        """See Work."""
+        return self._pass.waits_for() if self._pass is not None and self._has_floor else None
+
+    def fail(self, error: Exception) -> None:
+        """See Work."""
+        if self._pass is not None:
+            self._pass.fail(error)
 
     def so_far(self, at: float) -> tuple[str, str]:
         """What was heard of the step up to an instant, and what is known of the rest."""

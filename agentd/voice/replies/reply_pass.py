@@ -15,6 +15,7 @@ from agentd.voice.agent import Agent
 from agentd.voice.bench import Bench
 from agentd.voice.default_nodes import ModelSettings
 from agentd.voice.models import Setting
+from agentd.voice.options import OutageKind
 from agentd.voice.speech import Speech
 from agentd.voice.tools.run import ToolCallRun
 
@@ -52,6 +53,7 @@ class ReplyPass:
         self._owner = TaskOwner("reply")
         self._again: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._synthesizing = False
+        self._thinking: asyncio.Task[None] | None = None
 
     @property
     def gave_something(self) -> bool:
@@ -60,7 +62,8 @@ class ReplyPass:
 
     def think(self, chat_ctx: ChatContext, tools: list[Tool], settings: ModelSettings) -> None:
         """Ask the model; its words wait."""
-        self._start(self.thought.run(self._agent, chat_ctx, tools, settings), "thinking")
+        thinking = self.thought.run(self._agent, chat_ctx, tools, settings)
+        self._thinking = self._start(thinking, "thinking")
 
     def synthesize(self) -> None:
         """Make its words to speech as they come. May be repeated."""
@@ -90,6 +93,19 @@ class ReplyPass:
         """Give it up, to be made again."""
         if not self._again.done():
             self._again.set_result(None)
+
+    def waits_for(self) -> OutageKind | None:
+        """See Work."""
+        thought = self.thought
+        if thought.first_at is None and thought.ended_at is None:
+            return "llm"
+        return "tts" if self.delivery.owes_sound else None
+
+    def fail(self, error: Exception) -> None:
+        """Take the model that has given nothing for failed."""
+        if self._thinking is not None and self.waits_for() == "llm":
+            self.thought.error = error
+            self._thinking.cancel()
 
     async def aclose(self) -> None:
         """End what is still under way. May be repeated."""

@@ -13,6 +13,7 @@ from agentd.llm.clean_text import CleanPieces, clean
 from agentd.voice.agent import Agent
 from agentd.voice.bench import Bench
 from agentd.voice.models import Setting
+from agentd.voice.options import OutageKind
 from agentd.voice.speech import Speech
 from agentd.voice.tools.run import ToolCallRun
 
@@ -68,6 +69,15 @@ class Saying:
     def tools_at_work(self) -> list[ToolCallRun]:
         """None."""
         return []
+
+    def waits_for(self) -> OutageKind | None:
+        """See Work."""
+        delivery = self._delivery
+        owes = delivery is not None and self._has_floor and delivery.owes_sound
+        return "tts" if owes else None
+
+    def fail(self, error: Exception) -> None:
+        """Does nothing: there is no model that writes."""
 
     def so_far(self, at: float) -> tuple[str, str]:
         """What was heard of it up to an instant, and what is known of the rest."""

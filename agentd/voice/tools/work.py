@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from agentd.voice.options import OutageKind
+
 from .run import ToolCallRun
 
 
@@ -22,6 +24,12 @@ class Work(Protocol):
     @property
     def tools_at_work(self) -> list[ToolCallRun]:
         """The calls of tools that it waits for."""
+
+    def waits_for(self) -> OutageKind | None:
+        """The kind of the model that has given nothing yet of the step that is under way."""
+
+    def fail(self, error: Exception) -> None:
+        """Have the language model's part of the step fail of this, if it still waits for it."""
 
     def so_far(self, at: float) -> tuple[str, str]:
         """What was heard of the step up to an instant, and what is known of the rest."""
