@@ -44,10 +44,12 @@ async def until_found(
             found.set_result(result)
 
     def give_up(*_: object) -> None:
-        if not found.done():
+        if not found.done() and not room.isconnected():
             found.set_exception(JobError(left))
 
-    with _listening(room, events, look), _listening(room, ["disconnected"], give_up):
+    # The SDK tells the state first, and now and then not the event (livekit 1.2.1).
+    lost = ["disconnected", "connection_state_changed"]
+    with _listening(room, events, look), _listening(room, lost, give_up):
         look()
         try:
             async with asyncio.timeout(timeout):

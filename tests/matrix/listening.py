@@ -17,7 +17,7 @@ from agentd.resilience import APIConnectOptions
 from agentd.stt import STT, FallbackAdapter
 from agentd.testing import FakeAudioInput, FakeLLM, FakeVAD
 from agentd.testing.mock_openai import HttpFault, MockOpenAI
-from agentd.voice.options import SessionConnectOptions
+from agentd.voice.options import OutageOptions, SessionConnectOptions
 from agentd_openai.stt import STT as OpenAI
 
 ATTEMPT = 0.4
@@ -119,6 +119,7 @@ async def stage(
             turn_handling={"endpointing": {"min_delay": 0.1, "max_delay": 0.3}},
             user_away_timeout=None,
             aec_warmup_duration=None,
+            on_outage=OutageOptions(hold=0.0),  # what it says then is in conversation/test_outages
             conn_options=SessionConnectOptions(
                 stt_conn_options=APIConnectOptions(max_retry=1, retry_interval=0.1, timeout=attempt)
             ),

@@ -23,7 +23,7 @@ from agentd.resilience import APIConnectOptions, forget_circuits
 from agentd.testing import FakeAudioOutput, FakeLLM, FakeTextOutput, FakeTTS
 from agentd.testing.mock_openai import HttpFault, HttpFaultKind, MockOpenAI
 from agentd.tts import TTS, FallbackAdapter
-from agentd.voice.options import SessionConnectOptions
+from agentd.voice.options import OutageOptions, SessionConnectOptions
 from agentd_openai.tts import TTS as OpenAI
 from tests.matrix.rows import FAULTS, Row
 
@@ -191,7 +191,11 @@ async def stage(*, fallback: bool) -> AsyncIterator[Stage]:
                 voices, max_retry_per_tts=1, attempt_timeout=ATTEMPT, retry_interval=1.0
             )
         session: AgentSession[Any] = AgentSession(
-            llm=FakeLLM(default=ANSWER), tts=tts, user_away_timeout=None, conn_options=CONNECT
+            llm=FakeLLM(default=ANSWER),
+            tts=tts,
+            user_away_timeout=None,
+            conn_options=CONNECT,
+            on_outage=OutageOptions(hold=0.0),  # what it says then is in conversation/test_outages
         )
         loudspeaker, screen = FakeAudioOutput(), FakeTextOutput()
         session.output.audio, session.output.transcription = loudspeaker, screen
