@@ -44,12 +44,19 @@ async def until_found(
             found.set_result(result)
 
     def give_up(*_: object) -> None:
-        if not found.done() and not room.isconnected():
+        if not found.done():
             found.set_exception(JobError(left))
 
+    def look_at_state(*_: object) -> None:
+        if not room.isconnected():
+            give_up()
+
     # The SDK tells the state first, and now and then not the event (livekit 1.2.1).
-    lost = ["disconnected", "connection_state_changed"]
-    with _listening(room, events, look), _listening(room, lost, give_up):
+    with (
+        _listening(room, events, look),
+        _listening(room, ["disconnected"], give_up),
+        _listening(room, ["connection_state_changed"], look_at_state),
+    ):
         look()
         try:
             async with asyncio.timeout(timeout):
