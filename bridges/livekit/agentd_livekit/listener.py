@@ -40,6 +40,7 @@ class Listener:
         self._loop = vad_loop()
         self._stream: Any = None
         self._task: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._changed = threading.Condition()
         self._judgements: deque[Judgement] = deque()
         self._judged = 0
@@ -93,8 +94,10 @@ class Listener:
             self._fail(error)
 
     def _end(self) -> None:
-        if self._task is not None:
+        if self._task is not None and self._ending is None:
             self._task.cancel()
+            # Not in the task itself: one that is cancelled before its first step runs nothing.
+            self._ending = self._loop.create_task(self._stream.aclose(), name="livekit-vad-end")
 
     async def _read(self) -> None:
         try:
@@ -102,8 +105,6 @@ class Listener:
                 self._add(event)
         except Exception as error:  # noqa: BLE001 - foreign code; told by `take`
             self._fail(error)
-        finally:
-            await self._stream.aclose()
 
     def _add(self, event: Any) -> None:
         judgement = Judgement(

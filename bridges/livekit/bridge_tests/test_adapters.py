@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
@@ -375,8 +376,14 @@ WINDOW = bytes(640)
 
 async def settled() -> None:
     """Wait until the thread has done what it was given."""
-    done = asyncio.run_coroutine_threadsafe(asyncio.sleep(0.01), vad_loop())
+    done = asyncio.run_coroutine_threadsafe(some_turns(), vad_loop())
     await within(now() + DEADLINE, asyncio.wrap_future(done))
+
+
+async def some_turns() -> None:
+    """More of the loop than anything that the doubles do takes."""
+    for _ in range(50):
+        await asyncio.sleep(0)
 
 
 async def test_without_patience_an_event_comes_with_a_later_push() -> None:
@@ -424,3 +431,19 @@ async def test_a_stream_that_nobody_has_any_more_is_ended() -> None:
     await settled()
 
     assert plugin.ended == 1
+
+
+async def test_a_stream_that_is_dropped_at_once_leaves_nothing_running() -> None:
+    """Its end comes to the thread together with its beginning."""
+    await settled()
+    before = asyncio.all_tasks(vad_loop())
+    gate = threading.Event()
+    vad_loop().call_soon_threadsafe(gate.wait, DEADLINE)
+    stream = wrap(Beats()).stream()
+    stream.push(WINDOW * 3)
+
+    del stream
+    gate.set()
+    await settled()
+
+    assert [task for task in asyncio.all_tasks(vad_loop()) - before if not task.done()] == []
