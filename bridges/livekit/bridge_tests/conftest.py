@@ -8,5 +8,5 @@ from agentd.room.native import prepare_native_library
 
 pytest.register_assert_rewrite("tests.plugins", "tests.support")
 
-# As in agentd's children. Else a record of LiveKit's library that comes while Python ends aborts it.
+# As in agentd's children: a record of LiveKit's library that comes while Python ends aborts it.
 prepare_native_library()
