@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -12,8 +13,9 @@ import pytest
 
 from agentd.aio.bell import Bell
 from agentd.errors import APIConnectionError, APIError
+from agentd.masking import remember
 from agentd.testing.mock_openai import HttpFault, HttpFaultKind, MockOpenAI
-from agentd_openai.errors import retry_after
+from agentd_openai.errors import MAX_BODY, retry_after
 from agentd_openai.llm import LLM
 from tests.plugins.llm_contract import ask
 from tests.support.mock_api import mock_in_a_thread
@@ -298,3 +300,17 @@ def test_a_service_says_when_it_wants_to_be_asked_again(
 ) -> None:
     """In seconds, or as a date."""
     assert retry_after(headers, now=NOW) == seconds
+
+
+async def test_a_key_that_a_service_echoes_is_masked_before_it_is_cut(api: MockOpenAI) -> None:
+    """Where an error ends in the middle of a key, half of it would be known to nobody."""
+    key = "planted-key-that-a-service-may-echo-back-0123456789"
+    remember(key)
+    body = json.dumps({"error": {"message": "x" * (MAX_BODY - 20) + key, "type": "server_error"}})
+    api.chat.faults.add(HttpFault(kind=HttpFaultKind.STATUS, body=body))
+
+    with pytest.raises(APIError) as caught:
+        await ask(make(api), "Hello!").collect()
+
+    assert "xxx***" in str(caught.value)
+    assert key[:8] not in str(caught.value)

@@ -17,12 +17,21 @@ from agentd.errors import (
     APITimeoutError,
     create_api_error_from_http,
 )
+from agentd.masking import masked
 
 MAX_BODY = 400
 """Characters of what a service has answered that an error repeats."""
 
 LASTING = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 """Codes of a 429 that no waiting helps: somebody has to pay."""
+
+
+def excerpt(text: str) -> str:
+    """The beginning of what a service has answered, for an error.
+
+    Masked before it is cut: nobody would know half of a key that the service has echoed.
+    """
+    return masked(text)[:MAX_BODY]
 
 
 @contextmanager
@@ -43,7 +52,7 @@ def api_errors(label: str) -> Iterator[None]:
     except httpx2.HTTPError as error:
         raise APIConnectionError(f"{label} broke off: {error}") from error
     except openai.APIError as error:  # an error event within a stream, an answer of another form
-        raise APIError(f"{label} failed: {error.message[:MAX_BODY]}", body=error.body) from error
+        raise APIError(f"{label} failed: {excerpt(error.message)}", body=error.body) from error
     except ValueError as error:  # what is no JSON: cut off, or of a proxy in between
         raise APIConnectionError(f"{label} sent what can't be read: {error}") from error
     except openai.OpenAIError as error:
@@ -53,7 +62,7 @@ def api_errors(label: str) -> Iterator[None]:
 def status_error(label: str, error: openai.APIStatusError) -> APIStatusError:
     """The error of a refusal, with how long the service wants to be left alone."""
     made = create_api_error_from_http(
-        f"{label} refused: {_said(error)[:MAX_BODY]}",
+        f"{label} refused: {excerpt(_said(error))}",
         status=error.status_code,
         request_id=error.request_id,
         body=error.body,

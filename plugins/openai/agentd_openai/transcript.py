@@ -8,6 +8,8 @@ from typing import Any
 from agentd.errors import APIConnectionError
 from agentd.stt import SpeechData, TimedWord
 
+from .errors import excerpt
+
 
 def speech_data(told: Any, language: str, duration: float, label: str) -> SpeechData:
     """One utterance; raises APIConnectionError for what is no transcript.
@@ -16,7 +18,7 @@ def speech_data(told: Any, language: str, duration: float, label: str) -> Speech
     """
     text = getattr(told, "text", None)
     if not isinstance(text, str):
-        raise APIConnectionError(f"{label} sent no transcript: {str(told)[:80]!r}")
+        raise APIConnectionError(f"{label} sent no transcript: {excerpt(str(told))!r}")
     words = [
         TimedWord(text=word.word, start_time=word.start, end_time=word.end)
         for word in getattr(told, "words", None) or []

@@ -21,7 +21,7 @@ from agentd.errors import (
     APITimeoutError,
     create_api_error_from_http,
 )
-from agentd_openai.errors import MAX_BODY, api_errors, retry_after
+from agentd_openai.errors import api_errors, excerpt, retry_after
 
 from .wire import ClientEvent
 
@@ -81,7 +81,7 @@ class Connection:
                     "action": "realtime_event_unreadable",
                     "model": self._label,
                     "bytes": len(data),
-                    "error": str(event)[:MAX_BODY],
+                    "error": excerpt(str(event)),
                 },
             )
 
@@ -148,7 +148,7 @@ def _as_status(refused: InvalidStatus, label: str) -> APIError:
     response = refused.response
     body = (response.body or b"").decode(errors="replace")
     return create_api_error_from_http(
-        f"{label} refused the connection: {body[:MAX_BODY]}",
+        f"{label} refused the connection: {excerpt(body)}",
         status=response.status_code,
         request_id=response.headers.get("x-request-id"),
         body=body,
