@@ -48,6 +48,19 @@ def make_client(
     )
 
 
+def service_at(
+    *,
+    api_key: NotGivenOr[Key] = NOT_GIVEN,
+    base_url: NotGivenOr[str] = NOT_GIVEN,
+    client: openai.AsyncClient | None = None,
+    key_name: str = API_KEY,
+) -> Service:
+    """The service that a model is to use: the given client's, else that of `make_client`."""
+    return Service(
+        client or (lambda: make_client(api_key=api_key, base_url=base_url, key_name=key_name))
+    )
+
+
 def provider_of(client: openai.AsyncClient) -> str:
     """Whose service it is, by its host: `api.openai.com`."""
     return urlsplit(str(client.base_url)).netloc

@@ -18,17 +18,16 @@ from agentd.llm import ChatChunk, ChatRequest
 from .azure import AzureOptions, TokenProvider, azure_maker
 from .chat_reply import ChatReply
 from .chat_request import chat_arguments, is_function
-from .client import Key, Service, make_client
+from .client import Key, Service, service_at
 from .errors import api_errors
 from .options import ChatOptions
+from .served import Warmed
 from .services import OPENAI, SERVICES, TOOLS_ONLY, Dialect, ServiceInfo
 from .streams import reading
 
 logger = logging.getLogger("agentd.llm")
 
 LETTA_URL = "https://api.letta.com/v1/voice-beta"
-NO_KEY = "none"
-"""The SDK wants one, also where the service does not."""
 
 
 class Named:
@@ -58,21 +57,15 @@ class NamedConstructor:
         **options: Unpack[ChatOptions],
     ) -> LLM:
         """A model of the service; raises MissingCredential where it wants a key and has none."""
-        key = api_key if self.info.key_name or is_given(api_key) else NO_KEY
-        url = base_url if is_given(base_url) else self.info.base_url
-
-        def make() -> openai.AsyncClient:
-            return make_client(api_key=key, base_url=url, key_name=self.info.key_name)
-
         return self._owner(
             model=model if is_given(model) else self.info.model,
-            service=Service(client or make),
+            service=self.info.service(api_key=api_key, base_url=base_url, client=client),
             dialect=self.info.dialect,
             **options,
         )
 
 
-class LLM(BaseLLM):
+class LLM(Warmed, BaseLLM):
     """A language model behind OpenAI's chat completions, or what speaks like them.
 
     Nothing is connected before `prewarm` or the first reply. It may be made before a fork and used
@@ -109,29 +102,8 @@ class LLM(BaseLLM):
             dialect, strict_tools=strict if is_given(strict) else dialect.strict_tools
         )
         self._options: dict[str, Any] = {**options}
-        self._service = service or Service(
-            client or (lambda: make_client(api_key=api_key, base_url=base_url))
-        )
+        self._service = service or service_at(api_key=api_key, base_url=base_url, client=client)
         self._left_out: set[str] = set()
-
-    @property
-    def model(self) -> str:
-        """Its name at the service."""
-        return self._model
-
-    @property
-    def provider(self) -> str:
-        """The service's host."""
-        return self._service.provider
-
-    @property
-    def circuit(self) -> str:
-        """Models of a service fail on their own: see `agentd.resilience`."""
-        return f"{self.provider}/{self.model}"
-
-    def prewarm(self) -> None:
-        """Connect in the background, so that the first reply has no handshakes to wait for."""
-        self._service.prewarm()
 
     async def generate(self, request: ChatRequest) -> AsyncGenerator[ChatChunk, None]:
         """See the base class."""
@@ -148,10 +120,6 @@ class LLM(BaseLLM):
                     yield reply.take(chunk)
         for made in reply.finish():
             yield made
-
-    async def aclose(self) -> None:
-        """See the base class."""
-        await self._service.aclose()
 
     def _tell_left_out(self, request: ChatRequest) -> None:
         for tool in request.tools:
@@ -195,10 +163,8 @@ class LLM(BaseLLM):
         """An agent of Letta's as a model; its key is LETTA_API_KEY."""
         url = f"{base_url.rstrip('/')}/{agent_id}"
 
-        def make() -> openai.AsyncClient:
-            return make_client(api_key=api_key, base_url=url, key_name="LETTA_API_KEY")
-
-        return cls(model="letta-fast", service=Service(make), dialect=TOOLS_ONLY, **options)
+        service = service_at(api_key=api_key, base_url=url, key_name="LETTA_API_KEY")
+        return cls(model="letta-fast", service=service, dialect=TOOLS_ONLY, **options)
 
     @classmethod
     def with_azure(

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import openai
 from msgspec import Struct
+
+from agentd.given import NOT_GIVEN, NotGivenOr, is_given
+
+from .client import Key, Service, service_at
+
+NO_KEY = "none"
+"""The SDK wants one, also where the service does not."""
 
 
 class Dialect(Struct, frozen=True, kw_only=True):
@@ -38,6 +46,21 @@ class ServiceInfo(Struct, frozen=True, kw_only=True):
     model: str
     """Unless another is given."""
     dialect: Dialect = PLAIN
+
+    def service(
+        self,
+        *,
+        api_key: NotGivenOr[Key] = NOT_GIVEN,
+        base_url: NotGivenOr[str] = NOT_GIVEN,
+        client: openai.AsyncClient | None = None,
+    ) -> Service:
+        """A way to it; raises MissingCredential where it wants a key and has none."""
+        return service_at(
+            api_key=api_key if self.key_name or is_given(api_key) else NO_KEY,
+            base_url=base_url if is_given(base_url) else self.base_url,
+            client=client,
+            key_name=self.key_name,
+        )
 
 
 SERVICES: dict[str, ServiceInfo] = {

@@ -14,8 +14,10 @@ from agentd.stt import STT as BaseSTT
 from agentd.stt import Flush, SpeechData, SpeechEvent, STTCapabilities
 
 from .azure import AzureOptions, azure_maker
-from .client import Key, Service, make_client
+from .client import Key, Service, service_at
 from .errors import api_errors
+from .served import Warmed
+from .services import SERVICES
 from .transcribing import RECYCLE_AFTER, Listening, transcribe
 from .transcript import speech_data
 
@@ -26,11 +28,8 @@ STREAM_RATE = 24000
 SHORTEST = 0.1
 """Seconds of audio that the service takes."""
 
-GROQ_URL = "https://api.groq.com/openai/v1"
-OVHCLOUD_URL = "https://oai.endpoints.kepler.ai.cloud.ovh.net/v1"
 
-
-class STT(BaseSTT):
+class STT(Warmed, BaseSTT):
     """A recogniser behind OpenAI's transcription API.
 
     It takes whole utterances, which a session's VAD cuts, by HTTP; or with `use_realtime` a stream
@@ -92,24 +91,7 @@ class STT(BaseSTT):
         self._turn_detection = turn_detection
         self._noise_reduction = noise_reduction
         self._recycle_after = recycle_after
-        self._service = service or Service(
-            client or (lambda: make_client(api_key=api_key, base_url=base_url))
-        )
-
-    @property
-    def model(self) -> str:
-        """Its name at the service."""
-        return self._model
-
-    @property
-    def provider(self) -> str:
-        """The service's host."""
-        return self._service.provider
-
-    @property
-    def circuit(self) -> str:
-        """Models of a service fail on their own: see `agentd.resilience`."""
-        return f"{self.provider}/{self.model}"
+        self._service = service or service_at(api_key=api_key, base_url=base_url, client=client)
 
     def update_options(
         self,
@@ -125,10 +107,6 @@ class STT(BaseSTT):
         self._prompt = prompt if is_given(prompt) else self._prompt
         if detect_language is True:
             self._language = ""
-
-    def prewarm(self) -> None:
-        """Connect in the background, so that the first utterance has no handshakes to wait for."""
-        self._service.prewarm()
 
     async def recognize_once(self, audio: AudioFrame, language: str) -> SpeechData:
         """See the base class."""
@@ -159,10 +137,6 @@ class STT(BaseSTT):
         )
         return transcribe(self._service, listening, audio)
 
-    async def aclose(self) -> None:
-        """See the base class."""
-        await self._service.aclose()
-
     def _request(self, language: str) -> dict[str, Any]:
         request: dict[str, Any] = only_given(prompt=self._prompt)
         if language:
@@ -182,15 +156,13 @@ class STT(BaseSTT):
         *,
         model: str = "whisper-large-v3-turbo",
         api_key: NotGivenOr[Key] = NOT_GIVEN,
-        base_url: str = GROQ_URL,
+        base_url: NotGivenOr[str] = NOT_GIVEN,
         **options: Any,
     ) -> STT:
         """A recogniser at Groq; its key is GROQ_API_KEY."""
         return cls(
             model=model,
-            service=Service(
-                lambda: make_client(api_key=api_key, base_url=base_url, key_name="GROQ_API_KEY")
-            ),
+            service=SERVICES["groq"].service(api_key=api_key, base_url=base_url),
             **options,
         )
 
@@ -200,15 +172,13 @@ class STT(BaseSTT):
         *,
         model: str = "whisper-large-v3-turbo",
         api_key: NotGivenOr[Key] = NOT_GIVEN,
-        base_url: str = OVHCLOUD_URL,
+        base_url: NotGivenOr[str] = NOT_GIVEN,
         **options: Any,
     ) -> STT:
         """A recogniser at OVHcloud; its key is OVHCLOUD_API_KEY."""
         return cls(
             model=model,
-            service=Service(
-                lambda: make_client(api_key=api_key, base_url=base_url, key_name="OVHCLOUD_API_KEY")
-            ),
+            service=SERVICES["ovhcloud"].service(api_key=api_key, base_url=base_url),
             **options,
         )
 

@@ -12,10 +12,13 @@ from agentd.errors import APIConnectionError
 from agentd.given import NOT_GIVEN, NotGivenOr, is_given, only_given
 from agentd.tts import TTS as BaseTTS
 from agentd.tts import TTSCapabilities
+from agentd.tts.segment import is_speakable
 
 from .azure import AzureOptions, azure_maker
-from .client import Key, Service, make_client
+from .client import Key, Service, service_at
 from .errors import api_errors
+from .served import Warmed
+from .services import SERVICES
 from .speech_bytes import decoded
 
 SAMPLE_RATE = 24000
@@ -23,10 +26,8 @@ SAMPLE_RATE = 24000
 
 SpeechFormat = Literal["pcm", "wav", "mp3", "opus", "aac", "flac"]
 
-GROQ_URL = "https://api.groq.com/openai/v1"
 
-
-class TTS(BaseTTS):
+class TTS(Warmed, BaseTTS):
     """A voice behind OpenAI's speech API: a sentence in, its sound out while it is made.
 
     Nothing is connected before `prewarm` or the first sentence. It may be made before a fork and
@@ -69,24 +70,7 @@ class TTS(BaseTTS):
             "response_format": response_format,
             **only_given(instructions=instructions),
         }
-        self._service = service or Service(
-            client or (lambda: make_client(api_key=api_key, base_url=base_url))
-        )
-
-    @property
-    def model(self) -> str:
-        """Its name at the service."""
-        return self._model
-
-    @property
-    def provider(self) -> str:
-        """The service's host."""
-        return self._service.provider
-
-    @property
-    def circuit(self) -> str:
-        """Models of a service fail on their own: see `agentd.resilience`."""
-        return f"{self.provider}/{self.model}"
+        self._service = service or service_at(api_key=api_key, base_url=base_url, client=client)
 
     def update_options(
         self,
@@ -102,13 +86,9 @@ class TTS(BaseTTS):
         )
         self._model = model if is_given(model) else self._model
 
-    def prewarm(self) -> None:
-        """Connect in the background, so that the first sentence has no handshakes to wait for."""
-        self._service.prewarm()
-
     async def speak(self, text: str) -> AsyncGenerator[AudioFrame]:
         """See the base class."""
-        if not any(map(str.isalnum, text)):
+        if not is_speakable(text):
             return  # the API refuses what has nothing to say
         with api_errors(self.label):
             asked = self._service.client().audio.speech.with_streaming_response.create(
@@ -122,10 +102,6 @@ class TTS(BaseTTS):
         if not got:
             raise APIConnectionError(f"{self.label} sent no audio")
 
-    async def aclose(self) -> None:
-        """See the base class."""
-        await self._service.aclose()
-
     # -- other services ------------------------------------------------------------------
 
     @classmethod
@@ -135,16 +111,14 @@ class TTS(BaseTTS):
         model: str = "playai-tts",
         voice: str = "Arista-PlayAI",
         api_key: NotGivenOr[Key] = NOT_GIVEN,
-        base_url: str = GROQ_URL,
+        base_url: NotGivenOr[str] = NOT_GIVEN,
     ) -> TTS:
         """A voice at Groq, which gives WAV only; its key is GROQ_API_KEY."""
         return cls(
             model=model,
             voice=voice,
             response_format="wav",
-            service=Service(
-                lambda: make_client(api_key=api_key, base_url=base_url, key_name="GROQ_API_KEY")
-            ),
+            service=SERVICES["groq"].service(api_key=api_key, base_url=base_url),
         )
 
     @classmethod

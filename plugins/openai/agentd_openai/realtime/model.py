@@ -13,7 +13,9 @@ from agentd.realtime import RealtimeCapabilities
 from agentd.realtime import RealtimeModel as BaseModel
 from agentd.resilience import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 from agentd_openai.azure import AzureOptions, TokenProvider, azure_maker
-from agentd_openai.client import Key, Service, make_client
+from agentd_openai.client import Key, Service, service_at
+from agentd_openai.served import Served
+from agentd_openai.services import SERVICES
 
 from .connection import Connection, connect
 from .options import (
@@ -30,11 +32,8 @@ from .options import (
 )
 from .session import Session
 
-XAI_URL = "https://api.x.ai/v1"
-XAI_KEY = "XAI_API_KEY"
 
-
-class RealtimeModel(BaseModel):
+class RealtimeModel(Served, BaseModel):
     """A model that hears and speaks, behind a WebSocket.
 
     Settings are sent as they are given: see RealtimeOptions for what None means.
@@ -98,9 +97,8 @@ class RealtimeModel(BaseModel):
         )
         super().__init__(capabilities=capabilities_of(self.options))
         self._conn_options = conn_options
-        self._service = service or Service(
-            client or (lambda: make_client(api_key=api_key, base_url=base_url))
-        )
+        self._model = model
+        self._service = service or service_at(api_key=api_key, base_url=base_url, client=client)
 
     @classmethod
     def with_azure(
@@ -137,47 +135,24 @@ class RealtimeModel(BaseModel):
         model: str = "grok-4-1-fast-non-reasoning",
         voice: str | None = "ara",
         api_key: NotGivenOr[Key] = NOT_GIVEN,
-        base_url: str = XAI_URL,
+        base_url: NotGivenOr[str] = NOT_GIVEN,
         turn_detection: Part | None = SERVER_VAD,
         **options: Any,
     ) -> RealtimeModel:
         """xAI's voice agent, which speaks the same protocol. The key is the credential
         XAI_API_KEY; `options` are the constructor's."""
-
-        def make() -> openai.AsyncClient:
-            return make_client(api_key=api_key, base_url=base_url, key_name=XAI_KEY)
-
         return cls(
             model=model,
             voice=voice,
             turn_detection=turn_detection,
-            service=Service(make),
+            service=SERVICES["x_ai"].service(api_key=api_key, base_url=base_url),
             dialect={"runs_tools": True, "echoes_metadata": False},
             **options,
         )
 
-    @property
-    def model(self) -> str:
-        """Its name at the service."""
-        return self.options.model
-
-    @property
-    def provider(self) -> str:
-        """The service's host."""
-        return self._service.provider
-
-    @property
-    def circuit(self) -> str:
-        """Models of a service fail on their own: see `agentd.resilience`."""
-        return f"{self.provider}/{self.model}"
-
     def session(self) -> Session:
         """See the base class."""
         return Session(self, self.options, self._dial, self._conn_options)
-
-    async def aclose(self) -> None:
-        """See the base class."""
-        await self._service.aclose()
 
     async def _dial(self) -> Connection:
         return await connect(

@@ -13,9 +13,10 @@ from openai.types.responses import ResponseStreamEvent
 from agentd.given import NOT_GIVEN, NotGivenOr
 from agentd.llm import LLM as BaseLLM
 from agentd.llm import ChatChunk, ChatRequest
-from agentd_openai.client import Key, Service, make_client
+from agentd_openai.client import Key, service_at
 from agentd_openai.errors import api_errors
 from agentd_openai.options import CommonOptions
+from agentd_openai.served import Warmed
 from agentd_openai.streams import reading
 
 from .memory import Remembered, remember
@@ -41,7 +42,7 @@ class ResponsesOptions(CommonOptions, total=False):
     include: NotGivenOr[list[str]]
 
 
-class LLM(BaseLLM):
+class LLM(Warmed, BaseLLM):
     """A language model behind OpenAI's Responses API; it may be given tools that OpenAI runs.
 
     The whole conversation is sent each time, unless `use_previous_response` lets the service
@@ -65,26 +66,7 @@ class LLM(BaseLLM):
         self._options: dict[str, Any] = {**options}
         self._use_previous_response = use_previous_response
         self._remembered: Remembered | None = None
-        self._service = Service(client or (lambda: make_client(api_key=api_key, base_url=base_url)))
-
-    @property
-    def model(self) -> str:
-        """Its name at the service."""
-        return self._model
-
-    @property
-    def provider(self) -> str:
-        """The service's host."""
-        return self._service.provider
-
-    @property
-    def circuit(self) -> str:
-        """See `agentd.resilience`."""
-        return f"{self.provider}/{self.model}"
-
-    def prewarm(self) -> None:
-        """Connect in the background."""
-        self._service.prewarm()
+        self._service = service_at(api_key=api_key, base_url=base_url, client=client)
 
     async def generate(self, request: ChatRequest) -> AsyncGenerator[ChatChunk, None]:
         """See the base class."""
@@ -117,7 +99,3 @@ class LLM(BaseLLM):
     def _remember(self, reply: Reply, sent: list[dict[str, Any]]) -> None:
         if self._use_previous_response and reply.is_whole and reply.response_id:
             self._remembered = remember(reply.response_id, sent, text=reply.text, calls=reply.calls)
-
-    async def aclose(self) -> None:
-        """See the base class."""
-        await self._service.aclose()
