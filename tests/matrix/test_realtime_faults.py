@@ -60,7 +60,7 @@ LOST = (
 )
 
 WITHIN: dict[str, tuple[RealtimeFault, str]] = {
-    "late": (RealtimeFault(kind=KINDS.LATE, seconds=0.2), WHOLE),
+    "late": (RealtimeFault(kind=KINDS.LATE, seconds=0.1), WHOLE),
     "out_of_order": (RealtimeFault(kind=KINDS.OUT_OF_ORDER), WHOLE),
     "duplicated": (RealtimeFault(kind=KINDS.DUPLICATED), WHOLE),
     "cut_text": (
