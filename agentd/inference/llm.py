@@ -11,12 +11,13 @@ from agentd.llm import LLM as BaseLLM
 from agentd.llm import ChatChunk, ChatRequest
 from agentd.plugins import load
 
+from .byname import ByName
 from .gateway import gateway
 
 PROVIDER_HEADER = "X-LiveKit-Inference-Provider"
 
 
-class LLM(BaseLLM):
+class LLM(ByName, BaseLLM):
     """A language model such as `openai/gpt-4.1-mini`, by the plugin `openai`.
 
     Args:
@@ -47,7 +48,7 @@ class LLM(BaseLLM):
             options["extra_headers"] = headers
         same = where.is_livekit or where.model(model) != model
         self._name = model
-        self._llm: BaseLLM = plugin.LLM(
+        self._asked: BaseLLM = plugin.LLM(
             model=where.model(model),
             base_url=where.url,
             api_key=where.key,
@@ -60,32 +61,9 @@ class LLM(BaseLLM):
         """The model that a string stands for."""
         return cls(model)
 
-    @property
-    def model(self) -> str:
-        """Its name, as it was given."""
-        return self._name
-
-    @property
-    def provider(self) -> str:
-        """The host of the gateway."""
-        return self._llm.provider
-
-    @property
-    def circuit(self) -> str:
-        """See `agentd.resilience`."""
-        return f"{self.provider}/{self.model}"
-
-    def prewarm(self) -> None:
-        """Connect in the background."""
-        self._llm.prewarm()
-
     async def generate(self, request: ChatRequest) -> AsyncGenerator[ChatChunk, None]:
         """See the base class."""
-        made: Any = self._llm.generate(request)
+        made: Any = self._asked.generate(request)
         async with aclosing(made) as chunks:
             async for chunk in chunks:
                 yield chunk
-
-    async def aclose(self) -> None:
-        """See the base class."""
-        await self._llm.aclose()

@@ -11,11 +11,12 @@ from agentd.plugins import load
 from agentd.stt import STT as BaseSTT
 from agentd.stt import Flush, SpeechData, SpeechEvent
 
+from .byname import ByName
 from .gateway import gateway
 from .names import split_name
 
 
-class STT(BaseSTT):
+class STT(ByName, BaseSTT):
     """A recogniser such as `openai/gpt-4o-mini-transcribe:en`, by the plugin `openai`.
 
     Utterances go to the gateway's `/audio/transcriptions`, as files: whatever speaks OpenAI's API
@@ -43,49 +44,26 @@ class STT(BaseSTT):
         spoken = language if is_given(language) else named
         options: dict[str, Any] = dict(extra_kwargs) if is_given(extra_kwargs) else {}
         self._name = name
-        self._stt: BaseSTT = load("openai").STT(
+        self._asked: BaseSTT = load("openai").STT(
             model=where.model(name),
             base_url=where.url,
             api_key=where.key,
             **({"language": spoken} if spoken else {"detect_language": True}),
             **options,
         )
-        super().__init__(capabilities=self._stt.capabilities, sample_rate=self._stt.sample_rate)
+        super().__init__(capabilities=self._asked.capabilities, sample_rate=self._asked.sample_rate)
 
     @classmethod
     def from_model_string(cls, model: str) -> STT:
         """The model that a string stands for."""
         return cls(model)
 
-    @property
-    def model(self) -> str:
-        """Its name, as it was given, without the language."""
-        return self._name
-
-    @property
-    def provider(self) -> str:
-        """The host of the gateway."""
-        return self._stt.provider
-
-    @property
-    def circuit(self) -> str:
-        """See `agentd.resilience`."""
-        return f"{self.provider}/{self.model}"
-
-    def prewarm(self) -> None:
-        """Connect in the background."""
-        self._stt.prewarm()
-
     async def recognize_once(self, audio: AudioFrame, language: str) -> SpeechData:
         """See the base class."""
-        return await self._stt.recognize_once(audio, language)
+        return await self._asked.recognize_once(audio, language)
 
     def transcribe(
         self, audio: AsyncIterator[AudioFrame | Flush], language: str
     ) -> AsyncIterator[SpeechEvent]:
         """See the base class."""
-        return self._stt.transcribe(audio, language)
-
-    async def aclose(self) -> None:
-        """See the base class."""
-        await self._stt.aclose()
+        return self._asked.transcribe(audio, language)

@@ -11,11 +11,12 @@ from agentd.plugins import load
 from agentd.tts import TTS as BaseTTS
 from agentd.tts import SynthesizedAudio
 
+from .byname import ByName
 from .gateway import gateway
 from .names import split_name
 
 
-class TTS(BaseTTS):
+class TTS(ByName, BaseTTS):
     """A voice such as `openai/gpt-4o-mini-tts:ash`, by the plugin `openai`.
 
     Sentences go to the gateway's `/audio/speech`: whatever speaks OpenAI's API says them. Raises
@@ -43,43 +44,20 @@ class TTS(BaseTTS):
         chosen = voice if is_given(voice) else named
         options: dict[str, Any] = dict(extra_kwargs) if is_given(extra_kwargs) else {}
         self._name = name
-        self._tts: BaseTTS = load("openai").TTS(
+        self._asked: BaseTTS = load("openai").TTS(
             model=where.model(name),
             base_url=where.url,
             api_key=where.key,
             **({"voice": chosen} if chosen else {}),
             **options,
         )
-        super().__init__(capabilities=self._tts.capabilities, sample_rate=self._tts.sample_rate)
+        super().__init__(capabilities=self._asked.capabilities, sample_rate=self._asked.sample_rate)
 
     @classmethod
     def from_model_string(cls, model: str) -> TTS:
         """The model that a string stands for."""
         return cls(model)
 
-    @property
-    def model(self) -> str:
-        """Its name, as it was given, without the voice."""
-        return self._name
-
-    @property
-    def provider(self) -> str:
-        """The host of the gateway."""
-        return self._tts.provider
-
-    @property
-    def circuit(self) -> str:
-        """See `agentd.resilience`."""
-        return f"{self.provider}/{self.model}"
-
-    def prewarm(self) -> None:
-        """Connect in the background."""
-        self._tts.prewarm()
-
     def speak(self, text: str) -> AsyncIterator[AudioFrame | SynthesizedAudio]:
         """See the base class."""
-        return self._tts.speak(text)
-
-    async def aclose(self) -> None:
-        """See the base class."""
-        await self._tts.aclose()
+        return self._asked.speak(text)
