@@ -20,36 +20,17 @@ from agentd.llm.request import ChatRequest
 
 from .chat import to_livekit_choice, to_livekit_context, to_livekit_tools
 from .errors import translated
-from .surroundings import Surroundings, circuit_of, one_attempt
+from .surroundings import Surroundings, one_attempt
+from .wrapped import Warmed
 
 
-class LLM(llm.LLM):
+class LLM(Warmed, llm.LLM):
     """Asks the plugin once for each attempt; retries, deadlines and metrics are agentd's."""
 
     def __init__(self, plugin: Any) -> None:
         super().__init__()
         self._plugin = plugin
         self._around = Surroundings()
-
-    @property
-    def wrapped(self) -> Any:
-        """The plugin itself, for its own settings."""
-        return self._plugin
-
-    @property
-    def model(self) -> str:
-        """See the base class."""
-        return str(self._plugin.model)
-
-    @property
-    def provider(self) -> str:
-        """See the base class."""
-        return str(self._plugin.provider)
-
-    @property
-    def circuit(self) -> str:
-        """See the base class."""
-        return circuit_of(self._plugin)
 
     async def generate(self, request: ChatRequest) -> AsyncIterator[ChatChunk]:
         """See the base class."""
@@ -65,15 +46,6 @@ class LLM(llm.LLM):
             async with stream:
                 async for chunk in stream:
                     yield _chunk(chunk)
-
-    def prewarm(self) -> None:
-        """Connect in the background. Does nothing before a loop runs."""
-        self._around.prewarm(self._plugin.prewarm)
-
-    async def aclose(self) -> None:
-        """See the base class."""
-        await self._plugin.aclose()
-        await self._around.aclose()
 
     def _options(self, request: ChatRequest) -> dict[str, Any]:
         """What was given, and nothing else: plugins have defaults of their own."""

@@ -28,12 +28,13 @@ from agentd.realtime import (
 from .chat import to_livekit_choice, to_livekit_context, to_livekit_tools
 from .errors import as_ours, translated
 from .frames import to_livekit
-from .surroundings import Surroundings, circuit_of
+from .surroundings import Surroundings
+from .wrapped import Wrapped
 
 EVENTS_WAITING = 256
 
 
-class RealtimeModel(realtime.RealtimeModel):
+class RealtimeModel(Wrapped, realtime.RealtimeModel):
     """Converses by the plugin. It can't be shown pictures."""
 
     def __init__(self, plugin: Any) -> None:
@@ -57,34 +58,9 @@ class RealtimeModel(realtime.RealtimeModel):
         self._plugin = plugin
         self._around = Surroundings()
 
-    @property
-    def wrapped(self) -> Any:
-        """The plugin itself, for its own settings."""
-        return self._plugin
-
-    @property
-    def model(self) -> str:
-        """See the base class."""
-        return str(self._plugin.model)
-
-    @property
-    def provider(self) -> str:
-        """See the base class."""
-        return str(self._plugin.provider)
-
-    @property
-    def circuit(self) -> str:
-        """See the base class."""
-        return circuit_of(self._plugin)
-
     def session(self) -> RealtimeSession:
         """See the base class."""
         return RealtimeSession(self, self._plugin, self._around)
-
-    async def aclose(self) -> None:
-        """See the base class."""
-        await self._plugin.aclose()
-        await self._around.aclose()
 
 
 class RealtimeSession(realtime.RealtimeSession):

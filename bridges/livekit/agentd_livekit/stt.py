@@ -28,7 +28,8 @@ from agentd.stt.audioqueue import Flush
 from .errors import translated
 from .feeding import read_while_feeding
 from .frames import to_livekit
-from .surroundings import DEFAULT_TIMEOUT, Surroundings, circuit_of, one_attempt
+from .surroundings import DEFAULT_TIMEOUT, Surroundings, one_attempt
+from .wrapped import Warmed
 
 TRANSCRIPTS: dict[Any, Any] = {
     lk.SpeechEventType.INTERIM_TRANSCRIPT: InterimTranscript,
@@ -40,7 +41,7 @@ SHORTEST = 0.1
 """Seconds: services refuse less, and there is no word in it."""
 
 
-class STT(stt.STT):
+class STT(Warmed, stt.STT):
     """Listens by the plugin; retries, deadlines and metrics are agentd's.
 
     `sample_rate` in Hz is what the plugin is given; most convert it themselves where they want
@@ -69,35 +70,6 @@ class STT(stt.STT):
         self._plugin = plugin
         self._options = one_attempt(timeout)
         self._around = Surroundings()
-
-    @property
-    def wrapped(self) -> Any:
-        """The plugin itself, for its own settings."""
-        return self._plugin
-
-    @property
-    def model(self) -> str:
-        """See the base class."""
-        return str(self._plugin.model)
-
-    @property
-    def provider(self) -> str:
-        """See the base class."""
-        return str(self._plugin.provider)
-
-    @property
-    def circuit(self) -> str:
-        """See the base class."""
-        return circuit_of(self._plugin)
-
-    def prewarm(self) -> None:
-        """Connect in the background. Does nothing before a loop runs."""
-        self._around.prewarm(self._plugin.prewarm)
-
-    async def aclose(self) -> None:
-        """See the base class."""
-        await self._plugin.aclose()
-        await self._around.aclose()
 
     async def recognize_once(self, audio: AudioFrame, language: str) -> SpeechData:
         """See the base class."""

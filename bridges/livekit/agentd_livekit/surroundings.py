@@ -98,9 +98,3 @@ def _finish_now(coro: Coroutine[Any, Any, Any]) -> None:
         return
     coro.close()
     raise RuntimeError("livekit's http_context.open() has to wait: not made for this version")
-
-
-def circuit_of(plugin: Any) -> str:
-    """Key of a plugin's circuit breaker; none where it does not tell whose model it is."""
-    provider, model = str(plugin.provider), str(plugin.model)
-    return "" if "unknown" in (provider, model) else f"{provider}/{model}"

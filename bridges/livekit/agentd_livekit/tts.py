@@ -12,13 +12,15 @@ from livekit.agents.utils import is_given
 from agentd import tts
 from agentd.audio.frame import AudioFrame, as_frame
 from agentd.tts import SynthesizedAudio, TimedText, TTSCapabilities
+from agentd.tts.segment import is_speakable
 
 from .errors import translated
 from .feeding import read_while_feeding
-from .surroundings import DEFAULT_TIMEOUT, Surroundings, circuit_of, one_attempt
+from .surroundings import DEFAULT_TIMEOUT, Surroundings, one_attempt
+from .wrapped import Warmed
 
 
-class TTS(tts.TTS):
+class TTS(Warmed, tts.TTS):
     """Speaks by the plugin; retries, deadlines and metrics are agentd's.
 
     `timeout` in seconds is what the plugin has to connect.
@@ -38,38 +40,9 @@ class TTS(tts.TTS):
         self._options = one_attempt(timeout)
         self._around = Surroundings()
 
-    @property
-    def wrapped(self) -> Any:
-        """The plugin itself, for its own settings."""
-        return self._plugin
-
-    @property
-    def model(self) -> str:
-        """See the base class."""
-        return str(self._plugin.model)
-
-    @property
-    def provider(self) -> str:
-        """See the base class."""
-        return str(self._plugin.provider)
-
-    @property
-    def circuit(self) -> str:
-        """See the base class."""
-        return circuit_of(self._plugin)
-
-    def prewarm(self) -> None:
-        """Connect in the background. Does nothing before a loop runs."""
-        self._around.prewarm(self._plugin.prewarm)
-
-    async def aclose(self) -> None:
-        """See the base class."""
-        await self._plugin.aclose()
-        await self._around.aclose()
-
     async def speak(self, text: str) -> AsyncIterator[AudioFrame | SynthesizedAudio]:
         """See the base class."""
-        if not _is_speakable(text):
+        if not is_speakable(text):
             return
         with translated():
             stream = self._around.run(self._plugin.synthesize, text, conn_options=self._options)
@@ -97,7 +70,7 @@ async def _speakable_beginning(text: AsyncIterator[str]) -> str:
     beginning = ""
     async for piece in text:
         beginning += piece
-        if _is_speakable(beginning):
+        if is_speakable(beginning):
             return beginning
     return ""
 
@@ -107,10 +80,6 @@ async def _feed(stream: Any, first: str, text: AsyncIterator[str]) -> None:
     async for piece in text:
         stream.push_text(piece)
     stream.end_input()
-
-
-def _is_speakable(text: str) -> bool:
-    return any(map(str.isalnum, text))
 
 
 def _audio(audio: Any) -> SynthesizedAudio:
