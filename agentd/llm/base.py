@@ -17,6 +17,9 @@ from .stream import LLMStream
 from .tools import Tool
 from .toolset import ToolContext, Toolset
 
+PROBE = "Say yes."
+"""What a model is asked, to see whether it answers at all; of the answer one piece is read."""
+
 
 class LLM(ABC, EventEmitter):
     """A language model. A plugin implements `generate`, and no retries, timeouts or metrics.
@@ -79,6 +82,13 @@ class LLM(ABC, EventEmitter):
             extra_kwargs=extra_kwargs if is_given(extra_kwargs) else {},
         )
         return LLMStream(self, request)
+
+    async def probe(self, conn_options: APIConnectOptions) -> None:
+        """Ask for something that costs little; raises APIError while the model is not well."""
+        chat_ctx = ChatContext()
+        chat_ctx.add_message(role="user", content=PROBE)
+        async with self.chat(chat_ctx=chat_ctx, conn_options=conn_options) as stream:
+            await anext(stream, None)
 
     def prewarm(self) -> None:
         """Make the first reply come sooner; returns at once."""

@@ -21,8 +21,6 @@ from .stream import LLMStream
 from .tools import Tool
 from .toolset import Toolset
 
-PROBE = "Say yes."
-"""What a model that has failed is asked, to see whether it answers at all."""
 MARGIN = 1.0
 """Seconds that all the models together are given beyond what each of them has."""
 ONCE = APIConnectOptions(max_retry=0)
@@ -189,11 +187,7 @@ class FallbackAdapter(LLM):
         )
 
     async def _probe(self, number: int) -> None:
-        chat_ctx = ChatContext()
-        chat_ctx.add_message(role="user", content=PROBE)
-        options = msgspec.structs.replace(self._options, max_retry=0)
-        async with self._llms[number].chat(chat_ctx=chat_ctx, conn_options=options) as stream:
-            await anext(stream, None)
+        await self._llms[number].probe(msgspec.structs.replace(self._options, max_retry=0))
 
     def _on_change(self, number: int, available: bool) -> None:
         changed = AvailabilityChangedEvent(llm=self._llms[number], available=available)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from agentd.aio.emitter import EventEmitter
 from agentd.aio.timing import now, wall_time
 from agentd.audio.conform import conform
-from agentd.audio.frame import AudioFrame, FrameLike
+from agentd.audio.frame import AudioFrame, FrameLike, silent_frame
 from agentd.errors import APIError, ModelError
 from agentd.given import NOT_GIVEN, NotGivenOr, is_given
 from agentd.language import LanguageCode
@@ -22,6 +22,9 @@ from .capabilities import STTCapabilities
 from .events import FinalTranscript, SpeechData, SpeechEvent
 from .recognition import recognize_with_retries
 from .stream import RecognizeStream, report_failure
+
+PROBE_SECONDS = 0.5
+"""Silence that a model is asked to recognise, to see whether it answers at all."""
 
 
 class STT(ABC, EventEmitter):
@@ -108,6 +111,18 @@ class STT(ABC, EventEmitter):
         if not self.capabilities.streaming:
             raise ModelError(f"{self.label} does not stream: put it behind an stt.StreamAdapter")
         return RecognizeStream(self, language=spoken_language(language), options=conn_options)
+
+    async def probe(self, conn_options: APIConnectOptions) -> None:
+        """Listen to a little silence; raises ModelError while the model is not well."""
+        silence = silent_frame(PROBE_SECONDS, self.sample_rate)
+        if not self.capabilities.streaming:
+            await self.recognize(silence, conn_options=conn_options)
+            return
+        async with self.stream(conn_options=conn_options) as stream:
+            stream.push_frame(silence)
+            stream.end_input()
+            async for _ in stream:
+                pass
 
     def prewarm(self) -> None:
         """Get ready in the background, so that the first call is quick. May be repeated."""

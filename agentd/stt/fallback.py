@@ -8,7 +8,7 @@ from functools import partial
 from msgspec import Struct
 
 from agentd.aio.tasks import TaskOwner
-from agentd.audio.frame import AudioFrame, FrameLike, silent_frame
+from agentd.audio.frame import AudioFrame, FrameLike
 from agentd.errors import APIConnectionError, APIError, ModelError
 from agentd.given import NOT_GIVEN, NotGivenOr
 from agentd.resilience import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, Standby
@@ -20,9 +20,6 @@ from .base import STT, spoken_language
 from .capabilities import STTCapabilities
 from .events import FinalTranscript, RecognitionUsage, SpeechEvent
 from .stream import RecognizeStream, report_failure
-
-PROBE_SECONDS = 0.5
-"""Silence that a model which failed is asked to recognise, to see whether it answers at all."""
 
 
 class AvailabilityChangedEvent(Struct, frozen=True, kw_only=True, eq=False):
@@ -181,17 +178,8 @@ class FallbackAdapter(STT):
     # -- who is well ---------------------------------------------------------------------
 
     async def _probe(self, number: int) -> None:
-        stt = self._stts[number]
         once = APIConnectOptions(max_retry=0, timeout=self._options.timeout)
-        silence = silent_frame(PROBE_SECONDS, stt.sample_rate)
-        if not stt.capabilities.streaming:
-            await stt.recognize(silence, conn_options=once)
-            return
-        async with stt.stream(conn_options=once) as stream:
-            stream.push_frame(silence)
-            stream.end_input()
-            async for _ in stream:
-                pass
+        await self._stts[number].probe(once)
 
     def _on_change(self, number: int, available: bool) -> None:
         event = AvailabilityChangedEvent(stt=self._stts[number], available=available)

@@ -19,6 +19,10 @@ from .stream import ChunkedStream, SynthesizeStream
 logger = logging.getLogger("agentd.tts")
 
 
+PROBE = "Yes."
+"""What a model is asked to say, to see whether it answers at all."""
+
+
 class TTS(ABC, EventEmitter):
     """A text-to-speech model. Inert until it is used; belongs to one event loop.
 
@@ -88,6 +92,10 @@ class TTS(ABC, EventEmitter):
                 f"{self.label} speaks whole texts only: put a tts.StreamAdapter around it"
             )
         return SynthesizeStream(self, options=conn_options)
+
+    async def probe(self, conn_options: APIConnectOptions) -> None:
+        """Speak a word; raises APIError while the model is not well."""
+        await self.synthesize(PROBE, conn_options=conn_options).collect()
 
     def prewarm(self) -> None:
         """Get ready in the background, so that the first call is quick. May be repeated."""

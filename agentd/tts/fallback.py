@@ -22,9 +22,6 @@ from .remainder import Heard
 from .sentences import SentenceVoice, later, options_of_stream
 from .stream import ChunkedStream, SynthesizeStream
 
-PROBE = "Yes."
-"""What a model that has failed is asked to say, to see whether it answers at all."""
-
 
 class AvailabilityChangedEvent(Struct, frozen=True, kw_only=True, eq=False):
     """What the event "tts_availability_changed" carries."""
@@ -176,8 +173,7 @@ class FallbackAdapter(TTS):
     # -- who is well ---------------------------------------------------------------------
 
     async def _probe(self, number: int) -> None:
-        once = replace(self._options, max_retry=0)
-        await self._ttss[number].synthesize(PROBE, conn_options=once).collect()
+        await self._ttss[number].probe(replace(self._options, max_retry=0))
 
     def _on_change(self, number: int, available: bool) -> None:
         event = AvailabilityChangedEvent(tts=self._ttss[number], available=available)

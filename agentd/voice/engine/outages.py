@@ -17,7 +17,7 @@ from agentd.aio.bell import Bell
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now, wait_event
 from agentd.errors import APIError, APITimeoutError, ModelError
-from agentd.resilience import circuits
+from agentd.resilience import APIConnectOptions, circuits
 from agentd.voice.bench import ModelKind
 from agentd.voice.events import OutageEndedEvent, OutageStartedEvent
 from agentd.voice.options import OutageKind, OutageOptions
@@ -25,13 +25,16 @@ from agentd.voice.scope import leave_scope
 
 from .apologies import Apologies
 from .metering import Metering
-from .services import Service, probe, service_of
+from .services import Service, service_of
 
 logger = logging.getLogger("agentd.voice")
 
 TRY_PAUSE = 1.0
 """Seconds between two tries of a service, at least; also how long a realtime model's new session
 has to stand to count as one that works."""
+
+ONCE = APIConnectOptions(max_retry=0)
+"""How a service is tried."""
 
 TRY_TIMEOUT = 15.0
 """Seconds that a try may take."""
@@ -215,7 +218,7 @@ class Outages:
             if outage.service.is_out():
                 with suppress(ModelError, TimeoutError):
                     async with asyncio.timeout(TRY_TIMEOUT):
-                        await probe(outage.model)
+                        await outage.model.probe(ONCE)
             return not outage.service.is_out()
         outage.failed_again.clear()
         try:

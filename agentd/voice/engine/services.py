@@ -1,4 +1,4 @@
-"""The service behind a model: whether it is out, when it may be tried, and a call that tries it."""
+"""The service behind a model: whether it is out, and when it may be tried."""
 
 from __future__ import annotations
 
@@ -6,22 +6,9 @@ from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 from agentd.aio.bell import Bell
-from agentd.audio.frame import silent_frame
 from agentd.errors import APIError
-from agentd.llm.base import LLM
-from agentd.llm.chat import ChatContext
-from agentd.resilience import APIConnectOptions, Circuit, circuits
-from agentd.stt.base import STT
-from agentd.tts.base import TTS
+from agentd.resilience import Circuit, circuits
 from agentd.voice.options import OutageKind
-
-ONCE = APIConnectOptions(max_retry=0)
-
-PROBE_SECONDS = 0.5
-"""Of silence that an STT is tried with."""
-
-PROBE_WORD = "Hello"
-"""What the other models are tried with; nobody hears or reads what comes of it."""
 
 
 class Service(Protocol):
@@ -99,29 +86,3 @@ def _is_of_a_service(error: BaseException | None) -> bool:
             return True
         error = error.__cause__
     return False
-
-
-async def probe(model: Any) -> None:
-    """Make a call that costs little; raises ModelError where the service does not work.
-
-    Does nothing for what is none of our models.
-    """
-    match model:
-        case LLM():
-            asked = ChatContext.empty()
-            asked.add_message(role="user", content=PROBE_WORD)
-            async with model.chat(chat_ctx=asked, conn_options=ONCE) as reply:
-                await anext(reply, None)
-        case TTS():
-            await model.synthesize(PROBE_WORD, conn_options=ONCE).collect()
-        case STT() if model.capabilities.streaming:
-            async with model.stream(conn_options=ONCE) as stream:
-                stream.push_frame(silent_frame(PROBE_SECONDS, model.sample_rate))
-                stream.end_input()
-                async for _ in stream:
-                    pass
-        case STT():
-            silence = silent_frame(PROBE_SECONDS, model.sample_rate)
-            await model.recognize(silence, conn_options=ONCE)
-        case _:
-            return
