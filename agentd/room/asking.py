@@ -10,6 +10,8 @@ from livekit import rtc
 
 from agentd.aio.timing import now
 
+from .leaving import told_of_leaving
+
 T = TypeVar("T")
 
 
@@ -21,12 +23,9 @@ async def while_joined(room: rtc.Room, answer: Awaitable[T], *, timeout: float) 
     """
     async with asyncio.timeout(timeout) as deadline:
 
-        def give_up(_reason: object) -> None:
+        def give_up() -> None:
             if not deadline.expired():
                 deadline.reschedule(now())
 
-        room.on("disconnected", give_up)
-        try:
+        with told_of_leaving(room, give_up):
             return await answer
-        finally:
-            room.off("disconnected", give_up)

@@ -11,6 +11,8 @@ from livekit import rtc
 
 from agentd.errors import JobError, ParticipantTimeout
 
+from .leaving import told_of_leaving
+
 T = TypeVar("T")
 
 
@@ -43,20 +45,11 @@ async def until_found(
         if result is not None:
             found.set_result(result)
 
-    def give_up(*_: object) -> None:
+    def give_up() -> None:
         if not found.done():
             found.set_exception(JobError(left))
 
-    def look_at_state(*_: object) -> None:
-        if not room.isconnected():
-            give_up()
-
-    # The SDK tells the state first, and now and then not the event (livekit 1.2.1).
-    with (
-        _listening(room, events, look),
-        _listening(room, ["disconnected"], give_up),
-        _listening(room, ["connection_state_changed"], look_at_state),
-    ):
+    with _listening(room, events, look), told_of_leaving(room, give_up):
         look()
         try:
             async with asyncio.timeout(timeout):
