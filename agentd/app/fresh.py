@@ -39,17 +39,18 @@ def compile_sources_anew() -> None:
     """Use no cache for what is imported from now on and not installed. May be repeated."""
     if any(isinstance(hook, _FreshFinder) for hook in sys.path_hooks):
         return
-    sys.path_hooks.insert(0, _FreshFinder())
+    installed = installed_folders()
+    sys.path_hooks.insert(0, _FreshFinder(installed))
     for path in list(sys.path_importer_cache):
-        if not _is_installed(path, installed_folders()):
+        if not _is_installed(path, installed):
             del sys.path_importer_cache[path]
 
 
 class _FreshFinder:
     """A path hook for folders that are not installed."""
 
-    def __init__(self) -> None:
-        self._installed = installed_folders()
+    def __init__(self, installed: tuple[str, ...]) -> None:
+        self._installed = installed
         self._make = FileFinder.path_hook(
             (ExtensionFileLoader, EXTENSION_SUFFIXES),
             (_FreshLoader, SOURCE_SUFFIXES),
