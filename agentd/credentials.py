@@ -56,13 +56,20 @@ def credential(name: str, given: NotGivenOr[str | None] = NOT_GIVEN) -> str:
     Modes of files are not checked: Docker and Kubernetes show secrets to all users of a
     container, which has one.
     """
+    found = optional_credential(name, given)
+    if not found:
+        raise MissingCredential(_ways(name))
+    return found
+
+
+def optional_credential(name: str, given: NotGivenOr[str | None] = NOT_GIVEN) -> str:
+    """The same, and empty where nothing names one. Raises MissingCredential where a file is named
+    that can't be used."""
     if isinstance(given, str) and given.strip():
         remember(given)
         return given.strip()
     found = find_credential(name, os.environ)
-    if found is None:
-        raise MissingCredential(_ways(name))
-    return found.value
+    return "" if found is None else found.value
 
 
 def find_credential(name: str, environ: Mapping[str, str]) -> Credential | None:

@@ -10,8 +10,7 @@ import jwt
 from msgspec import Struct
 
 from agentd.aio.timing import wall_time
-from agentd.credentials import credential
-from agentd.errors import ModelError
+from agentd.credentials import credential, optional_credential
 from agentd.given import NOT_GIVEN, NotGivenOr, is_given
 from agentd.settings.load import environment
 
@@ -63,8 +62,8 @@ def gateway(
     """
     url = base_url if is_given(base_url) else environment().get(URL_VARIABLE) or GATEWAY_URL
     is_livekit = urlsplit(url).netloc == urlsplit(GATEWAY_URL).netloc
-    key = _optional(KEY_NAME, api_key)
-    secret = _optional(SECRET_NAME, api_secret)
+    key = optional_credential(KEY_NAME, api_key)
+    secret = optional_credential(SECRET_NAME, api_secret)
     if is_livekit and not (key and secret):
         key = credential("LIVEKIT_API_KEY", key if key else NOT_GIVEN)
         secret = credential("LIVEKIT_API_SECRET", secret if secret else NOT_GIVEN)
@@ -88,10 +87,3 @@ def _signing(key: str, secret: str) -> Key:
         return make_token(key, secret, now=wall_time())
 
     return sign
-
-
-def _optional(name: str, given: NotGivenOr[str]) -> str:
-    try:
-        return credential(name, given)
-    except ModelError:  # there is none, which is well
-        return ""

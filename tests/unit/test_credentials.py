@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from agentd.credentials import MAX_BYTES, credential, find_credential, remember_environment
+from agentd.credentials import (
+    MAX_BYTES,
+    credential,
+    find_credential,
+    optional_credential,
+    remember_environment,
+)
 from agentd.errors import MissingCredential, ModelError
 from agentd.masking import masked
 
@@ -121,3 +127,16 @@ def test_the_environment_is_masked_by_its_names(
 
     text = "planted-in-systemd planted-in-file planted-password planted-nothing secret"
     assert masked(text) == "*** *** *** planted-nothing secret"
+
+
+def test_a_key_that_need_not_be_there_is_empty_but_a_bad_file_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who names a file wants it to be used: a wrong one must not look like none."""
+    monkeypatch.delenv(NAME, raising=False)
+    assert optional_credential(NAME) == ""
+
+    monkeypatch.setenv(f"{NAME}_FILE", str(tmp_path / "missing"))
+
+    with pytest.raises(MissingCredential, match="No such file"):
+        optional_credential(NAME)

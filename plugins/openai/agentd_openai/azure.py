@@ -7,8 +7,7 @@ from typing import Any, TypeAlias, TypedDict
 
 import openai
 
-from agentd.credentials import credential
-from agentd.errors import ModelError
+from agentd.credentials import credential, optional_credential
 from agentd.given import NotGivenOr, only_given
 
 from .client import MakeClient
@@ -53,7 +52,6 @@ def _identity(given: dict[str, Any]) -> dict[str, str]:
     """Who asks: by what was given, else by a token, else by a key."""
     if given.keys() & {"azure_ad_token_provider", "azure_ad_token", "api_key"}:
         return {}
-    try:
-        return {"azure_ad_token": credential(AZURE_TOKEN)}
-    except ModelError:  # there is no token: then it must be a key
-        return {"api_key": credential(AZURE_KEY)}
+    if token := optional_credential(AZURE_TOKEN):
+        return {"azure_ad_token": token}
+    return {"api_key": credential(AZURE_KEY)}
