@@ -160,7 +160,7 @@ def test_the_longest_of_our_sockets_counts(tmp_path: Path) -> None:
 
 def test_a_shared_folder_that_others_can_open_is_not_trusted(tmp_path: Path) -> None:
     """Somebody else may have made /tmp/agentd-1000 before us."""
-    shared = tmp_path / "agentd-1000"
+    shared = tmp_path / "a"  # short: a socket's path has an end, and pytest numbers its runs
     shared.mkdir(mode=0o755)
     runtime = Directory(
         setting="runtime_dir", path=shared / "dev-1", origin="default", shared_parent=shared
