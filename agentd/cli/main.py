@@ -24,6 +24,7 @@ COMMANDS = {
     "jobs": "List jobs, show one with its history, or stop one.",
     "drain": "Let running jobs end, take no new ones, then end the daemon.",
     "reload": "Import the app anew, for new jobs.",
+    "doctor": "Look at all that a daemon needs, and say what is wrong and how to mend it.",
     "models": "List, fetch and check the model files that plugins need.",
 }
 """Each lives in the module of its name, as a click command of its name."""
@@ -39,7 +40,7 @@ Examples:
 `agentd COMMAND --help` says more. Exit codes: 0 well, 1 a fault of agentd, 2 usage,
 3 the app, 4 a setting, 5 LiveKit refused, 6 LiveKit can't be reached, 7 port busy,
 8 directory, 9 drain timed out, 10 forced by a second signal, 11 no daemon runs,
-12 the daemon is unhealthy, 13 the daemon refused.
+12 the daemon is unhealthy, 13 the daemon refused, 14 and 15 doctor has found something.
 """
 
 
