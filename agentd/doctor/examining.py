@@ -56,7 +56,10 @@ async def examine(
 async def mend(
     patient: Patient, checks: Sequence[Check], reports: Sequence[CheckReport], limits: Limits
 ) -> list[CheckReport]:
-    """Do what is safe about what was found, one after the other, and look again."""
+    """Do what is safe about what was found, one after the other, and look again.
+
+    Also where one had nothing to do: another before it may have done it.
+    """
     after: list[CheckReport] = []
     for check, report in zip(checks, reports, strict=True):
         if check.fix is None or report.verdict not in ("warning", "failure"):
@@ -66,9 +69,6 @@ async def mend(
             done = await check.fix(patient)
         except (AgentdError, OSError) as error:
             done = f"could not be mended: {_text(error)}"
-        if not done:
-            after.append(report)
-            continue
         again = await run_check(patient, check, now() + limits.of(check))
         after.append(structs.replace(again, fixed=shown(done)))
     return after

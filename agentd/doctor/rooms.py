@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import aiohttp
 from livekit import api
+from livekit.api.room_service import RoomService
 
 from agentd.errors import LiveKitUnreachable
 from agentd.settings.model import LiveKitSettings
@@ -43,7 +44,8 @@ async def probe_room(
     """A room for the length of a block; raises LiveKitUnreachable, or the SDK's TwirpError."""
     timeout = aiohttp.ClientTimeout(total=CALL_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout, proxy=livekit.http_proxy or None) as http:
-        rooms = api.LiveKitAPI(livekit.url, livekit.api_key, livekit.api_secret, session=http).room
+        # The SDK's own tries at other servers would outlast the check.
+        rooms = RoomService(http, livekit.url, livekit.api_key, livekit.api_secret, failover=False)
         request = api.CreateRoomRequest(
             name=name,
             empty_timeout=EMPTY_SECONDS,

@@ -36,7 +36,7 @@ SLOW_OFFER = 1.5
 LOOKED_AT_ROOMS = 20
 """Rooms whose participants are looked at, the newest first."""
 
-REFUSALS = ("unauthenticated", "permission_denied")
+REFUSALS = (401, 403)
 
 
 # -- the API ---------------------------------------------------------------------------
@@ -51,6 +51,8 @@ class ApiFacts(Struct, frozen=True, kw_only=True):
     step: str = ""
     """What was tried last."""
     error: str = ""
+    status: int = 0
+    """Of HTTP, where the server answered with an error."""
 
 
 def judge_api(facts: ApiFacts) -> Finding:
@@ -61,8 +63,9 @@ def judge_api(facts: ApiFacts) -> Finding:
             f"the key {key} lists rooms ({facts.rooms} open), makes and deletes one; "
             f"{facts.seconds * 1000:.0f} ms"
         )
-    text = f"{facts.step} with the key {key}: {facts.error}"
-    if any(word in facts.error for word in REFUSALS):
+    status = f"HTTP {facts.status} " if facts.status else ""
+    text = f"{facts.step} with the key {key}: {status}{facts.error}"
+    if facts.status in REFUSALS:
         return failure(
             text, "check LIVEKIT_API_KEY and LIVEKIT_API_SECRET: `agentd config` says their origin"
         )
@@ -73,7 +76,7 @@ async def api_key(patient: Patient) -> Finding:
     livekit = await patient.livekit()
     began_at = monotonic()
     rooms = RoomApi(livekit, timeout=3.0)
-    step, error, count = "listing rooms", "", 0
+    step, error, count, status = "listing rooms", "", 0, 0
     try:
         count = len(await rooms.list_rooms())
         step = "making a room"
@@ -81,15 +84,24 @@ async def api_key(patient: Patient) -> Finding:
             step = "deleting a room"
     except RoomApiError as failed:
         error = str(failed)
+        if isinstance(failed.__cause__, api.TwirpError):
+            status = failed.__cause__.status
     except api.TwirpError as failed:
-        error = f"{failed.code}: {failed.message}"
+        error, status = f"{failed.code}: {failed.message}", failed.status
     except LiveKitError as failed:
         error = str(failed)
     finally:
         await rooms.aclose()
     seconds = monotonic() - began_at
     return judge_api(
-        ApiFacts(key=livekit.api_key, rooms=count, seconds=seconds, step=step, error=error)
+        ApiFacts(
+            key=livekit.api_key,
+            rooms=count,
+            seconds=seconds,
+            step=step,
+            error=error,
+            status=status,
+        )
     )
 
 

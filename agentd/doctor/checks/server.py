@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from contextlib import closing, suppress
@@ -131,7 +132,7 @@ def reason_of(error: BaseException) -> str:
         case aiohttp.ClientConnectorDNSError(host=host):
             return f"no address for '{host}'"
         case aiohttp.ClientConnectorError(os_error=os_error):
-            return str(os_error.strerror or os_error)
+            return os.strerror(os_error.errno) if os_error.errno else str(os_error)
         case aiohttp.ServerDisconnectedError():
             return "it closed the connection at once"
         case TimeoutError():

@@ -35,11 +35,12 @@ class ThreadWatch:
         self.native: list[str] = []
         """The modules during whose import others appeared."""
         self._importing = ""
-        self._count = 1
+        self._count = 0
         self._start = threading.Thread.start
 
     def begin(self) -> None:
         """Watch from here on."""
+        self._look()
         threading.Thread.start = self._note_start(self._start)  # type: ignore[method-assign]
         sys.addaudithook(self._note_import)
 
@@ -64,7 +65,7 @@ class ThreadWatch:
             self._importing = arguments[0]
 
     def _look(self) -> None:
-        count = sum(1 for _ in os.scandir(TASKS))
+        count = sum(1 for _ in os.scandir(TASKS)) - threading.active_count()
         if count > self._count and self._importing:
             self.native.append(self._importing)
         self._count = count
