@@ -21,13 +21,15 @@ EMPTY_SECONDS = 10
 
 TOKEN_LIFE = timedelta(minutes=5)
 
-NOBODY = "agentd-doctor-nobody"
+PREFIX = "agentd-doctor-"
+
+NOBODY = f"{PREFIX}nobody"
 """A room that names an agent gets no other: a worker without a name is not sent to it."""
 
 
 def probe_name(purpose: str) -> str:
     """A name that nobody else has."""
-    return f"agentd-doctor-{purpose}-{secrets.token_hex(4)}"
+    return f"{PREFIX}{purpose}-{secrets.token_hex(4)}"
 
 
 def probe_token(livekit: LiveKitSettings, room: str, identity: str) -> str:

@@ -20,6 +20,7 @@ import pytest
 from aiohttp import web
 
 from agentd.cli.exits import DoctorExit
+from agentd.doctor.patient import Patient
 from agentd.journal.journal import FILE_NAME
 from agentd.journal.schema import STEPS, migrate
 from tests.support.certificates import make_certificate
@@ -334,13 +335,19 @@ async def test_keys_that_everybody_can_read_are_told(workdir: Path) -> None:
     write(workdir, "OPENAI_API_KEY=sk-something", ".env").chmod(0o600)
     app = write(workdir, APP)
     environ = {"LIVEKIT_API_SECRET_FILE": str(secret)}
+    config = write(workdir, "[livekit]\napi_secret = 'another-secret'\n", "agentd.toml")
+    config.chmod(0o604)
 
-    report = await look_at(patient_of(workdir, app=app, environ=environ), "secret-files")
+    def patient() -> Patient:
+        return patient_of(workdir, app=app, environ=environ, config=config)
+
+    report = await look_at(patient(), "secret-files")
     secret.chmod(0o600)
-    closed = await look_at(patient_of(workdir, app=app, environ=environ), "secret-files")
+    config.chmod(0o600)
+    closed = await look_at(patient(), "secret-files")
 
     assert (report.verdict, closed.verdict) == ("warning", "ok")
-    assert report.remedy == f"chmod o-rwx {secret}"
+    assert report.remedy == f"chmod o-rwx {secret}; chmod o-rwx {config}"
     assert "a-secret" not in report.evidence
 
 
@@ -377,6 +384,30 @@ async def test_a_url_that_can_not_be_one_is_told(workdir: Path, url: str) -> Non
 
     assert report.verdict == "failure"
     assert "LIVEKIT_URL" in report.remedy
+
+
+async def test_what_is_set_unwisely_is_told(workdir: Path) -> None:
+    """An open HTTP port, a proxy that is none, a pod whose grace is short, an idle option."""
+    app = write(workdir, APP.replace("AgentServer()", "AgentServer(load_fnc=lambda: 0.5)"))
+    environ = {
+        "AGENTD_HOST": "0.0.0.0",
+        "HTTPS_PROXY": "socks://proxy",
+        "KUBERNETES_SERVICE_HOST": "10.0.0.1",
+        "TERMINATION_GRACE_PERIOD_SECONDS": "30",
+    }
+
+    reports = await look(
+        patient_of(workdir, app=app, environ=environ),
+        *("http-token", "proxies", "kubernetes", "app-agent"),
+    )
+
+    assert reports["http-token"].verdict in ("warning", "failure")
+    assert "0.0.0.0" in reports["http-token"].evidence
+    assert reports["proxies"].verdict == reports["kubernetes"].verdict == "failure"
+    assert (reports["app-agent"].verdict, "load_fnc" in reports["app-agent"].evidence) == (
+        "warning",
+        True,
+    )
 
 
 # -- TLS -----------------------------------------------------------------------------------

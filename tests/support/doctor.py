@@ -28,6 +28,7 @@ def patient_of(
     machine: Path | None = None,
     environ: Mapping[str, str] | None = None,
     flags: Mapping[str, str] | None = None,
+    config: Path | None = None,
 ) -> Patient:
     """A patient with directories below `root`, a server, and what is set besides."""
     own = {
@@ -54,6 +55,7 @@ def patient_of(
         layers=layers,
         environ=own,
         app=None if app is None else AppRef(target=str(app)),
+        config=config,
         settings_error=error,
         root=machine or Path("/"),
     )

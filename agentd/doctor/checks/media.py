@@ -88,7 +88,8 @@ def shown_route(facts: MediaFacts) -> str:
         return text
     relayed = ", relayed by TURN" if facts.route.relayed else ""
     return (
-        f"{facts.route.protocol} {facts.route.local} to {facts.route.remote}{relayed}, "
+        f"{facts.route.protocol} {facts.route.local} to {facts.route.remote} "
+        f"({facts.route.kind}){relayed}, "
         f"round trip {facts.route.round_trip_ms:.1f} ms, {text}"
     )
 

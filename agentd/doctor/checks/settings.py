@@ -13,6 +13,7 @@ from agentd.credentials import DIRECTORY_VARIABLE, FILE_SUFFIX
 from agentd.dispatch.connection import shown_url
 from agentd.doctor.finding import Finding, failure, gravest, ok, skipped, warning
 from agentd.doctor.patient import Patient
+from agentd.doctor.threads import in_thread
 from agentd.settings.fields import FIELDS
 from agentd.settings.layers import Rank, Resolved, unknown_variables
 
@@ -144,7 +145,7 @@ def judge_secret_files(files: Iterable[SecretFile]) -> Finding:
 
 
 async def secret_files(patient: Patient) -> Finding:
-    return judge_secret_files(found_secret_files(patient))
+    return judge_secret_files(await in_thread(lambda: found_secret_files(patient)))
 
 
 def found_secret_files(patient: Patient) -> list[SecretFile]:

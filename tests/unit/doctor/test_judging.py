@@ -33,7 +33,12 @@ from agentd.settings.paths import Directory
 STATE = Directory(setting="state_dir", path=Path("/var/lib/agentd"), origin="default")
 RUNTIME = Directory(setting="runtime_dir", path=Path("/run/agentd"), origin="default")
 GOOD_ROUTE = Route(
-    protocol="udp", local="10.0.0.1:1", remote="10.0.0.2:2", relayed=False, round_trip_ms=3.0
+    protocol="udp",
+    local="10.0.0.1:1",
+    remote="10.0.0.2:2",
+    relayed=False,
+    kind="host to host",
+    round_trip_ms=3.0,
 )
 GOOD_MEDIA = MediaFacts(
     joined_seconds=0.2, heard=(Heard(latency_ms=60.0, received=100, lost=0),) * 2, route=GOOD_ROUTE
