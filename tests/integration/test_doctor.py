@@ -501,6 +501,7 @@ async def test_a_hampered_machine_is_told(workdir: Path) -> None:
     ids = ("open-files", "core-files", "kernel", "text-encoding", "python-version")
     code, checks = await typed(
         workdir,
+        *("--max-jobs", "64"),
         *(part for id_ in ids for part in ("--only", id_)),
         hampered=("--files", "100", "--core", "1000000", "--no-pidfd"),
         environ={"PYTHONIOENCODING": "ascii"},
