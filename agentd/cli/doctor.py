@@ -58,7 +58,7 @@ well, 14 there are warnings, 15 there are failures, 2 usage.
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @click.option(
     "--timeout",
-    default=9.0,
+    default=8.5,
     show_default=True,
     type=click.FloatRange(min=0.5, max=600.0),
     help="Seconds for everything; more draws out each check's own deadline, too.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -64,4 +65,5 @@ async def probe_room(
         finally:
             # The server empties it in any case; what goes wrong here harms nobody.
             with suppress(api.TwirpError, aiohttp.ClientError, OSError):
-                await rooms.delete_room(api.DeleteRoomRequest(room=name))
+                async with asyncio.timeout(DELETE_SECONDS):
+                    await rooms.delete_room(api.DeleteRoomRequest(room=name))

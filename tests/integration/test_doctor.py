@@ -20,6 +20,7 @@ import pytest
 from aiohttp import web
 
 from agentd.cli.exits import DoctorExit
+from agentd.daemon.lock import state_lock
 from agentd.doctor.patient import Patient
 from agentd.journal.journal import FILE_NAME
 from agentd.journal.schema import STEPS, migrate
@@ -481,6 +482,22 @@ async def test_what_dead_daemons_left_is_told_and_cleared_away(workdir: Path) ->
     assert f"pid {child.pid}" not in dead["leftovers"].evidence
     assert "removed" in dead["stale-files"].fixed
     assert list(run.iterdir()) == []
+
+
+async def test_directories_of_daemons_that_can_not_be_seen_are_left_alone(workdir: Path) -> None:
+    """One in a container has no process here: its lock and its socket tell that it lives."""
+    locked = workdir / "state" / "dev-999999998"
+    served = workdir / "run" / "dev-999999997"
+    for path in (locked, served, workdir / "state" / "dev-999999996"):
+        path.mkdir(parents=True, mode=0o700)
+    with socket.socket(socket.AF_UNIX) as listening, state_lock(locked):
+        listening.bind(str(served / "control.sock"))
+        listening.listen()
+        report = await look_at(patient_of(workdir), "stale-files", fix=True)
+
+    assert "dev-999999996" in report.fixed
+    assert locked.is_dir()
+    assert served.is_dir()
 
 
 async def test_a_taken_port_is_told_with_who_has_it(workdir: Path) -> None:

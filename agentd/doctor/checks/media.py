@@ -15,7 +15,7 @@ from agentd.doctor.spawned import ask_probe
 from agentd.doctor.turn import ask_turn, parse_turn, told_servers
 from agentd.errors import LiveKitError
 
-STEP_SECONDS = 4.0
+STEP_SECONDS = 3.5
 """For joining and seeing each other's track, and again for hearing each other."""
 
 LOSS_WARNING = 0.02

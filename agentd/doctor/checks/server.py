@@ -24,6 +24,7 @@ from agentd.settings.access import require_access
 from .settings import is_loopback
 
 HTTP_OK = 200
+HTTP_FAULT = 500
 
 CERTIFICATE_DAYS = 14.0
 """Left of a certificate: what renews itself does so earlier."""
@@ -89,8 +90,13 @@ def judge_reach(facts: ReachFacts) -> Finding:
         )
     ms = facts.seconds * 1000
     text = f"{', '.join(facts.addresses)} answered HTTP {facts.status} in {ms:.0f} ms"
+    if facts.status >= HTTP_FAULT:
+        return failure(f"{text}: it is not well", "look at its log, and at a proxy before it")
     if facts.status != HTTP_OK:
-        return failure(f"{text}: no LiveKit server, or one that is not well", "check LIVEKIT_URL")
+        return warning(
+            f"{text}: a livekit-server answers 200 there, unless a proxy stands before it",
+            "check LIVEKIT_URL; where 'worker-registers' and 'api-key' are well, so is this",
+        )
     if facts.seconds > SLOW_SECONDS:
         return warning(f"{text}: slow", "is this host near the server? Offers expire after 3 s")
     return ok(text)

@@ -136,7 +136,8 @@ CASES: list[tuple[Finding, Verdict, str]] = [
     (app.judge_fork_safety(THREADED, "spawn"), "ok", "spawn"),
     (app.judge_agent(AppFacts(info=AppInfo(notes=["load_fnc"])), Settings()), "warning", "load"),
     (server.judge_reach(server.ReachFacts(url="wss://x", status=200)), "ok", "200"),
-    (server.judge_reach(server.ReachFacts(url="wss://x", status=404)), "failure", "404"),
+    (server.judge_reach(server.ReachFacts(url="wss://x", status=404)), "warning", "404"),
+    (server.judge_reach(server.ReachFacts(url="wss://x", status=502)), "failure", "502"),
     (server.judge_reach(server.ReachFacts(url="wss://x", error="down")), "failure", "down"),
     (
         server.judge_reach(server.ReachFacts(url="wss://x", status=200, seconds=2.0)),
