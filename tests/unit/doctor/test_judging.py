@@ -26,9 +26,12 @@ from agentd.doctor.checks import (
 from agentd.doctor.facts import AppFacts, Heard, LibraryFact, MediaFacts, Route, ThreadFact
 from agentd.doctor.finding import Finding, Verdict
 from agentd.doctor.unitfile import Unit, parse_span, parse_units
+from agentd.journal.inspection import JournalFacts
+from agentd.management.health import Problem
 from agentd.protocol.app import AppInfo
 from agentd.settings.model import PoolSettings, Settings
 from agentd.settings.paths import Directory
+from tests.support.controls import STATUS
 
 STATE = Directory(setting="state_dir", path=Path("/var/lib/agentd"), origin="default")
 RUNTIME = Directory(setting="runtime_dir", path=Path("/run/agentd"), origin="default")
@@ -68,6 +71,13 @@ def unit_with(*changes: str) -> Unit:
 def directory(kind: Directory = STATE, **facts: Any) -> storage.DirectoryFacts:
     good = storage.DirectoryFacts(
         directory=kind, exists=True, owner=1000, mode=0o700, filesystem="ext4"
+    )
+    return structs.replace(good, **facts)
+
+
+def journal(**facts: Any) -> JournalFacts:
+    good = JournalFacts(
+        path="/j", version=3, check="ok", size_mb=1.0, log_mb=0.1, mode=0o600, unfinished=0
     )
     return structs.replace(good, **facts)
 
@@ -222,6 +232,27 @@ CASES: list[tuple[Finding, Verdict, str]] = [
     (daemon.judge_port(daemon.PortFacts(host="h", port=81, taken=True)), "failure", "taken"),
     (daemon.judge_port(daemon.PortFacts(host="h", port=81, error="no")), "failure", "no"),
     (daemon.judge_port(daemon.PortFacts(host="h", port=8081, ours=7)), "ok", "pid 7"),
+    (
+        daemon.judge_port(daemon.PortFacts(host="h", port=81, taken=True, owner="pid 1 (systemd)")),
+        "ok",
+        "handed to the daemon",
+    ),
+    (daemon.judge_daemon(STATUS, "1.2.3"), "ok", "link registered, 1 jobs"),
+    (daemon.judge_daemon(STATUS, "1.3.0"), "warning", "this command is 1.3.0"),
+    (
+        daemon.judge_daemon(
+            structs.replace(
+                STATUS, problems=(Problem(part="pool", path="daemon/pool", message="no child"),)
+            ),
+            "1.2.3",
+        ),
+        "failure",
+        "pool: no child",
+    ),
+    (storage.judge_journal(journal(), 256), "ok", "quick_check: ok"),
+    (storage.judge_journal(journal(check="row 7 missing"), 256), "failure", "row 7 missing"),
+    (storage.judge_journal(journal(log_mb=900.0), 256), "warning", "log 900.0 MB"),
+    (storage.judge_journal(journal(mode=0o640), 256), "warning", "mode 0640"),
     (service.judge_unit(unit_with(), Settings()), "ok", "KillMode=process"),
     (service.judge_unit(unit_with("TimeoutStopSec=5"), Settings()), "failure", "cut off"),
     (
