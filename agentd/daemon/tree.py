@@ -119,14 +119,14 @@ async def _journal(journal: Journal, ready: Ready) -> None:
 
 
 async def _http(parts: Parts, ready: Ready) -> None:
-    metrics = Metrics(parts.metrics)
-    async with HttpServer(parts.resolved.settings.http, parts.health, metrics):
+    async with HttpServer(parts.resolved.settings.http, parts.health, Metrics(parts.metrics)):
         ready()
         await _for_ever()
 
 
 async def _control(parts: Parts, controls: Controls, ready: Ready) -> None:
-    async with ControlServer(parts.base.control_path, controls):
+    metrics = Metrics(parts.metrics)
+    async with ControlServer(parts.base.control_path, controls, metrics):
         ready()
         await _for_ever()
 

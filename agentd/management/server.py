@@ -12,7 +12,8 @@ from agentd.settings.model import HttpSettings
 
 from .answers import answer
 from .health import Health
-from .metrics import CONTENT_TYPE, Metrics
+from .metrics import Metrics
+from .scrape import add_metrics
 
 logger = logging.getLogger("agentd.management")
 
@@ -27,10 +28,9 @@ class HttpServer:
     ) -> None:
         self._settings = settings
         self._health = health
-        self._metrics = metrics
         app = web.Application()
         app.router.add_get("/healthz", self._healthz)
-        app.router.add_get("/metrics", self._show_metrics)
+        add_metrics(app, metrics)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
         self.port = 0
         """The port that was taken, once started."""
@@ -66,6 +66,3 @@ class HttpServer:
     async def _healthz(self, _request: web.Request) -> web.Response:
         health = self._health()
         return answer(health, health.http_status)
-
-    async def _show_metrics(self, _request: web.Request) -> web.Response:
-        return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
