@@ -122,6 +122,31 @@ class EventEntry(Struct, frozen=True, kw_only=True):
     fields: Mapping[str, Any] = {}
 
 
+class FeedEntry(Struct, frozen=True, kw_only=True):
+    """Something that happened just now, as /events tells of it."""
+
+    id: str
+    """Ask with this for what came after it."""
+    time: float
+    kind: str
+    text: str = ""
+    job: str = ""
+    child: str = ""
+    fields: Mapping[str, Any] = {}
+
+
+class FeedHello(Struct, frozen=True, kw_only=True):
+    """The first message of /events."""
+
+    boot: str
+    """Another one after each start of the daemon."""
+    version: str
+    replayed: int = 0
+    """Messages that follow at once, since they were asked for."""
+    missed: bool = False
+    """Whether there were others that are not kept any more."""
+
+
 class PostMortemEntry(Struct, frozen=True, kw_only=True):
     """Why a child of a job ended that should not have."""
 
