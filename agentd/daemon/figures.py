@@ -7,8 +7,10 @@ from importlib.metadata import version
 from typing import Protocol
 
 from agentd.dispatch.link import Link
+from agentd.management.feed import EventFeed
 from agentd.management.health import DaemonView, judge_health
 from agentd.management.metrics_view import LinkFigures, MetricsView
+from agentd.management.readiness import judge_readiness
 from agentd.supervision.view import TreeView
 
 from .base import Base
@@ -25,6 +27,9 @@ class Seen(Protocol):
     @property
     def link(self) -> Link: ...
 
+    @property
+    def feed(self) -> EventFeed: ...
+
     def view(self) -> DaemonView: ...
 
     def tree_view(self) -> TreeView: ...
@@ -37,6 +42,7 @@ def view_metrics(parts: Seen) -> MetricsView:
     return MetricsView(
         version=VERSION,
         healthy=not judge_health(seen).problems,
+        ready=judge_readiness(seen).ready,
         draining=seen.draining,
         jobs=Counter(job.state for job in base.desk.view()),
         slots_used=pool.busy + base.desk.running.homeless,
@@ -46,6 +52,7 @@ def view_metrics(parts: Seen) -> MetricsView:
         link=LinkFigures(up=link.phase == "registered", dropped=link.dropped),
         journal=base.journal.view(),
         tree=parts.tree_view(),
+        feed=parts.feed.view(),
         circuits=pool.circuits.view(),
         circuits_opened=pool.circuits.opened,
     )

@@ -149,6 +149,14 @@ METRICS_DROPPED = Family(
     known={"why": ("full", "refused")},
 )
 
+HTTP_REFUSED = Family(
+    name="http_refused",
+    text="On the HTTP port: requests with a wrong token, connections that were one too many "
+    "(full), and such that did nothing (idle).",
+    labels=("why",),
+    known={"why": ("token", "full", "idle")},
+)
+
 # -- calls, counted by the children ----------------------------------------------------------
 
 ROOM_JOIN = Family(

@@ -119,6 +119,16 @@ def _journal_on_disk(view: MetricsView) -> Iterator[Sample]:
         yield (), float(view.journal.kept == "disk")
 
 
+def _readers(view: MetricsView) -> Iterator[Sample]:
+    if view.feed is not None:
+        yield (), view.feed.readers
+
+
+def _readers_dropped(view: MetricsView) -> Iterator[Sample]:
+    if view.feed is not None:
+        yield (), view.feed.dropped
+
+
 def _parts(tree: TreeView | None) -> Iterator[tuple[str, bool, int]]:
     if tree is None:
         return
@@ -236,6 +246,13 @@ SHOWN: tuple[Shown, ...] = (
         name="journal_on_disk",
         text="1 while the journal is on disk, 0 while it is in memory since the disk failed.",
         read=_journal_on_disk,
+    ),
+    Shown(name="event_readers", text="Who reads /events.", read=_readers),
+    Shown(
+        name="event_readers_dropped",
+        text="Readers of /events that were too slow, and were dropped.",
+        kind="counter",
+        read=_readers_dropped,
     ),
     Shown(
         name="part_up",

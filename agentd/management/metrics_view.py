@@ -10,6 +10,8 @@ from agentd.journal.journal import JournalView
 from agentd.supervision.view import TreeView
 from agentd.supervisor.snapshot import CircuitView, PoolView
 
+from .feed import FeedView
+
 
 class LinkFigures(Struct, frozen=True, kw_only=True):
     """The connection to LiveKit."""
@@ -39,6 +41,7 @@ class MetricsView(Struct, frozen=True, kw_only=True):
     link: LinkFigures | None = None
     journal: JournalView | None = None
     tree: TreeView | None = None
+    feed: FeedView | None = None
     circuits: tuple[CircuitView, ...] = ()
     """Those that are not closed."""
     circuits_opened: Mapping[str, int] = {}

@@ -140,7 +140,7 @@ async def counting(workdir: Path) -> AsyncIterator[Tally]:
     """What the daemon in the runtime directory counts."""
     tally = Tally()
     served = Metrics(lambda: MetricsView(draining=False), tally)
-    async with ControlServer(workdir / "control.sock", ScriptedControls(), served):
+    async with ControlServer(workdir / "control.sock", ScriptedControls(), metrics=served):
         yield tally
 
 

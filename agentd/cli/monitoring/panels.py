@@ -251,6 +251,16 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             ),
         ),
         Panel(
+            title="HTTP port",
+            queries=(
+                *increases("agentd_http_refused_total", "why"),
+                Query("sum(agentd_event_readers{$S})", "readers of /events"),
+                Query(
+                    "sum(increase(agentd_event_readers_dropped_total{$S}[$R]))", "dropped readers"
+                ),
+            ),
+        ),
+        Panel(
             title="CPU of the supervisor",
             unit="percentunit",
             queries=(

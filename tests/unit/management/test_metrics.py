@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from agentd.figures import Tally
 from agentd.figures.families import DISPATCH, FAMILIES, JOURNAL_WRITE, RETRIES_REFUSED, TURN_LATENCY
 from agentd.journal.journal import JournalView
+from agentd.management.feed import FeedView
 from agentd.management.metrics import Metrics, described
 from agentd.management.metrics_shown import SHOWN
 from agentd.management.metrics_view import LinkFigures, MetricsView
@@ -80,6 +81,7 @@ FULL = MetricsView(
     link=LinkFigures(up=True),
     journal=JournalView(kept="memory", problem="full", waiting=7),
     tree=TREE,
+    feed=FeedView(readers=2, dropped=1, last=9),
     circuits=(OPEN,),
     circuits_opened={"api/gpt": 2, "b/c": 1},
 )
