@@ -56,6 +56,11 @@ def answer(body: Struct, status: int = 200) -> web.Response:
     return web.Response(body=as_json(body), status=status, content_type="application/json")
 
 
+def document_answer(document: bytes) -> web.Response:
+    """JSON that is encoded already."""
+    return web.Response(body=document, content_type="application/json")
+
+
 def error_answer(code: str, message: str) -> web.Response:
     """Why a request was not carried out."""
     body = ErrorBody(error=ErrorText(code=code, message=message))
@@ -127,14 +132,12 @@ async def read_body(request: web.Request, kind: type[BodyT]) -> BodyT:
         raise ControlRefused("the body broke off", code="bad_request") from error
 
 
-def read_number(request: web.Request, name: str, default: int, *, maximum: int) -> int:
-    """A number from 1 in the query; raises ControlRefused."""
-    text = request.query.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= maximum):
-        raise ControlRefused(
-            f"{name}: '{text[:50]}' can't be used; it must be a number from 1 to {maximum}",
-            code="bad_request",
-        )
-    return int(text)
+def read_query(request: web.Request, kind: type[BodyT]) -> BodyT:
+    """What is asked after the question mark; raises ControlRefused."""
+    query = request.query
+    if len(query) != len(set(query)):
+        raise ControlRefused("the query names something twice", code="bad_request")
+    try:
+        return msgspec.convert(dict(query), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise ControlRefused(f"the query can't be used: {error}", code="bad_request") from error

@@ -16,6 +16,7 @@ from agentd.ipc.listener import Peer, bind_unix, peer_of
 from .answers import MAX_BODY, Handler, json_errors
 from .control import ControlApi
 from .controls import Controls
+from .mounting import mount
 
 logger = logging.getLogger("agentd.management")
 
@@ -32,7 +33,7 @@ class ControlServer:
     def __init__(self, path: Path, controls: Controls) -> None:
         self._path = path
         app = web.Application(middlewares=[json_errors, only_our_user], client_max_size=MAX_BODY)
-        ControlApi(controls).add_to(app)
+        mount(app, ControlApi(controls))
         self._runner = web.AppRunner(
             app,
             access_log=None,
