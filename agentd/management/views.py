@@ -168,6 +168,31 @@ class EventPage(Struct, frozen=True, kw_only=True):
     """Ask with this for the older ones; 0 when there are none."""
 
 
+class FeedEntry(Struct, frozen=True, kw_only=True):
+    """Something that happened just now, as /events tells of it."""
+
+    id: str
+    """Ask with this for what came after it."""
+    time: float
+    kind: str
+    text: str = ""
+    job: str = ""
+    child: str = ""
+    fields: Mapping[str, Any] = {}
+
+
+class FeedHello(Struct, frozen=True, kw_only=True):
+    """The first message of /events."""
+
+    boot: str
+    """Another one after each start of the daemon."""
+    version: str
+    replayed: int = 0
+    """Messages that follow at once, since they were asked for."""
+    missed: bool = False
+    """Whether there were others that are not kept any more."""
+
+
 class PostMortemEntry(Struct, frozen=True, kw_only=True):
     """Why a child ended that should not have."""
 
