@@ -79,7 +79,7 @@ async def test_a_job_is_moved(controls: ScriptedControls, capsys: Printed) -> No
 
 async def test_an_agent_is_sent_to_a_room(controls: ScriptedControls, capsys: Printed) -> None:
     """The daemon's own unless another is named."""
-    typed = ("dispatch", "lobby", "--metadata", "hi", "--attribute", "desk=7")
+    typed = ("dispatch", "lobby", "--metadata", "hi")
     assert await run(*typed) == ExitCode.OK
     assert await run("dispatch", "lobby", "--agent", "cook", "--json") == ExitCode.OK
 
@@ -96,7 +96,6 @@ async def test_an_agent_is_sent_to_a_room(controls: ScriptedControls, capsys: Pr
     "arguments",
     [
         ("dispatch",),
-        ("dispatch", "lobby", "--attribute", "desk"),
         ("loglevel", "LOUD"),
         ("simulate", "--seconds", "0"),
         ("simulate", "--seconds", "3601"),
