@@ -33,6 +33,7 @@ COMMANDS = {
     "simulate": "Run a job without LiveKit, in the running daemon.",
     "loglevel": "Write more or less, while the daemon runs.",
     "stacks": "Show where the daemon's processes are: stacks of threads and tasks.",
+    "doctor": "Look at all that a daemon needs, and say what is wrong and how to mend it.",
     "models": "List, fetch and check the model files that plugins need.",
 }
 """Each lives in the module of its name, as a click command of its name."""
@@ -48,7 +49,7 @@ Examples:
 `agentd COMMAND --help` says more. Exit codes: 0 well, 1 a fault of agentd, 2 usage,
 3 the app, 4 a setting, 5 LiveKit refused, 6 LiveKit can't be reached, 7 port busy,
 8 directory, 9 drain timed out, 10 forced by a second signal, 11 no daemon runs,
-12 the daemon is unhealthy, 13 the daemon refused.
+12 the daemon is unhealthy, 13 the daemon refused, 14 and 15 doctor has found something.
 """
 
 
