@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+from collections.abc import Sequence
 
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import wait_event
@@ -58,6 +60,8 @@ class Parts:
         base.desk.connect(self.link)
         self.reconciler = make_reconciler(settings, app, base, api=self.api, link=self.link)
         """None where there is no such child."""
+        self.http_sockets: Sequence[socket.socket] = ()
+        """Listen already for HTTP, where somebody has opened them for us."""
         self._failing = TemplateFailing(tree, base.pool)
         self._hopeless = asyncio.Event()
         self._error: AgentdError | None = None

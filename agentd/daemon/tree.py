@@ -32,6 +32,7 @@ from .base import Base
 from .loopwatch import LoopWatch
 from .parts import Parts
 from .reload import watch_app
+from .service import Service
 
 TREE = SupervisorSpec(name="daemon", intensity=Intensity(restarts=5, period=60.0))
 
@@ -58,6 +59,11 @@ async def add_child(tree: Supervisor, spec: ChildSpec) -> None:
 def loop_watch_child(watch: LoopWatch) -> ChildSpec:
     """Watches the event loop from the start, since systemd does."""
     return ChildSpec(id="loop-watch", start=task_child(watch.run, name="loop-watch"))
+
+
+def service_child(service: Service) -> ChildSpec:
+    """Keeps systemd informed, from the start and to the end."""
+    return ChildSpec(id="service", start=task_child(service.run, name="service"))
 
 
 def base_children(base: Base, *, spare_jobs: bool) -> Iterator[ChildSpec]:
@@ -120,7 +126,8 @@ async def _journal(journal: Journal, ready: Ready) -> None:
 
 async def _http(parts: Parts, ready: Ready) -> None:
     metrics = Metrics(parts.metrics)
-    async with HttpServer(parts.resolved.settings.http, parts.health, metrics):
+    http = parts.resolved.settings.http
+    async with HttpServer(http, parts.health, metrics, sockets=parts.http_sockets):
         ready()
         await _for_ever()
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
@@ -23,9 +24,16 @@ class HttpServer:
     """Serves until closed. `async with` starts and ends it."""
 
     def __init__(
-        self, settings: HttpSettings, health: Callable[[], Health], metrics: Metrics
+        self,
+        settings: HttpSettings,
+        health: Callable[[], Health],
+        metrics: Metrics,
+        *,
+        sockets: Sequence[socket.socket] = (),
     ) -> None:
+        """`sockets` listen already, and stay open for whoever gave them; else one is opened."""
         self._settings = settings
+        self._inherited = sockets
         self._health = health
         self._metrics = metrics
         app = web.Application()
@@ -37,9 +45,9 @@ class HttpServer:
 
     async def __aenter__(self) -> HttpServer:
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._settings.host, self._settings.port)
         try:
-            await site.start()
+            for site in self._sites():
+                await site.start()
         except OSError as error:
             await self._runner.cleanup()
             raise PortBusy(self._why(error)) from error
@@ -52,6 +60,12 @@ class HttpServer:
             },
         )
         return self
+
+    def _sites(self) -> list[web.BaseSite]:
+        if self._inherited:
+            # Copies: a site closes its own, and this server may be started again.
+            return [web.SockSite(self._runner, each.dup()) for each in self._inherited]
+        return [web.TCPSite(self._runner, self._settings.host, self._settings.port)]
 
     async def __aexit__(self, *exc: object) -> None:
         await self._runner.cleanup()
