@@ -19,7 +19,7 @@ HOMES = {
     "numpy": ("agentd/audio/", "agentd/caller/", "agentd/doctor/probes/", "agentd/testing/"),
     "rich": ("agentd/cli/",),
     "click": ("agentd/cli/",),
-    "systemd": ("agentd/daemon/systemd.py",),
+    "systemd": (),
     "watchfiles": ("agentd/daemon/reload.py",),
     "aiohttp": (
         "agentd/management/",
