@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 HEAVY = ("livekit.rtc", "numpy", "openai")
 
 HOMES = {
+    "prompt_toolkit": ("agentd/console/prompt.py",),
     "livekit.rtc": ("agentd/room/", "agentd/job/", "agentd/caller/"),
     "numpy": ("agentd/audio/", "agentd/caller/", "agentd/testing/"),
     "rich": ("agentd/cli/",),
