@@ -20,6 +20,7 @@ from .exits import exit_code_of
 COMMANDS = {
     "start": "Run an app as a service.",
     "dev": "Run an app while writing it: reload on save, coloured log.",
+    "console": "Talk to an app's agent here, without a server: by text, by sound, by WAV files.",
     "config": "Print each setting and where it came from.",
     "call": "Call a running agent: speak a WAV file to it, record its answer.",
     "status": "Show what the running daemon does, and what is wrong with it.",
@@ -36,7 +37,9 @@ COMMANDS = {
     "doctor": "Look at all that a daemon needs, and say what is wrong and how to mend it.",
     "models": "List, fetch and check the model files that plugins need.",
 }
-"""Each lives in the module of its name, as a click command of its name."""
+"""Each lives in the module of its name, as a click command of its name; but for these."""
+
+MODULES = {"console": "talk"}
 
 _EPILOG = """\
 \b
@@ -55,7 +58,7 @@ Examples:
 
 def load_command(name: str) -> click.Command:
     """Import a sub-command."""
-    command = getattr(importlib.import_module(f"agentd.cli.{name}"), name)
+    command = getattr(importlib.import_module(f"agentd.cli.{MODULES.get(name, name)}"), name)
     assert isinstance(command, click.Command)
     return command
 

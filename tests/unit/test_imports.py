@@ -17,6 +17,7 @@ HEAVY = ("livekit.rtc", "numpy", "openai")
 HOMES = {
     "livekit.rtc": ("agentd/room/", "agentd/job/", "agentd/caller/", "agentd/doctor/probes/"),
     "numpy": ("agentd/audio/", "agentd/caller/", "agentd/doctor/probes/", "agentd/testing/"),
+    "prompt_toolkit": ("agentd/console/prompt.py",),
     "rich": ("agentd/cli/",),
     "click": ("agentd/cli/",),
     "systemd": (),
