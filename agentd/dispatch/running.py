@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from agentd.aio.tasks import TaskOwner
-from agentd.aio.timing import now
+from agentd.aio.timing import now, wall_time
 from agentd.errors import AgentdError
 from agentd.protocol.ids import ChildId, JobId
 from agentd.protocol.job import JobAssignment, JobOutcome
@@ -169,6 +169,7 @@ class RunningJobs:
             self._fail(job, f"{why}; {refusal}")
             return
         job.resume_reason = "crash"
+        job.lost_at, job.lost_why = wall_time(), why
         if job.state != "resuming":
             self._book.move(job, "resuming", resumes=job.resumes)
         self._homeless.add(job.id)
@@ -193,6 +194,7 @@ class RunningJobs:
         """
         job.resumes += 1
         job.resume_reason = "swap"
+        job.lost_at, job.lost_why = wall_time(), "it was moved to another process"
         self._book.move(job, "resuming", resumes=job.resumes)
         self._go_on(job, child)
 
@@ -234,6 +236,8 @@ class RunningJobs:
                 },
             )
         job.begun = True
+        if not adopted:
+            job.running_since = wall_time()
         self._book.report_running(job)
         self._changed()
         self.swaps.consider(job)
