@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from collections.abc import Sequence
 
 import click
@@ -12,6 +13,7 @@ from agentd import __version__
 from agentd.credentials import remember_environment
 from agentd.daemon.exits import ExitCode
 from agentd.errors import AgentdError
+from agentd.masking import masked
 
 from .exits import exit_code_of
 
@@ -76,7 +78,8 @@ def agentd() -> None:
 def run_command(command: click.Command, arguments: Sequence[str]) -> int | None:
     """Run a click command and say the exit code; None when it returned without one.
 
-    An error of agentd's becomes one message; anything else is a fault and propagates.
+    An error of agentd's becomes one message; anything else is a fault, and its traceback is shown
+    without the keys that may be in it.
     """
     # The context is made here, not by click, so that its flags can be asked after a failure.
     verbose = False
@@ -100,6 +103,10 @@ def run_command(command: click.Command, arguments: Sequence[str]) -> int | None:
 
         show_error(error, verbose=verbose)
         return exit_code_of(error)
+    except Exception:  # noqa: BLE001 - the last border: Python would print it unmasked
+        sys.stderr.write(masked(traceback.format_exc()))
+        sys.stderr.write("error: a fault of agentd; please report it with the lines above\n")
+        return ExitCode.INTERNAL
     return result if isinstance(result, int) else None
 
 

@@ -17,6 +17,7 @@ from livekit.protocol.agent import Job
 
 from agentd.protocol.job import ResumeReason
 from agentd.room.connect import AutoSubscribe
+from agentd.room.leaving import on_leaving
 from agentd.room.participants import (
     DEFAULT_KINDS,
     ParticipantKinds,
@@ -50,6 +51,8 @@ class JobContext:
         self._connected = False
         self._log_fields: dict[str, Any] = {}
         self._watch = ParticipantWatch(parts.room, parts.participant_tasks)
+        # By the first that is told: what then fails for want of the room is no crash of the job.
+        on_leaving(parts.room, lambda: parts.shutdown.request(ROOM_DISCONNECTED))
         parts.room.on("disconnected", self._on_disconnected)
 
     # -- what the job is ---------------------------------------------------------
@@ -215,7 +218,6 @@ class JobContext:
                 "reason": rtc.DisconnectReason.Name(reason),
             },
         )
-        self._parts.shutdown.request(ROOM_DISCONNECTED)
 
     # -- the end -----------------------------------------------------------------
 
