@@ -18,7 +18,7 @@ from agentd.protocol.ids import JobId
 from agentd.supervision.view import TreeView
 
 from .answers import HANDLER_TIMEOUT
-from .control import PREFIX
+from .routes import PREFIX
 from .views import (
     Accepted,
     DrainRequest,
@@ -84,6 +84,10 @@ class ControlClient:
         """One job with its history."""
         return await self._get(f"/jobs/{quote(job_id, safe='')}", JobDetails)
 
+    async def metrics(self) -> str:
+        """Its figures, in Prometheus' text format."""
+        return (await self._request("GET", "/metrics", under="")).decode()
+
     @asynccontextmanager
     async def watch_drain(self) -> AsyncIterator[AsyncIterator[DrainView]]:
         """How a drain goes on, until the last job has ended or the daemon has."""
@@ -137,11 +141,12 @@ class ControlClient:
         *,
         query: dict[str, str] | None = None,
         body: Struct | None = None,
+        under: str = PREFIX,
     ) -> bytes:
         sent = None if body is None else msgspec.json.encode(body)
         headers = {"Content-Type": "application/json"} if sent else {}
         # The path is quoted already, and must not be unquoted on the way.
-        url = URL(f"{PREFIX}{path}", encoded=True)
+        url = URL(f"{under}{path}", encoded=True)
         with self._told():
             async with self._open().request(
                 method, url, params=query, data=sent, headers=headers

@@ -64,6 +64,7 @@ from .activity import Activity
 from .apologies import Apologies
 from .core import Core
 from .faults import Faults
+from .figures import SessionFigures
 from .metering import Metering
 from .outages import Outages
 from .speaker import ReplyRequest
@@ -107,6 +108,7 @@ class Engine:
         self.manual = ManualTurns()
         self.metering = Metering(emit)
         self.trace = SessionTrace()
+        self._figures = SessionFigures()
         self.log = ChatLog(config.history, emit=emit, changed=config.changed)
         self.speeches = Speeches(self.feed, changed=self._ring)
         self.mouth = Mouth(self.speeches, delay=self._speech_delay)
@@ -313,6 +315,7 @@ class Engine:
                 self.trace.turn_dropped("no_transcript")
             case _:
                 pass
+        self._figures.note(event)
         self.config.session.emit(event.type, event)
 
     def _audible(self) -> None:
