@@ -27,6 +27,7 @@ from agentd.room.participants import (
     ParticipantWatch,
     wait_for_participant,
 )
+from agentd.tracing import Attributes, span
 
 from .ending import SessionCloser, ShutdownCallback
 from .parts import JobParts
@@ -159,14 +160,19 @@ class JobContext:
             if self._connected:
                 return
             began_at = now()
-            await self._parts.joiner.join(
-                self._parts.assignment.url,
-                self._parts.assignment.token,
-                auto_subscribe=auto_subscribe,
-                encryption=encryption or e2ee,
-                rtc_config=rtc_config,
-                single_peer_connection=single_peer_connection,
-            )
+            about: Attributes = {
+                "lk.room.auto_subscribe": str(auto_subscribe),
+                "lk.room.e2ee": bool(encryption or e2ee),
+            }
+            with span("room_connect", about).apart():
+                await self._parts.joiner.join(
+                    self._parts.assignment.url,
+                    self._parts.assignment.token,
+                    auto_subscribe=auto_subscribe,
+                    encryption=encryption or e2ee,
+                    rtc_config=rtc_config,
+                    single_peer_connection=single_peer_connection,
+                )
             self._connected = True
             observe(ROOM_JOIN, now() - began_at)
             self._watch.start()
@@ -187,7 +193,12 @@ class JobContext:
         """
         if not self.room.isconnected():
             await self.connect()
-        return await wait_for_participant(self.room, identity=identity, kind=kind, timeout=timeout)
+        with span("wait_for_participant") as waiting:
+            found = await wait_for_participant(
+                self.room, identity=identity, kind=kind, timeout=timeout
+            )
+            waiting.set({"lk.participant_id": found.sid, "lk.participant_kind": str(found.kind)})
+            return found
 
     def add_participant_entrypoint(
         self,

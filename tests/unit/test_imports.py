@@ -37,6 +37,7 @@ HOMES = {
     "subprocess": ("agentd/supervisor/spawn.py", "agentd/daemon/describe.py", "agentd/testing/"),
     "sqlite3": ("agentd/journal/",),
     "mcp": ("agentd/llm/mcp/",),
+    "opentelemetry": ("agentd/tracing/",),
     "httpx2": ("agentd/llm/mcp/",),
     "multiprocessing": (),
     "pickle": (),
