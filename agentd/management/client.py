@@ -120,6 +120,7 @@ class ControlClient:
     async def metrics(self) -> str:
         """Its figures, in Prometheus' text format."""
         return (await self._request("GET", "/metrics", under="")).decode()
+
     async def children(self) -> ChildList:
         """Its children at this moment."""
         return await self._get("/children", ChildList)
