@@ -17,9 +17,10 @@ HEAVY = ("livekit.rtc", "numpy", "openai")
 HOMES = {
     "livekit.rtc": ("agentd/room/", "agentd/job/", "agentd/caller/", "agentd/doctor/probes/"),
     "numpy": ("agentd/audio/", "agentd/caller/", "agentd/doctor/probes/", "agentd/testing/"),
+    "prompt_toolkit": ("agentd/console/prompt.py",),
     "rich": ("agentd/cli/",),
     "click": ("agentd/cli/",),
-    "systemd": ("agentd/daemon/systemd.py",),
+    "systemd": (),
     "watchfiles": ("agentd/daemon/reload.py",),
     "aiohttp": (
         "agentd/management/",
@@ -36,6 +37,7 @@ HOMES = {
     "subprocess": ("agentd/supervisor/spawn.py", "agentd/daemon/describe.py", "agentd/testing/"),
     "sqlite3": ("agentd/journal/",),
     "mcp": ("agentd/llm/mcp/",),
+    "opentelemetry": ("agentd/tracing/",),
     "httpx2": ("agentd/llm/mcp/",),
     "multiprocessing": (),
     "pickle": (),
