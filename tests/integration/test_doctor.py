@@ -419,7 +419,7 @@ async def test_what_is_set_unwisely_is_told(workdir: Path) -> None:
         *("http-token", "proxies", "kubernetes", "app-agent"),
     )
 
-    assert reports["http-token"].verdict in ("warning", "failure")
+    assert reports["http-token"].verdict == "failure"
     assert "0.0.0.0" in reports["http-token"].evidence
     assert reports["proxies"].verdict == reports["kubernetes"].verdict == "failure"
     assert (reports["app-agent"].verdict, "load_fnc" in reports["app-agent"].evidence) == (
@@ -467,6 +467,41 @@ async def test_certificates_are_looked_at(
         report = await look_at(patient_of(workdir, environ=environ), "tls")
 
     assert (report.verdict, word in report.evidence) == (verdict, True), report
+
+
+@pytest.mark.parametrize(
+    ("days", "verdict", "word"),
+    [(90.0, "ok", "days left"), (5.0, "warning", "days left"), (-3.0, "failure", "expired")],
+)
+async def test_the_certificate_of_http_is_looked_at(
+    workdir: Path, days: float, verdict: str, word: str
+) -> None:
+    """Before a daemon is started with it; and who can read its key."""
+    certificate, key = make_certificate(workdir, days_left=days)
+    key.chmod(0o644)
+    environ = {"AGENTD_TLS_CERT": str(certificate), "AGENTD_TLS_KEY": str(key)}
+
+    reports = await look(patient_of(workdir, environ=environ), "http-certificate", "secret-files")
+
+    assert (reports["http-certificate"].verdict, word in reports["http-certificate"].evidence) == (
+        verdict,
+        True,
+    ), reports
+    assert str(key) in reports["secret-files"].remedy
+
+
+async def test_files_that_are_no_pair_are_told(workdir: Path) -> None:
+    """Another certificate's key, and a file that is not there."""
+    certificate, _ = make_certificate(workdir, days_left=90)
+    _, other = make_certificate(workdir, days_left=91)
+    told = []
+    for key in (other, workdir / "none.pem"):
+        environ = {"AGENTD_TLS_CERT": str(certificate), "AGENTD_TLS_KEY": str(key)}
+        told.append(await look_at(patient_of(workdir, environ=environ), "http-certificate"))
+
+    assert [each.verdict for each in told] == ["failure"] * 2
+    assert "MISMATCH" in told[0].evidence
+    assert "No such file" in told[1].evidence
 
 
 async def test_plain_signalling_over_a_network_is_told(workdir: Path) -> None:

@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from email.utils import parsedate_to_datetime
 
 import aiohttp
-from msgspec import Struct
+from msgspec import Struct, structs
 from yarl import URL
 
 from agentd.aio.timing import monotonic, wall_time
@@ -28,6 +28,8 @@ HTTP_FAULT = 500
 
 CERTIFICATE_DAYS = 14.0
 """Left of a certificate: what renews itself does so earlier."""
+
+DAY = 86400.0
 
 SKEW_WARNING = 5.0
 SKEW_FAILURE = 60.0
@@ -217,19 +219,27 @@ async def look_at_certificate(host: str, port: int) -> CertificateFacts:
     except ssl.SSLError as error:
         return CertificateFacts(host=host, error=f"{error.reason or error}")
     try:
-        certificate = writer.get_extra_info("peercert") or {}
-        tls_ = writer.get_extra_info("ssl_object")
-        ends = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
-        issuer = dict(pair for group in certificate.get("issuer", ()) for pair in group)
-        return CertificateFacts(
-            host=host,
-            days_left=(ends - wall_time()) / 86400,
-            issuer=str(issuer.get("organizationName") or issuer.get("commonName") or "?"),
-            protocol=str(tls_.version() if tls_ is not None else "TLS"),
-        )
+        tls_: ssl.SSLObject = writer.get_extra_info("ssl_object")
+        return read_certificate(CertificateFacts(host=host), tls_, wall_time())
     finally:
         with suppress(OSError), closing(writer):
             pass
+
+
+def read_certificate(
+    facts: CertificateFacts, tls_: ssl.SSLObject, wall_time: float
+) -> CertificateFacts:
+    """What the other side of a handshake has shown."""
+    certificate = tls_.getpeercert() or {}
+    ends = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
+    groups: tuple[tuple[tuple[str, str], ...], ...] = certificate.get("issuer", ())  # type: ignore[assignment]
+    issuer = dict(pair for group in groups for pair in group)
+    return structs.replace(
+        facts,
+        days_left=(ends - wall_time) / DAY,
+        issuer=issuer.get("organizationName") or issuer.get("commonName") or "?",
+        protocol=tls_.version() or "TLS",
+    )
 
 
 # -- clocks ------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from agentd.doctor.checks import (
     access,
     app,
     daemon,
+    http,
     limits,
     machine,
     media,
@@ -29,7 +30,7 @@ from agentd.doctor.unitfile import Unit, parse_span, parse_units
 from agentd.journal.inspection import JournalFacts
 from agentd.management.health import Problem
 from agentd.protocol.app import AppInfo
-from agentd.settings.model import PoolSettings, Settings
+from agentd.settings.model import HttpSettings, PoolSettings, Settings
 from agentd.settings.paths import Directory
 from tests.support.controls import STATUS
 
@@ -129,10 +130,15 @@ CASES: list[tuple[Finding, Verdict, str]] = [
     (machine.judge_core_files("|/usr/bin/coredumpctl %P", -1), "ok", "coredumpctl"),
     (machine.judge_core_files("core", 0), "ok", "limit 0"),
     (machine.judge_core_files("core.%p", -1), "warning", "core.%p"),
-    (settings.judge_http_token("127.0.0.1", None), "ok", "127.0.0.1"),
-    (settings.judge_http_token("0.0.0.0", None), "warning", "0.0.0.0"),
-    (settings.judge_http_token("0.0.0.0", ""), "failure", "http_token"),
-    (settings.judge_http_token("0.0.0.0", "x"), "ok", "with a token"),
+    (http.judge_token(HttpSettings()), "ok", "127.0.0.1"),
+    (http.judge_token(HttpSettings(host="0.0.0.0")), "failure", "http_token"),
+    (http.judge_token(HttpSettings(host="0.0.0.0", http_token="x")), "ok", "with a token"),
+    (http.judge_files(HttpSettings(), None), "skipped", "without TLS"),
+    (
+        http.judge_files(HttpSettings(tls_cert="/c"), server.CertificateFacts(host="x")),
+        "failure",
+        "tls_key is not set",
+    ),
     (settings.judge_proxies("wss://x", "", {}), "ok", "none"),
     (settings.judge_proxies("wss://x", "http://p:3128", {}), "ok", "http://p:3128"),
     (settings.judge_proxies("wss://x", "socks://p", {}), "failure", "socks://p"),
