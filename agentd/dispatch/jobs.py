@@ -34,9 +34,11 @@ MOVES: dict[JobState, frozenset[JobState]] = {
 class Job:
     """One job, from the offer to its end."""
 
-    def __init__(self, job_id: JobId, room: str, *, offered_at: float) -> None:
+    def __init__(self, job_id: JobId, room: str, *, offered_at: float, fake: bool = False) -> None:
         self.id = job_id
         self.room = room
+        self.fake = fake
+        """A simulation: LiveKit knows nothing of it, and is told nothing."""
         self.state: JobState = "offered"
         self.offered_at = offered_at
         self.void = False
@@ -54,6 +56,11 @@ class Job:
         """When its process died, within the period of its policy."""
         self.resume_reason: ResumeReason = "crash"
         """Of the last resume."""
+        self.running_since = 0.0
+        """Wall time at which its entrypoint was last called."""
+        self.lost_at = 0.0
+        """Wall time at which it last lost its process, or was let go."""
+        self.lost_why = ""
         self.snapshot_version = 0
         self.snapshot = b""
 
@@ -90,6 +97,9 @@ class Job:
             snapshot_version=self.snapshot_version,
             snapshot=self.snapshot,
             reason=self.resume_reason,
+            began_at=self.running_since,
+            lost_at=self.lost_at,
+            why=self.lost_why,
         )
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from agentd.aio.tasks import TaskOwner
-from agentd.aio.timing import now
+from agentd.aio.timing import now, wall_time
 from agentd.errors import AgentdError
 from agentd.figures import count
 from agentd.figures.families import ADOPTIONS, RESUMES
@@ -139,6 +139,13 @@ class RunningJobs:
             return True
         return False
 
+    def move(self, job_id: JobId, why: str) -> str | None:
+        """Have a job go on in another child; says why it can't, None for one that is not here."""
+        job = self._book.get(job_id)
+        if job is None or (job_id not in self._running and job_id not in self._resuming):
+            return None
+        return self.swaps.move(job, why)
+
     def terminate(self, job_id: JobId) -> None:
         """LiveKit says that a job is to end: at once, unless it was resumed.
 
@@ -173,6 +180,7 @@ class RunningJobs:
             count(RESUMES, reason="crash", outcome="refused")
             self._fail(job, f"{why}; {refusal}")
             return
+        job.lost_at, job.lost_why = wall_time(), why
         note_gone(job, now())
         if job.state != "resuming":
             self._book.move(job, "resuming", resumes=job.resumes)
@@ -198,6 +206,7 @@ class RunningJobs:
         """
         job.resumes += 1
         job.resume_reason = "swap"
+        job.lost_at, job.lost_why = wall_time(), "it was moved to another process"
         note_gone(job, now())
         self._book.move(job, "resuming", resumes=job.resumes)
         self._go_on(job, child)
@@ -243,6 +252,8 @@ class RunningJobs:
                 },
             )
         job.begun = True
+        if not adopted:
+            job.running_since = wall_time()
         self._book.report_running(job)
         self._changed()
         self.swaps.consider(job)
