@@ -119,7 +119,13 @@ class ControlClient:
 
     async def metrics(self) -> str:
         """Its figures, in Prometheus' text format."""
-        return (await self._request("GET", "/metrics", under="")).decode()
+        text = (await self._request("GET", "/metrics", under="")).decode(errors="replace")
+        if "\n# TYPE agentd_" not in text:
+            raise ControlError(
+                f"the daemon on '{self._path}' answered with something else than figures: "
+                f"{OTHER_VERSION}"
+            )
+        return text
 
     async def children(self) -> ChildList:
         """Its children at this moment."""

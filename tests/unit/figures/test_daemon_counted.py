@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import logging
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
@@ -115,15 +115,26 @@ def test_the_lag_of_the_loop_is_measured_with_each_beat() -> None:
 
 def test_lines_that_were_dropped_are_counted() -> None:
     """When the output moves again."""
-    stuck = io.StringIO()
-    handler = BackgroundHandler(stuck, capacity=1)
-    handler.close()  # its thread has ended: what is put now stays
-    for _ in range(4):
-        handler.emit(logging.makeLogRecord({"msg": "x"}))
+    moves, writing, written = threading.Event(), threading.Event(), threading.Event()
+
+    def write(line: str) -> None:
+        writing.set()
+        moves.wait(10)
+        if line == "3":
+            written.set()
+
+    handler = BackgroundHandler(logging.LogRecord.getMessage, write, capacity=2)
+    line = [logging.makeLogRecord({"msg": str(number)}) for number in range(9)]
+    handler.emit(line[1])
+    assert writing.wait(10)
+    for number in (2, 3, 4, 5, 6):  # the first two of them wait, and the others find no room
+        handler.emit(line[number])
     assert counted(LOGS_DROPPED) == {}
 
-    handler._lines.get_nowait()
-    handler.emit(logging.makeLogRecord({"msg": "x"}))
+    moves.set()
+    assert written.wait(10)
+    handler.emit(line[7])
+    handler.close()
 
     assert counted(LOGS_DROPPED) == {("supervisor",): 3.0}
 
