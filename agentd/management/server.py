@@ -15,7 +15,7 @@ from aiohttp import hdrs, web
 from agentd.errors import PortBusy
 from agentd.settings.model import HttpSettings
 
-from .answers import MAX_BODY, answer, json_errors
+from .answers import MAX_BODY, as_json, json_errors
 from .connections import IDLE_TIMEOUT, Connections
 from .control import ControlApi
 from .controls import Controls
@@ -23,6 +23,7 @@ from .door import Door
 from .events_stream import EventsStream
 from .feed import EventFeed
 from .health import Health
+from .kept import Kept
 from .listening import BACKLOG, open_sockets, shown_url, take_inherited
 from .metrics import CONTENT_TYPE, Metrics
 from .mounting import mount
@@ -35,6 +36,12 @@ SHUTDOWN_TIMEOUT = 1.0
 
 HANDSHAKE_TIMEOUT = 10.0
 """Seconds for TLS to be agreed on."""
+
+PROBE_INTERVAL = 0.1
+"""Seconds that the answer to a probe is kept: probes need no token, so anybody may send many."""
+
+Probe = tuple[bytes, int]
+"""An answer and its status."""
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -67,7 +74,8 @@ class HttpServer:
     ) -> None:
         """`sockets` listen already, and stay open for whoever gave them; else one is opened."""
         self._settings = settings
-        self._daemon = daemon
+        self._health = Kept(lambda: _encoded(daemon.health()), PROBE_INTERVAL)
+        self._readiness = Kept(lambda: _encoded(daemon.readiness()), PROBE_INTERVAL)
         self._metrics = metrics
         self._inherited = sockets
         self.door = Door(settings)
@@ -130,12 +138,10 @@ class HttpServer:
             raise PortBusy(f"can't listen on port {self.port}: {error}") from error
 
     async def _healthz(self, _request: web.Request) -> web.Response:
-        health = self._daemon.health()
-        return answer(health, health.http_status)
+        return _probe_answer(self._health.get())
 
     async def _readyz(self, _request: web.Request) -> web.Response:
-        readiness = self._daemon.readiness()
-        return answer(readiness, readiness.http_status)
+        return _probe_answer(self._readiness.get())
 
     async def _show_metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
@@ -169,6 +175,15 @@ class _Site(web.BaseSite):
             ssl=self._tls,
             ssl_handshake_timeout=None if self._tls is None else HANDSHAKE_TIMEOUT,
         )
+
+
+def _encoded(judged: Health | Readiness) -> Probe:
+    return as_json(judged), judged.http_status
+
+
+def _probe_answer(probe: Probe) -> web.Response:
+    body, status = probe
+    return web.Response(body=body, status=status, content_type="application/json")
 
 
 async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:

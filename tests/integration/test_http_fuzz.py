@@ -9,6 +9,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import schemathesis
@@ -77,6 +78,6 @@ def test_the_journal_has_something_to_find() -> None:
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_whatever_is_asked_is_answered(case: schemathesis.Case, base_url: str) -> None:
+def test_whatever_is_asked_is_answered(case: schemathesis.Case[Any], base_url: str) -> None:
     """In the form that the document promises, and never with a fault of ours."""
     case.call_and_validate(base_url=base_url, headers=WITH_TOKEN, timeout=HANG, checks=CHECKS)
