@@ -25,9 +25,10 @@ from .feed import EventFeed
 from .health import Health
 from .kept import Kept
 from .listening import BACKLOG, open_sockets, shown_url, take_inherited
-from .metrics import CONTENT_TYPE, Metrics
+from .metrics import Metrics
 from .mounting import mount
 from .readiness import Readiness
+from .scrape import add_metrics
 from .tls import make_tls
 
 logger = logging.getLogger("agentd.management")
@@ -76,7 +77,6 @@ class HttpServer:
         self._settings = settings
         self._health = Kept(lambda: _encoded(daemon.health()), PROBE_INTERVAL)
         self._readiness = Kept(lambda: _encoded(daemon.readiness()), PROBE_INTERVAL)
-        self._metrics = metrics
         self._inherited = sockets
         self.door = Door(settings)
         self.connections = Connections()
@@ -85,7 +85,7 @@ class HttpServer:
         app = web.Application(middlewares=guards, client_max_size=MAX_BODY)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
-        app.router.add_get("/metrics", self._show_metrics)
+        add_metrics(app, metrics)
         EventsStream(feed).add_to(app)
         mount(app, ControlApi(controls))
         app.on_response_prepare.append(_add_headers)
@@ -142,9 +142,6 @@ class HttpServer:
 
     async def _readyz(self, _request: web.Request) -> web.Response:
         return _probe_answer(self._readiness.get())
-
-    async def _show_metrics(self, _request: web.Request) -> web.Response:
-        return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
 
 class _Site(web.BaseSite):

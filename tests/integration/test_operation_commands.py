@@ -79,7 +79,7 @@ async def test_a_job_is_moved(controls: ScriptedControls, capsys: Printed) -> No
 
 async def test_an_agent_is_sent_to_a_room(controls: ScriptedControls, capsys: Printed) -> None:
     """The daemon's own unless another is named."""
-    typed = ("dispatch", "lobby", "--metadata", "hi", "--attribute", "desk=7")
+    typed = ("dispatch", "lobby", "--metadata", "hi")
     assert await run(*typed) == ExitCode.OK
     assert await run("dispatch", "lobby", "--agent", "cook", "--json") == ExitCode.OK
 
@@ -96,7 +96,6 @@ async def test_an_agent_is_sent_to_a_room(controls: ScriptedControls, capsys: Pr
     "arguments",
     [
         ("dispatch",),
-        ("dispatch", "lobby", "--attribute", "desk"),
         ("loglevel", "LOUD"),
         ("simulate", "--seconds", "0"),
         ("simulate", "--seconds", "3601"),
@@ -149,7 +148,9 @@ async def test_the_log_level_is_changed(controls: ScriptedControls, capsys: Prin
     assert capsys.readouterr().out == "DEBUG instead of INFO, also for 3 children\n"
 
 
-async def test_stacks_are_shown_by_process(controls: ScriptedControls, capsys: Printed) -> None:
+async def test_stacks_are_shown_by_process(
+    controls: ScriptedControls, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With what kept one from answering; nothing in them steers the terminal."""
 
     async def stacks(_: StacksRequest) -> StacksView:
@@ -157,7 +158,7 @@ async def test_stacks_are_shown_by_process(controls: ScriptedControls, capsys: P
         child = ProcessStacks(process="c1", pid=7, job="AJ_1", note="no stacks came: state D")
         return StacksView(processes=(own, child))
 
-    controls.stacks = stacks  # type: ignore[method-assign]
+    monkeypatch.setattr(controls, "stacks", stacks)
 
     assert await run("stacks") == ExitCode.OK
 
@@ -188,7 +189,7 @@ async def test_the_settings_in_force_are_shown(controls: ScriptedControls, capsy
 
 
 async def test_what_only_the_daemon_knows_of_a_job_is_shown_too(
-    controls: ScriptedControls, capsys: Printed
+    controls: ScriptedControls, capsys: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its child at this moment, and the latencies of the last turn."""
     controls.keep(full_record())
@@ -202,7 +203,7 @@ async def test_what_only_the_daemon_knows_of_a_job_is_shown_too(
         on = ChildEntry(id="c1", slot=2, state="running", age=75.0, memory_mb=31.4, outdated=True)
         return replace(found, live=live, on=on)
 
-    controls.job = job  # type: ignore[method-assign]
+    monkeypatch.setattr(controls, "job", job)
 
     assert await run("jobs", "show", "AJ_1") == ExitCode.OK
 
