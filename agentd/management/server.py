@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from typing import Protocol
 
 from aiohttp import hdrs, web
+from aiohttp.http import HttpProcessingError
 
 from agentd.errors import PortBusy
 from agentd.settings.model import HttpSettings
@@ -92,6 +93,7 @@ class HttpServer:
         self._runner = web.AppRunner(
             app,
             access_log=None,
+            logger=_aiohttp_logger(),
             shutdown_timeout=SHUTDOWN_TIMEOUT,
             keepalive_timeout=IDLE_TIMEOUT,
             handler_cancellation=True,  # a stream ends when its client goes away
@@ -172,6 +174,18 @@ class _Site(web.BaseSite):
             ssl=self._tls,
             ssl_handshake_timeout=None if self._tls is None else HANDSHAKE_TIMEOUT,
         )
+
+
+def _aiohttp_logger() -> logging.Logger:
+    """aiohttp's word on its own faults, without a traceback for everybody who sends no HTTP."""
+    found = logging.getLogger("agentd.management.aiohttp")
+    found.addFilter(_is_no_bad_request)
+    return found
+
+
+def _is_no_bad_request(record: logging.LogRecord) -> bool:
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is None or not issubclass(kind, HttpProcessingError)
 
 
 def _encoded(judged: Health | Readiness) -> Probe:

@@ -301,15 +301,19 @@ async def test_what_can_not_be_used_is_refused_and_does_nothing(
     ids=["TLS", "half a line", "a version", "zeros", "a length", "two lengths"],
 )
 async def test_what_is_no_http_is_hung_up_on(
-    open_one: Scripted, sent: bytes, monkeypatch: pytest.MonkeyPatch
+    open_one: Scripted,
+    sent: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """At once or, where more may come, at its deadline; and the next one is served."""
+    """At once, or at its deadline where more may come; the log is spared, the next one served."""
     monkeypatch.setattr(connections, "IDLE_TIMEOUT", 0.3)
 
     told = await raw(open_one, sent)
 
     assert told == b"" or told.split(b" ", 2)[1] in (b"400", b"405")
     assert (await ask(open_one, "GET", "/healthz"))[0] == 200
+    assert [each for each in caplog.records if each.levelname == "ERROR"] == []
 
 
 async def test_two_hundred_idle_connections_cost_nothing_and_end(
