@@ -137,15 +137,15 @@ async def test_what_is_asked_reaches_the_daemon(
     client: ControlClient, controls: ScriptedControls
 ) -> None:
     """With its reason, or a stated one."""
-    await client.drain("new release")
     await client.reload()
     await client.reload(swap=True)
+    await client.drain("new release")
     await client.stop_job(JobId("AJ_1"))
 
     assert controls.asked == [
-        ("drain", "new release"),
         ("reload",),
         ("reload", "swap"),
+        ("drain", "new release"),
         ("stop", "AJ_1", "stopped by the operator"),
     ]
 
