@@ -16,6 +16,7 @@ from agentd.app.server import AgentServer
 from agentd.app.usererror import one_line, user_traceback
 from agentd.credentials import remember_environment
 from agentd.errors import AppImportFailed, ChannelError, ProtocolError
+from agentd.figures import here
 from agentd.job.departure import Departure
 from agentd.job.hooks import answer_offer, run_prewarm
 from agentd.job.logfields import current_fields
@@ -50,6 +51,7 @@ from agentd.settings.load import export_livekit_env
 
 from .bootstrap import exit_at_once, new_loop, settle_process
 from .circuits import CircuitLine
+from .figures import FiguresLine
 from .logs import FrameLogHandler, install, set_level
 from .report import JobReport
 from .supervisor_line import INITIALIZE_TIMEOUT, SupervisorLine
@@ -144,6 +146,7 @@ class _Life:
         self._line = line
         self._tasks = tasks
         self._circuits = CircuitLine(line, circuits())
+        self._figures = FiguresLine(line, here)
         self._over = asyncio.Event()
         self._shutdown = ShutdownRequest()
         self._departure = Departure()
@@ -159,11 +162,13 @@ class _Life:
         # SIGTERM to one child is an order to that child; the daemon itself uses frames.
         loop.add_signal_handler(signal.SIGTERM, self._end, "the process got SIGTERM")
         self._circuits.start()
+        self._figures.start()
         self._tasks.start(self._listen(), name="frames")
         try:
             await self._over.wait()
         finally:
             self._circuits.stop()
+            self._figures.stop()
 
     async def _listen(self) -> None:
         try:
@@ -249,6 +254,7 @@ class _Life:
     async def _leave(self, report: JobReport) -> None:
         """Let go of the job, which goes on in another child, and exit; or say why that can't be."""
         refusal = await self._departure.prepare()
+        self._figures.send()
         told = report.handed_over(refusal)
         if refusal:
             return
@@ -294,6 +300,7 @@ class _Life:
             return False
         report.say_again(hello)
         self._circuits.say_again()
+        self._figures.send()
         if report.has_ended:
             await self._see_off_the_end()
         return True

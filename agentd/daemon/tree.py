@@ -134,7 +134,9 @@ async def _http(parts: Parts, controls: Controls, ready: Ready) -> None:
 
 
 async def _control(parts: Parts, controls: Controls, ready: Ready) -> None:
-    async with ControlServer(parts.base.control_path, controls, parts.feed):
+    metrics = Metrics(parts.metrics)
+    path = parts.base.control_path
+    async with ControlServer(path, controls, parts.feed, metrics=metrics):
         ready()
         await _for_ever()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from agentd.protocol.ids import JobId
@@ -57,6 +58,18 @@ class Job:
         """Of the last resume."""
         self.snapshot_version = 0
         self.snapshot = b""
+
+        self.since = offered_at
+        """When its state began."""
+        self.found = False
+        """Whether an earlier daemon has begun it."""
+        self.gone_at: float | None = None
+        """Since when its caller is without its agent; None while there is one."""
+        self.turns = 0
+        self.latency: Mapping[str, float] = {}
+        """See `JobView`."""
+        self.earlier_turns = 0
+        """Of `turns`, those in processes that it has left."""
 
     def move(self, state: JobState) -> None:
         """Go on to the next state; raises ValueError for a move that does not exist."""

@@ -15,6 +15,9 @@ from livekit import rtc
 from livekit.api.access_token import Claims
 from livekit.protocol.agent import Job
 
+from agentd.aio.timing import now
+from agentd.figures import observe
+from agentd.figures.families import ROOM_JOIN
 from agentd.protocol.job import ResumeReason
 from agentd.room.connect import AutoSubscribe
 from agentd.room.participants import (
@@ -152,6 +155,7 @@ class JobContext:
         async with self._connecting:
             if self._connected:
                 return
+            began_at = now()
             await self._parts.joiner.join(
                 self._parts.assignment.url,
                 self._parts.assignment.token,
@@ -161,6 +165,7 @@ class JobContext:
                 single_peer_connection=single_peer_connection,
             )
             self._connected = True
+            observe(ROOM_JOIN, now() - began_at)
             self._watch.start()
             if not self._parts.session:  # a session that goes on says so itself, once it listens
                 self._parts.listener.back()

@@ -8,6 +8,9 @@ import sys
 import threading
 from typing import TextIO
 
+from agentd.figures import count
+from agentd.figures.families import LOGS_DROPPED
+
 
 class LineHandler(logging.StreamHandler[TextIO]):
     """Writes each line at once and takes it calmly when nobody reads them any more."""
@@ -63,7 +66,8 @@ class BackgroundHandler(logging.Handler):
     def _report_dropped(self) -> None:
         if not self._dropped or self._lines.full():
             return
-        count, self._dropped = self._dropped, 0
+        dropped, self._dropped = self._dropped, 0
+        count(LOGS_DROPPED, dropped, by="supervisor")
         record = logging.makeLogRecord(
             {
                 "name": "agentd.logs",
@@ -71,7 +75,7 @@ class BackgroundHandler(logging.Handler):
                 "levelname": "WARNING",
                 "msg": "log lines were dropped, for the output was not read",
                 "action": "log_lines_dropped",
-                "count": count,
+                "count": dropped,
             }
         )
         self._put(self.format(record))

@@ -133,6 +133,16 @@ class ControlClient:
         """The settings that it runs with."""
         return await self._get("/config", ConfigView)
 
+    async def metrics(self) -> str:
+        """Its figures, in Prometheus' text format."""
+        text = (await self._request("GET", "/metrics", under="")).decode(errors="replace")
+        if not text.startswith("# "):
+            raise ControlError(
+                f"the daemon on '{self._path}' answered with something else than figures: "
+                f"{OTHER_VERSION}"
+            )
+        return text
+
     @asynccontextmanager
     async def watch_drain(self) -> AsyncIterator[AsyncIterator[DrainView]]:
         """How a drain goes on, until the last job has ended or the daemon has."""
@@ -257,11 +267,12 @@ class ControlClient:
         *,
         query: dict[str, str] | None = None,
         body: Struct | None = None,
+        under: str = PREFIX,
     ) -> bytes:
         sent = None if body is None else msgspec.json.encode(body)
         headers = {"Content-Type": "application/json"} if sent else {}
         # The path is quoted already, and must not be unquoted on the way.
-        url = URL(f"{PREFIX}{path}", encoded=True)
+        url = URL(f"{under}{path}", encoded=True)
         with self._told():
             async with self._open().request(
                 method, url, params=query, data=sent, headers=headers

@@ -61,6 +61,7 @@ from .activity import Activity
 from .apologies import Apologies
 from .core import Core
 from .faults import Faults
+from .figures import SessionFigures
 from .metering import Metering
 from .outages import Outages
 from .speaker import ReplyRequest
@@ -103,6 +104,7 @@ class Engine:
         """Whether somebody is there; to nobody no speech is owed."""
         self.manual = ManualTurns()
         self.metering = Metering(emit)
+        self._figures = SessionFigures()
         self.log = ChatLog(config.history, emit=emit, changed=config.changed)
         self.speeches = Speeches(self.feed, changed=self._ring)
         self.mouth = Mouth(self.speeches, delay=self._speech_delay)
@@ -302,6 +304,7 @@ class Engine:
                 self._ring()
             case _:
                 pass
+        self._figures.note(event)
         self.config.session.emit(event.type, event)
 
     def _audible(self) -> None:
