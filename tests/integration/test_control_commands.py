@@ -168,7 +168,7 @@ async def test_a_daemon_that_serves_no_figures_says_so(
     controls: ScriptedControls, capsys: Printed
 ) -> None:
     """One of an earlier version."""
-    assert await run("metrics") == AskExit.REFUSED
+    assert await run("metrics") == AskExit.UNHEALTHY
 
     assert "there is no /metrics" in capsys.readouterr().err
 
