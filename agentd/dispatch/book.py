@@ -87,9 +87,9 @@ class JobBook:
                 state=job.state,
                 age=at - job.offered_at,
                 resumes=job.resumes,
-                fake=job.fake,
                 turns=job.turns,
                 latency=job.latency,
+                fake=job.fake,
             )
             for job in self._jobs.values()
         ]

@@ -56,6 +56,11 @@ class Job:
         """When its process died, within the period of its policy."""
         self.resume_reason: ResumeReason = "crash"
         """Of the last resume."""
+        self.running_since = 0.0
+        """Wall time at which its entrypoint was last called."""
+        self.lost_at = 0.0
+        """Wall time at which it last lost its process, or was let go."""
+        self.lost_why = ""
         self.snapshot_version = 0
         self.snapshot = b""
 
@@ -92,6 +97,9 @@ class Job:
             snapshot_version=self.snapshot_version,
             snapshot=self.snapshot,
             reason=self.resume_reason,
+            began_at=self.running_since,
+            lost_at=self.lost_at,
+            why=self.lost_why,
         )
 
 

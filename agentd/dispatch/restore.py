@@ -138,6 +138,7 @@ class Restorer:
         job.fake = job.assignment.fake
         job.resumes = record.resumes
         job.begun = record.running_at is not None
+        job.running_since = record.running_at or 0.0
         return job
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from agentd.aio.tasks import TaskOwner
-from agentd.aio.timing import now
+from agentd.aio.timing import now, wall_time
 from agentd.errors import AgentdError
 from agentd.figures import count
 from agentd.figures.families import ADOPTIONS, RESUMES
@@ -180,6 +180,7 @@ class RunningJobs:
             count(RESUMES, reason="crash", outcome="refused")
             self._fail(job, f"{why}; {refusal}")
             return
+        job.lost_at, job.lost_why = wall_time(), why
         note_gone(job, now())
         if job.state != "resuming":
             self._book.move(job, "resuming", resumes=job.resumes)
@@ -205,6 +206,7 @@ class RunningJobs:
         """
         job.resumes += 1
         job.resume_reason = "swap"
+        job.lost_at, job.lost_why = wall_time(), "it was moved to another process"
         note_gone(job, now())
         self._book.move(job, "resuming", resumes=job.resumes)
         self._go_on(job, child)
@@ -250,6 +252,8 @@ class RunningJobs:
                 },
             )
         job.begun = True
+        if not adopted:
+            job.running_since = wall_time()
         self._book.report_running(job)
         self._changed()
         self.swaps.consider(job)

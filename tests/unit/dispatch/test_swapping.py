@@ -63,7 +63,7 @@ def test_a_job_goes_on_in_a_child_of_the_new_code(caplog: pytest.LogCaptureFixtu
 
     office = run_virtual(run())
 
-    assert office.child.resume == Resume(
+    assert office.child.past == Resume(
         resumes=1, snapshot_version=1, snapshot=b"the last words", reason="swap"
     )
     assert [state for _, state in office.ledger.states][-3:] == ["running", "resuming", "running"]
@@ -164,7 +164,7 @@ def test_a_child_that_does_not_answer_is_killed_and_the_last_snapshot_counts(
 
     assert before == []
     assert office.pool.children[0].taken_from == ["it did not hand its job over within 10 s"]
-    assert office.child.resume == Resume(
+    assert office.child.past == Resume(
         resumes=1, snapshot_version=1, snapshot=b"said before", reason="swap"
     )
     (line,) = lines(caplog, "job_swapped")
