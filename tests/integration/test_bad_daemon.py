@@ -66,7 +66,6 @@ TABLE = (
     Command(("loglevel", "DEBUG")),
     Command(("stacks",)),
     Command(("config", "--running")),
-    Command(("metrics",)),
 )
 """Every command that asks a daemon: a new one gets a row."""
 
