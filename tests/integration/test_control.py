@@ -139,12 +139,14 @@ async def test_what_is_asked_reaches_the_daemon(
     """With its reason, or a stated one."""
     await client.reload()
     await client.reload(swap=True)
+    await client.drain("new release")
     await client.stop_job(JobId("AJ_1"))
     await client.drain("new release")
 
     assert controls.asked == [
         ("reload",),
         ("reload", "swap"),
+        ("drain", "new release"),
         ("stop", "AJ_1", "stopped by the operator"),
         ("drain", "new release"),
     ]
