@@ -78,10 +78,12 @@ class Told(ServiceManager):
         super().__init__("/nowhere", 30.0)
         self.words: list[str] = []
         self.at: list[float] = []
+        self.hears = True
 
-    def _send(self, *assignments: str) -> None:
+    def _send(self, *assignments: str) -> bool:
         self.words.append(assignments[0])
         self.at.append(asyncio.get_running_loop().time())
+        return self.hears
 
 
 def test_a_start_asks_for_more_time_until_it_is_done() -> None:
@@ -152,6 +154,29 @@ def test_a_daemon_at_rest_tells_nothing_and_a_busy_one_once_a_second() -> None:
 
     assert at_rest <= 2
     assert 9 <= busy <= 12
+
+
+def test_a_systemd_that_was_behind_is_told_of_the_start_again() -> None:
+    """A start whose end is lost would time out."""
+
+    async def scenario() -> Told:
+        told = Told()
+        service = Service(told, lambda: None)
+        service.attach(ScriptedControls())
+        running = asyncio.create_task(service.run())
+        await asyncio.sleep(5)
+        told.hears = False
+        service.note_ready()
+        await asyncio.sleep(3)
+        told.hears = True
+        await asyncio.sleep(60)
+        await cancel_and_wait(running)
+        return told
+
+    told = run_virtual(scenario())
+
+    assert 3 <= told.words.count("READY=1") <= 5
+    assert told.words[-1] == "READY=1"
 
 
 async def test_a_reload_is_told_with_its_end_and_never_before_the_start() -> None:
