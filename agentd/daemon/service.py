@@ -115,8 +115,8 @@ class Service:
         finally:
             self._unsubscribe()
 
-    def note_stopping(self) -> None:
-        """The daemon begins to end: said at once, since systemd counts from here."""
+    def note_drain(self) -> None:
+        """A drain begins, or was taken back: said at once, since systemd counts from here."""
         if self.wanted:
             self._tell(self._look())
 
@@ -155,7 +155,7 @@ def _stops(status: StatusView | None) -> bool:
 
 def is_final(drain: DrainView) -> bool:
     """Whether a drain ends in the daemon's end, whatever comes."""
-    return drain.draining
+    return drain.draining and (drain.final or drain.ending or not drain.jobs_left)
 
 
 def describe(status: StatusView, *, ready: bool, reloading: bool = False) -> str:

@@ -9,6 +9,9 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TextIO, TypeVar
 
+from agentd.figures import count
+from agentd.figures.families import LOGS_DROPPED
+
 Item = TypeVar("Item")
 
 
@@ -78,10 +81,11 @@ class BackgroundHandler(logging.Handler, Generic[Item]):
 
     def _report_dropped(self) -> None:
         unwritten = self._unwritten
-        count = self._dropped + unwritten - self._told_unwritten
-        if not count or self._lines.full():
+        dropped = self._dropped + unwritten - self._told_unwritten
+        if not dropped or self._lines.full():
             return
         self._dropped, self._told_unwritten = 0, unwritten
+        count(LOGS_DROPPED, dropped, by="supervisor")
         record = logging.makeLogRecord(
             {
                 "name": "agentd.logs",
@@ -89,7 +93,7 @@ class BackgroundHandler(logging.Handler, Generic[Item]):
                 "levelname": "WARNING",
                 "msg": "log lines were dropped, for the output was not read",
                 "action": "log_lines_dropped",
-                "count": count,
+                "count": dropped,
             }
         )
         self._put(self._render(record))
