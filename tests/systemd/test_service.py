@@ -173,7 +173,7 @@ async def test_a_drain_takes_as_long_as_its_calls_whatever_the_units_timeout(
         stopping = asyncio.create_task(machine.arun("systemctl", "stop", UNIT))
         await records.wait_for(AGENTD_ACTION="draining")
         await machine.until(lambda: "1 job left" in state(machine)["StatusText"], "word of it")
-        frames = 50 * 4  # four seconds of the call: longer than the unit's timeout
+        frames = 100 * 4  # four seconds of the call: longer than the unit's timeout
         await call.ear.hears(frames)
 
         assert not stopping.done()
