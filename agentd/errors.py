@@ -172,6 +172,10 @@ class RoomGone(RoomApiError):
     """The room does not exist (any more), or what was asked for is not in it."""
 
 
+class RoomRefused(RoomApiError):
+    """The server does not take what was asked for, such as a name that is too long."""
+
+
 class LiveKitRefused(LiveKitError):
     """The LiveKit server refused this worker for good."""
 
@@ -227,10 +231,14 @@ class NoDaemon(ControlError):
 class ControlRefused(ControlError):
     """The daemon did not do what it was asked."""
 
-    def __init__(self, message: str | None = None, *, code: str = "") -> None:
+    def __init__(
+        self, message: str | None = None, *, code: str = "", retry_after: int | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         """A stable word for what is wrong, such as `not_found`."""
+        self.retry_after = retry_after
+        """Seconds after which it may be asked again; None where that is not known."""
 
 
 # -- models and the services they are behind -----------------------------------------

@@ -32,6 +32,7 @@ from .base import Base
 from .loopwatch import LoopWatch
 from .parts import Parts
 from .reload import watch_app
+from .service import Service
 
 TREE = SupervisorSpec(name="daemon", intensity=Intensity(restarts=5, period=60.0))
 
@@ -60,6 +61,11 @@ def loop_watch_child(watch: LoopWatch) -> ChildSpec:
     return ChildSpec(id="loop-watch", start=task_child(watch.run, name="loop-watch"))
 
 
+def service_child(service: Service) -> ChildSpec:
+    """Keeps systemd informed, from the start and to the end."""
+    return ChildSpec(id="service", start=task_child(service.run, name="service"))
+
+
 def base_children(base: Base, *, spare_jobs: bool) -> Iterator[ChildSpec]:
     """The children before the template. `spare_jobs`: leave jobs to a daemon after this one."""
     yield ChildSpec(
@@ -80,7 +86,8 @@ def part_children(
     """All children after the template, in order of their start. `reload`: watch the app's files."""
     control = partial(_control, parts, controls)
     yield ChildSpec(id="control", start=ready_task_child(control, name="control"))
-    yield ChildSpec(id="http", start=ready_task_child(partial(_http, parts), name="http"))
+    http = partial(_http, parts, controls)
+    yield ChildSpec(id="http", start=ready_task_child(http, name="http"))
     yield ChildSpec(id="desk", start=task_child(partial(_desk, parts), name="desk"))
     yield ChildSpec(
         id="link",
@@ -118,15 +125,24 @@ async def _journal(journal: Journal, ready: Ready) -> None:
         await journal.aclose()
 
 
-async def _http(parts: Parts, ready: Ready) -> None:
-    metrics = Metrics(parts.metrics)
-    async with HttpServer(parts.resolved.settings.http, parts.health, metrics):
+async def _http(parts: Parts, controls: Controls, ready: Ready) -> None:
+    server = HttpServer(
+        parts.resolved.settings.http,
+        parts,
+        Metrics(parts.metrics),
+        controls=controls,
+        feed=parts.feed,
+        sockets=parts.http_sockets,
+    )
+    async with parts.feed.serving(controls), server:
         ready()
         await _for_ever()
 
 
 async def _control(parts: Parts, controls: Controls, ready: Ready) -> None:
-    async with ControlServer(parts.base.control_path, controls):
+    metrics = Metrics(parts.metrics)
+    path = parts.base.control_path
+    async with ControlServer(path, controls, parts.feed, metrics=metrics):
         ready()
         await _for_ever()
 
@@ -146,10 +162,12 @@ async def _desk(parts: Parts) -> None:
     base, orphans = parts.base, parts.base.orphans
     base.guards.start()
     base.orphans = []
+    base.simulations.adopt(base.desk.view())
     try:
         await base.restorer.resume_orphans(orphans, parts.rooms.why_over)
         await _for_ever()
     finally:
+        await base.simulations.aclose()
         await base.desk.aclose()
 
 

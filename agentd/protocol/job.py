@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -64,6 +65,12 @@ class JobAssignment(Struct, frozen=True, kw_only=True):
     answer: JobAnswer
     fake: bool = False
     """Run without a LiveKit room (simulation, console, tests)."""
+    traceparent: str = ""
+    """W3C trace context that the job's spans belong to, in each process that runs it."""
+    received_at: float = 0.0
+    """Wall time of its offer; 0 where there was none."""
+    accepted_at: float = 0.0
+    assigned_at: float = 0.0
 
     def __repr__(self) -> str:
         # The token opens the room, and so may what the job's metadata holds: not for logs.
@@ -79,6 +86,12 @@ class Resume(Struct, frozen=True, kw_only=True):
     snapshot: bytes = b""
     """The latest that the job had taken; empty when there was none."""
     reason: ResumeReason = "crash"
+    began_at: float = 0.0
+    """Wall time at which the process before had begun; 0 where that is not known."""
+    lost_at: float = 0.0
+    """Wall time at which it was found dead, or had let go."""
+    why: str = ""
+    """What became of it, for people."""
 
     def __repr__(self) -> str:
         # The snapshot is a conversation: not for logs.
@@ -104,3 +117,9 @@ class JobView(Struct, frozen=True, kw_only=True):
     age: float
     """Seconds since the offer."""
     resumes: int = 0
+    turns: int = 0
+    """Turns of the user that the agent has answered."""
+    latency: Mapping[str, float] = {}
+    """Of the last one, seconds by stage (`e2e`, `eot`, `stt`, `llm`, `tts`), as far as known."""
+    fake: bool = False
+    """A simulation, of which LiveKit knows nothing."""

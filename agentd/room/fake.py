@@ -50,10 +50,15 @@ class FakeRoom(rtc.Room):
         *,
         reason: rtc.DisconnectReason.ValueType = rtc.DisconnectReason.CLIENT_INITIATED,
     ) -> None:
-        """Leave, once; handlers of `disconnected` hear of it."""
+        """Leave, once; who listens hears of it as from the SDK's room."""
         if self._open:
-            self._open = False
+            self.lose()
             self.emit("disconnected", reason)
+
+    def lose(self) -> None:
+        """Be disconnected, and tell of the state alone, as the SDK's room now and then does."""
+        self._open = False
+        self.emit("connection_state_changed", rtc.ConnectionState.CONN_DISCONNECTED)
 
 
 def _facts(identity: str, sid: str) -> dict[str, Any]:

@@ -21,7 +21,8 @@ Every setting can be given in five places, keys in a sixth. The first that has a
    `LIVEKIT_URL`, over which the `AGENTD_` name wins. An empty variable counts as not set;
 3. **a file with a key**: the one that `LIVEKIT_API_SECRET_FILE` (or `LIVEKIT_API_KEY_FILE`) names,
    or `LIVEKIT_API_SECRET`, in capitals or not, in the directory of systemd's credentials
-   (`LoadCredential=livekit_api_secret:/etc/agentd/livekit_api_secret`);
+   (`LoadCredential=livekit_api_secret:/etc/agentd/livekit_api_secret`); for `http_token` it is
+   `AGENTD_HTTP_TOKEN_FILE` and `agentd_http_token`;
 4. **`agentd.toml`** in the working directory, or the file named by `--config` or `AGENTD_CONFIG`;
 5. **the app**: `AgentServer(max_jobs=20)`;
 6. **the default**; `agentd dev` has a few defaults of its own.
@@ -56,12 +57,16 @@ _FOOT = """\
 |---|---|
 | `AGENTD_CONFIG` | The configuration file, as with `--config`. |
 | `LIVEKIT_API_KEY_FILE`, `LIVEKIT_API_SECRET_FILE` | A file that holds the key, or its secret. |
+| `AGENTD_HTTP_TOKEN_FILE` | A file that holds `http_token`. |
 | `NAME_FILE` | The same for every key that a plugin reads from the variable `NAME`. |
 | `CREDENTIALS_DIRECTORY` | Set by systemd; a file in it has the name, or that in lower case. |
 | `AGENTD_MODELS_DIR` | Where files of local models are; else `agentd/models` in the cache folder. |
 | `STATE_DIRECTORY` | Set by systemd; used when `state_dir` is not set. |
 | `XDG_STATE_HOME` | Used when systemd set none; without it `~/.local/state/agentd`. |
 | `RUNTIME_DIRECTORY` | Set by systemd; used when `runtime_dir` is not set. |
+| `NOTIFY_SOCKET`, `WATCHDOG_USEC` | Set by systemd: where it is told how we are, how often. |
+| `LISTEN_PID`, `LISTEN_FDS` | Set by systemd: the HTTP port that it has opened for us. |
+| `JOURNAL_STREAM` | Set by systemd: by it we know that our output is the journal. |
 | `XDG_RUNTIME_DIR` | Used when systemd set none; without it `/tmp/agentd-<uid>`. |
 | `NO_COLOR`, `FORCE_COLOR` | Never, or always, colour the log of `dev`. |
 
@@ -78,9 +83,11 @@ meets a service of the same user.
 ## The log
 
 Lines go to standard output, in `start` as JSON objects, in `dev` for people; standard error has
-only what ends the command. A JSON line has `time` (RFC 3339, UTC), `level`, `name`, `message`,
-`pid`, `where`, `exc_info` after an error, and every field of the record. What a job prints is a
-line of the logger `agentd.output`, whatever the level. `TRACE` lets noisy libraries speak too.
+only what ends the command. Where standard output is systemd's journal, each record goes there field
+by field instead (docs/operations.md, "systemd"). A JSON line has `time` (RFC 3339, UTC), `level`,
+`name`, `message`, `pid`, `where`, `exc_info` after an error, and every field of the record. What a
+job prints is a line of the logger `agentd.output`, whatever the level. `TRACE` lets noisy libraries
+speak too.
 """
 
 

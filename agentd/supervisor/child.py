@@ -15,9 +15,12 @@ from functools import partial
 from typing import Literal, Protocol, assert_never
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agentd.aio.timing import now, within
 from agentd.errors import AgentdError, ChannelError, ChildError, ProtocolError
+from agentd.figures import count, observe
+from agentd.figures.families import CHILD_START, LOGS_DROPPED
 from agentd.ipc.listener import ChildStream, Peer
 from agentd.protocol.frames import (
     Answer,
@@ -42,6 +45,7 @@ from agentd.protocol.frames import (
     Ping,
     Pong,
     Ready,
+    SetLogLevel,
     Shutdown,
     Snapshot,
     StartJob,
@@ -74,6 +78,9 @@ OUTPUT_TIMEOUT = 0.5
 START_TIMEOUT = 10.0
 """Seconds for a child that was given a job to call the entrypoint. It takes milliseconds, and none
 of the app's own code; the heartbeat may be off, and says nothing of a job that was forgotten."""
+
+HEARS = ("prewarming", "idle", "reserved", "running", "stopping")
+"""States of a child that has been told its settings, and hears of changes."""
 
 ADOPTED = -1
 """The generation of children that another daemon's template has made."""
@@ -127,7 +134,8 @@ class Child:
         self._link = ChildLink()
         self._job = WatchedJob()
         self._stacks = StackTaker()
-        self.recorder = FlightRecorder(now())
+        self.started_at = now()
+        self.recorder = FlightRecorder(self.started_at)
         self._end = _End()
 
     @property
@@ -212,6 +220,7 @@ class Child:
                 now() + self._spec.initialize_timeout, self._reach_ready(launcher, reaper, output)
             )
             self._end.ready = True
+            observe(CHILD_START, now() - self.started_at)
             self._move("idle")
         except ChannelError:
             return  # dead, or about to be: the process itself has the last word
@@ -294,7 +303,10 @@ class Child:
                 self._job.watcher_of(frame).job_back()
             case HandedOver():
                 self._handle_handed_over(frame)
-            case CircuitReport() | Counted():
+            case CircuitReport():
+                self._observer.child_told(self, frame)
+            case Counted():
+                self._job.note_measured(frame)
                 self._observer.child_told(self, frame)
             case Pong(seq=seq):
                 self._observer.child_answered(self, seq)
@@ -308,6 +320,7 @@ class Child:
             self.recorder.note_line(f"{logging.getLevelName(frame.level)} {frame.message}")
             self._sink.record(frame, self._origin())
             return
+        count(LOGS_DROPPED, frame.count, by="child")
         logger.warning(
             "log records of a child were dropped",
             extra={"action": "logs_dropped", "count": frame.count, **self.fields()},
@@ -405,6 +418,15 @@ class Child:
     def send_ping(self, seq: int) -> None:
         """Ask whether its event loop runs; the observer hears the answer."""
         self._send(Ping(seq=seq))
+
+    def set_log_level(self, level: str) -> bool:
+        """Have it write this much from now on; says whether it could be told already."""
+        config = replace(self._spec.config, log_level=level)
+        self._spec = replace(self._spec, config=config)
+        if self.state not in HEARS or self._link.stream is None:
+            return False
+        self._send(SetLogLevel(level=level))
+        return True
 
     def tell_circuit(self, news: CircuitNews) -> None:
         """What others have learnt of a service."""
