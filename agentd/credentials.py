@@ -106,18 +106,19 @@ def remember_environment() -> None:
 
 def _secrets_of(environ: Mapping[str, str]) -> Iterator[str]:
     for name, value in environ.items():
-        if _is_secret(name):
+        if secret_variable(name):
             yield value
         elif _HEADERS_NAME.match(name):
             yield from _values_of_headers(value)
-        elif name.endswith(FILE_SUFFIX) and _is_secret(name.removesuffix(FILE_SUFFIX)):
+        elif name.endswith(FILE_SUFFIX) and secret_variable(name.removesuffix(FILE_SUFFIX)):
             yield _text_or_nothing(Path(value))
     for path in _credential_files(environ):
         if path.name.upper() not in _NO_SECRETS:
             yield _text_or_nothing(path)
 
 
-def _is_secret(name: str) -> bool:
+def secret_variable(name: str) -> bool:
+    """Whether an environment variable is called like a secret. Pure."""
     return _SECRET_NAME.search(name) is not None and name not in _NO_SECRETS
 
 

@@ -50,6 +50,10 @@ class AudioError(AgentdError):
     """Audio could not be read or written."""
 
 
+class SoundUnavailable(AudioError):
+    """This machine's sound can't be used."""
+
+
 class VideoError(AgentdError):
     """A picture, or where it is to be shown, can't be used."""
 
@@ -166,6 +170,10 @@ class RoomApiError(LiveKitError):
 
 class RoomGone(RoomApiError):
     """The room does not exist (any more), or what was asked for is not in it."""
+
+
+class RoomRefused(RoomApiError):
+    """The server does not take what was asked for, such as a name that is too long."""
 
 
 class LiveKitRefused(LiveKitError):

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
 from agentd.aio.tasks import TaskOwner, cancel_and_wait
-from agentd.aio.timing import now, within
 from agentd.errors import SettingsError
 from agentd.protocol.app import AppInfo
 from agentd.protocol.models import HostArgs, ModelRef
@@ -40,8 +41,8 @@ from agentd.supervisor.reports import write_tree_report
 from agentd.supervisor.template import TemplateSpec
 
 from .base import Base
-from .configure import child_spec
 from .controls import DaemonControls
+from .draining import Draining
 from .exits import ExitCode
 from .lock import state_lock
 from .log import write_log
@@ -49,9 +50,10 @@ from .loopwatch import LoopWatch, Watchdog
 from .models import ModelsSeat
 from .parts import Parts
 from .plan import DaemonPlan
+from .service import Service
 from .signals import StopRequests
 from .sink import LogSink
-from .systemd import feed_watchdog, watchdog_period
+from .systemd import service_manager
 from .tree import (
     TREE,
     WATCHER,
@@ -59,18 +61,26 @@ from .tree import (
     base_children,
     loop_watch_child,
     part_children,
+    service_child,
 )
 
 logger = logging.getLogger("agentd.daemon")
+
+Serving = tuple[Parts, Draining]
+"""What runs once it has started."""
 
 
 class Daemon:
     """One run of the daemon. `run` once."""
 
-    def __init__(self, plan: DaemonPlan) -> None:
+    def __init__(self, plan: DaemonPlan, *, sockets: Sequence[socket.socket] = ()) -> None:
+        """`sockets` listen for HTTP already."""
         self._plan = plan
+        self._sockets = sockets
         self._stop = StopRequests(self._end_at_once, lambda: self.reload("SIGHUP"))
         self._why_reloaded = ""
+        self._manager = service_manager()
+        self._service = Service(self._manager, self.tree)
         self._reaper = Reaper()
         self._sink = LogSink()
         self._tasks = TaskOwner("daemon")
@@ -79,7 +89,6 @@ class Daemon:
         self._models: ModelsSeat | None = None
         self._base: Base | None = None
         self._parts: Parts | None = None
-        self._controls: DaemonControls | None = None
 
     async def run(self) -> ExitCode:
         """Start, serve, stop; raises AgentdError when the user has to mend something."""
@@ -93,12 +102,14 @@ class Daemon:
             starting = self._tasks.start(self._start(stack), name="start", report=False)
             if not await self._first(starting):
                 return await self._give_up(starting)
-            parts = starting.result()
-            self._tasks.start(parts.announce_ready(), name="ready")
-            serving = self._tasks.start(parts.wait_hopeless(), name="serve", report=False)
-            await self._first(serving)
-            await cancel_and_wait(serving)
-            return await self._drain(parts)
+            parts, draining = starting.result()
+            self._tasks.start(self._announce_ready(parts), name="ready")
+            while True:
+                serving = self._tasks.start(parts.wait_hopeless(), name="serve", report=False)
+                await self._first(serving)
+                await cancel_and_wait(serving)
+                if (code := await draining.run()) is not None:
+                    return code
 
     # -- what others may ask of it -----------------------------------------------------
 
@@ -126,10 +137,15 @@ class Daemon:
         self, keeper: TemplateKeeper, tree: Supervisor, why: str, *, swap: bool = False
     ) -> None:
         self._why_reloaded = why
+        self._service.note_reloading()
         keeper.reload(swap=swap or self._plan.swap)
         tree.hurry("template")  # where it waits to be tried again
 
     # -- inside ------------------------------------------------------------------------
+
+    async def _announce_ready(self, parts: Parts) -> None:
+        await parts.announce_ready()
+        self._service.note_ready()
 
     async def _first(self, task: asyncio.Task[object]) -> bool:
         """Wait for a task or a stop signal; says whether the task came first, raises its error."""
@@ -141,7 +157,7 @@ class Daemon:
             return True
         return False
 
-    async def _give_up(self, starting: asyncio.Task[Parts]) -> ExitCode:
+    async def _give_up(self, starting: asyncio.Task[Serving]) -> ExitCode:
         """End the start; parts that are there already end with it."""
         told = {"reason": self._stop.reason}
         logger.info("stopping while starting", extra={"action": "stopping", **told})
@@ -154,7 +170,7 @@ class Daemon:
 
     # -- starting --------------------------------------------------------------------
 
-    async def _start(self, stack: AsyncExitStack) -> Parts:
+    async def _start(self, stack: AsyncExitStack) -> Serving:
         resolved = resolve(self._plan.layers)
         directories = self._directories(resolved, stack)
         tree = self._tree = Supervisor(TREE, write=write_tree_report)
@@ -163,6 +179,8 @@ class Daemon:
         stack.callback(self._close_pool)
         await tree.start()
         await add_child(tree, loop_watch_child(self._loop_watch(resolved)))
+        if self._service.wanted:
+            await add_child(tree, service_child(self._service))
         base = self._base = Base(resolved.settings, directories, self._reaper, self._sink)
         for spec in base_children(base, spare_jobs=not self._plan.dev):
             await add_child(tree, spec)
@@ -186,12 +204,18 @@ class Daemon:
         await models.settle(keeper.app)
         parts = self._parts = self._make_parts(keeper.app, base, keeper, tree)
         keeper.attach(base.pool)
+        keeper.on_reloaded = self._service.note_reloaded
         keeper.on_swap = lambda: base.desk.running.swaps.swap_all(self._why_reloaded)
         reload = partial(self._take_new_code, keeper, tree) if self._plan.reload else None
-        controls = self._controls = DaemonControls(parts, drain=self.drain, reload=self.reload)
+        watcher = partial(tree.terminate, WATCHER), partial(tree.restart, WATCHER)
+        draining = Draining(
+            parts, self._stop, dev=self._plan.dev, watcher=watcher if reload else None
+        )
+        controls = DaemonControls(parts, draining, drain=self.drain, reload=self.reload)
+        self._service.attach(controls)
         for spec in part_children(parts, controls, reload=reload):
             await add_child(tree, spec)
-        return parts
+        return parts, draining
 
     def _close_pool(self) -> None:
         """Before the template ends: a child that it still owes us is no failure then."""
@@ -212,8 +236,8 @@ class Daemon:
         return directories
 
     def _loop_watch(self, resolved: Resolved) -> LoopWatch:
-        period = watchdog_period()
-        watchdog = Watchdog(period, feed_watchdog) if period is not None else None
+        period = self._manager.watchdog_period
+        watchdog = Watchdog(period, self._service.feed_watchdog) if period is not None else None
         return LoopWatch(resolved.settings.jobs.blocked_warning, watchdog)
 
     def _make_keeper(self, resolved: Resolved, directories: Directories) -> TemplateKeeper:
@@ -267,6 +291,7 @@ class Daemon:
         require_http_access(resolved)
         write_log(settings.log, dev=self._plan.dev)  # the app may have its own wishes
         parts = Parts(resolved, app, base=base, keeper=keeper, tree=tree)
+        parts.http_sockets = self._sockets
         keeper.on_app = lambda app: self._note_app(parts, app)
         return parts
 
@@ -292,55 +317,6 @@ class Daemon:
             self._models.note_reload(app, self._tasks)
 
     # -- stopping --------------------------------------------------------------------
-
-    async def _drain(self, parts: Parts) -> ExitCode:
-        """Take nothing new, let jobs end within the drain timeout, then end them."""
-        base, timeout = parts.base, parts.resolved.settings.jobs.drain_timeout
-        logger.info(
-            "draining",
-            extra={
-                "action": "draining",
-                "reason": self._stop.reason,
-                "jobs": base.desk.job_count,
-                "drain_timeout": timeout,
-            },
-        )
-        if self._controls is not None:
-            self._controls.note_draining(self._stop.reason)
-        base.desk.drain(self._stop.reason)
-        if self._plan.reload:
-            await parts.tree.terminate(WATCHER)  # a reload would only make more work
-        base.pool.close_to_jobs("the daemon is stopping")
-        ended = await base.desk.wait_ended(timeout)
-        if not ended:
-            self._warn_of_jobs(parts, timeout)
-        # Also when all have ended: a child whose offer came to nothing is warm again.
-        base.pool.shutdown_jobs("the daemon is stopping")
-        await self._wait_empty(parts)
-        await parts.link.aclose()
-        logger.info("stopped", extra={"action": "stopped", "reason": self._stop.reason})
-        return ExitCode.OK if ended or self._plan.dev else ExitCode.DRAIN_TIMEOUT
-
-    def _warn_of_jobs(self, parts: Parts, timeout: float) -> None:
-        logger.warning(
-            "ending the jobs that are left",
-            extra={
-                "action": "drain_timeout",
-                "jobs": parts.base.desk.job_count,
-                "reason": f"the drain timeout of {timeout:g} s is over",
-            },
-        )
-
-    async def _wait_empty(self, parts: Parts) -> None:
-        """Children keep to budgets of their own; this bound is for the sum of them."""
-        pool, spec = parts.base.pool, child_spec(parts.resolved.settings)
-        try:
-            await within(now() + spec.job_shutdown_timeout + spec.exit_timeout, pool.wait_empty())
-        except TimeoutError:
-            logger.error(
-                "children outlasted their budgets and are killed", extra={"action": "kill_children"}
-            )
-            pool.kill("its budget is spent")
 
     def _end_at_once(self) -> None:
         """A second signal: no more waiting for anything."""

@@ -32,6 +32,7 @@ from .base import Base
 from .loopwatch import LoopWatch
 from .parts import Parts
 from .reload import watch_app
+from .service import Service
 
 TREE = SupervisorSpec(name="daemon", intensity=Intensity(restarts=5, period=60.0))
 
@@ -58,6 +59,11 @@ async def add_child(tree: Supervisor, spec: ChildSpec) -> None:
 def loop_watch_child(watch: LoopWatch) -> ChildSpec:
     """Watches the event loop from the start, since systemd does."""
     return ChildSpec(id="loop-watch", start=task_child(watch.run, name="loop-watch"))
+
+
+def service_child(service: Service) -> ChildSpec:
+    """Keeps systemd informed, from the start and to the end."""
+    return ChildSpec(id="service", start=task_child(service.run, name="service"))
 
 
 def base_children(base: Base, *, spare_jobs: bool) -> Iterator[ChildSpec]:
@@ -156,10 +162,12 @@ async def _desk(parts: Parts) -> None:
     base, orphans = parts.base, parts.base.orphans
     base.guards.start()
     base.orphans = []
+    base.simulations.adopt(base.desk.view())
     try:
         await base.restorer.resume_orphans(orphans, parts.rooms.why_over)
         await _for_ever()
     finally:
+        await base.simulations.aclose()
         await base.desk.aclose()
 
 

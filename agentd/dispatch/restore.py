@@ -112,6 +112,7 @@ class Restorer:
         job.found = True
         count(JOBS_FOUND, process="alive")
         job.resumes = hello.resumes
+        job.fake = assignment.fake
         self._book.open(job, "")
         self._book.move(job, "accepted")
         self._book.assigned(job, assignment)
@@ -134,6 +135,7 @@ class Restorer:
         except (ValueError, msgspec.MsgspecError) as error:
             self._book.end(job, "lost", str(error))
             return None
+        job.fake = job.assignment.fake
         job.resumes = record.resumes
         job.begun = record.running_at is not None
         job.running_since = record.running_at or 0.0

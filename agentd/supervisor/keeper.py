@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agentd.aio.tasks import TaskOwner, cancel_and_wait
 from agentd.aio.timing import now
@@ -79,6 +80,8 @@ class TemplateKeeper:
         self._retired = TaskOwner("retired-templates")
         self.on_app: Callable[[AppInfo], None] = _ignore
         """Told what the app says of itself each time that it was imported."""
+        self.on_reloaded: Callable[[], None] = _nothing
+        """Called when a reload has come to its end, well or not."""
         self.on_swap: Callable[[], None] = _nothing
         """Called when new jobs run new code and those that run are to go on with it too."""
 
@@ -136,6 +139,12 @@ class TemplateKeeper:
         """
         self._swap_asked = self._swap_asked or swap
         self._reload.set()
+
+    def set_log_level(self, level: str) -> None:
+        """Have templates write this much, also those to come."""
+        self._spec = replace(self._spec, log_level=level)
+        for template in self._templates():
+            template.set_log_level(level)
 
     def kill(self) -> None:
         """End every template at once."""
@@ -240,6 +249,7 @@ class TemplateKeeper:
                 "seconds": round(now() - reloaded.began_at, 3),
             },
         )
+        self.on_reloaded()
         if reloaded.swap:
             self.on_swap()
 
@@ -330,6 +340,7 @@ class TemplateKeeper:
                 EXCEPTION: error.traceback if isinstance(error, AppImportFailed) else "",
             },
         )
+        self.on_reloaded()
 
 
 def template_child(

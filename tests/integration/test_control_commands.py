@@ -351,7 +351,10 @@ def left_journal(workdir: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("arguments", [["jobs"], ["jobs", "show", "AJ_1"], ["jobs", "--json"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["jobs"], ["jobs", "show", "AJ_1"], ["jobs", "--json"], ["logs"], ["logs", "--json"]],
+)
 def test_without_a_daemon_its_journal_is_read(
     arguments: list[str], workdir: Path, capsys: Printed
 ) -> None:
