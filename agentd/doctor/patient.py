@@ -24,7 +24,7 @@ from .finding import Unexaminable
 from .once import Once
 from .spawned import ask_probe
 
-APP_SECONDS = 6.0
+APP_SECONDS = 6.5
 
 ACCESS = ("url", "api_key", "api_secret")
 
@@ -65,9 +65,9 @@ class Patient:
         self.root = root
         self.settings_error = settings_error
         self.app_seconds = APP_SECONDS
-        """How long a check waits for the app's import, but for the one that is about it."""
+        """How long checks wait for the app's import."""
         self._asked_at: float | None = None
-        """When the app was first wanted by a check that can do without it."""
+        """When the app was first wanted."""
         self._app_error = app_error
         self._layers = layers
         self._resolved: Resolved | None = None
@@ -100,7 +100,7 @@ class Patient:
         if self.app_ref is None:
             return given
         try:
-            info = (await self._imported_in_time()).facts.info
+            info = (await self.imported_in_time()).facts.info
         except (AgentdError, TimeoutError):
             info = None
         if info is None:
@@ -141,14 +141,15 @@ class Patient:
     async def app(self) -> AppFacts:
         """The same, of one that could be imported (in time); raises Unexaminable."""
         try:
-            facts = (await self._imported_in_time()).facts
+            facts = (await self.imported_in_time()).facts
         except (AgentdError, TimeoutError):
             raise Unexaminable(_NOT_IMPORTED) from None
         if facts.info is None:
             raise Unexaminable(_NOT_IMPORTED)
         return facts
 
-    async def _imported_in_time(self) -> Imported:
+    async def imported_in_time(self) -> Imported:
+        """The same, within `app_seconds` of when it was first wanted; raises TimeoutError too."""
         if self._asked_at is None:
             self._asked_at = now()
         async with asyncio.timeout_at(self._asked_at + self.app_seconds):

@@ -88,13 +88,14 @@ async def test_an_app_that_does_not_import_is_told_with_its_line(
 
 
 async def test_an_app_that_hangs_does_not_hold_up_the_rest(workdir: Path) -> None:
-    """It is one failure at its deadline; its process is ended, and the rest does without it."""
+    """It is told after a while; its process is ended, and the rest does without it."""
     app = write(workdir, "import threading\nprint('here', flush=True)\nthreading.Event().wait()\n")
     checks = (
         await typed(workdir, str(app), "--timeout=1.5", *only("app-imports", "memory", "app-agent"))
     ).checks
 
-    assert "no result within" in checks["app-imports"]["evidence"]
+    assert checks["app-imports"]["verdict"] == "warning"
+    assert "not imported within" in checks["app-imports"]["evidence"]
     assert checks["memory"]["verdict"] in ("ok", "warning")
     assert checks["app-agent"]["verdict"] == "skipped"
 

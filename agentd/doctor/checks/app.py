@@ -29,8 +29,26 @@ def judge_import(facts: AppFacts) -> Finding:
     return ok(f"imported in {facts.seconds:.2f} s, {facts.rss_mb:.0f} MB")
 
 
+def judge_unfinished(seconds: float, template_timeout: float) -> Finding:
+    """An import that goes on: slow, or hanging."""
+    text = f"not imported within {seconds:.1f} s"
+    if seconds >= template_timeout:
+        return failure(
+            f"{text}, and a start gives up after {template_timeout:g} s (template_timeout)",
+            "something hangs at the app's top level: do it in prewarm or in the entrypoint",
+        )
+    return warning(
+        f"{text}; a start gives it {template_timeout:g} s (template_timeout)",
+        "look with more time: agentd doctor APP --timeout 100",
+    )
+
+
 async def imports(patient: Patient) -> Finding:
-    return judge_import((await patient.imported()).facts)
+    try:
+        return judge_import((await patient.imported_in_time()).facts)
+    except TimeoutError:
+        allowed = patient.given().settings.pool.template_timeout
+        return judge_unfinished(patient.app_seconds, allowed)
 
 
 # -- time --------------------------------------------------------------------------

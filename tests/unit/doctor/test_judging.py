@@ -144,6 +144,8 @@ CASES: list[tuple[Finding, Verdict, str]] = [
     (settings.judge_proxies("wss://x", "socks://p", {}), "failure", "socks://p"),
     (settings.judge_proxies("ws://localhost:7880", "http://p:1", {}), "warning", "localhost"),
     (settings.judge_proxies("wss://x", "", {"ALL_PROXY": "x"}), "warning", "ALL_PROXY"),
+    (app.judge_unfinished(6.0, 60.0), "warning", "a start gives it 60 s"),
+    (app.judge_unfinished(66.0, 60.0), "failure", "not imported within 66.0 s"),
     (app.judge_import_time(0.5, {"torch": 0.4}, 60.0), "ok", "torch 0.40 s"),
     (app.judge_import_time(7.0, {"torch": 6.0}, 60.0), "warning", "torch 6.00 s"),
     (app.judge_import_time(70.0, {}, 60.0), "failure", "template_timeout"),
