@@ -32,7 +32,7 @@ from .operations import (
     StacksView,
     UndrainRequest,
 )
-from .routes import PREFIX
+from .routes import PREFIX, STREAM
 from .views import (
     Accepted,
     ChildList,
@@ -148,7 +148,9 @@ class ControlClient:
         """How a drain goes on, until the last job has ended or the daemon has."""
         limits = aiohttp.ClientTimeout(sock_connect=self._timeout, sock_read=SILENCE_TIMEOUT)
         with self._told():
-            answer = await self._open().get(f"{PREFIX}/drain", timeout=limits)
+            answer = await self._open().get(
+                f"{PREFIX}/drain", headers={"Accept": STREAM}, timeout=limits
+            )
         async with answer:
             await self._check(answer)
             yield self._drain_lines(answer)
