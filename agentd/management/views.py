@@ -17,6 +17,7 @@ from agentd.supervision.view import Trouble
 from agentd.supervisor.snapshot import CircuitView, PoolView, TemplateView
 
 from .health import LinkView, Problem
+from .readiness import Reason
 
 MAX_TEXT = 200
 """Characters of an id or a reason."""
@@ -111,6 +112,11 @@ class StatusView(Struct, frozen=True, kw_only=True):
     """Offers declined since the start, counted by reason."""
     circuits: tuple[CircuitView, ...] = ()
     """Services that fail and are left alone, or tried again by one call at a time."""
+
+    ready: bool | None = None
+    """Whether a job can come, as /readyz says; None from a daemon that does not tell."""
+    not_ready: tuple[Reason, ...] = ()
+    """Why none can."""
 
     @property
     def healthy(self) -> bool:
