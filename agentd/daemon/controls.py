@@ -71,7 +71,6 @@ class DaemonControls:
         """The daemon at this moment."""
         parts = self._parts
         view = parts.view()
-        readiness = judge_readiness(view)
         return StatusView(
             version=self._version,
             pid=os.getpid(),
@@ -85,8 +84,7 @@ class DaemonControls:
             drain=self._draining.view(),
             journal=self._base.journal.view(),
             problems=tuple(judge_health(view).problems),
-            ready=readiness.ready,
-            not_ready=readiness.reasons,
+            readiness=judge_readiness(view),
             troubles=tuple(view.troubles),
             refusals=self._base.desk.refusals.view(),
             circuits=self._base.pool.circuits.view(),

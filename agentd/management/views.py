@@ -17,7 +17,7 @@ from agentd.supervision.view import Trouble
 from agentd.supervisor.snapshot import CircuitView, PoolView, TemplateView
 
 from .health import LinkView, Problem
-from .readiness import Reason
+from .readiness import Readiness
 
 MAX_TEXT = 200
 """Characters of an id or a reason."""
@@ -113,10 +113,8 @@ class StatusView(Struct, frozen=True, kw_only=True):
     circuits: tuple[CircuitView, ...] = ()
     """Services that fail and are left alone, or tried again by one call at a time."""
 
-    ready: bool | None = None
-    """Whether a job can come, as /readyz says; None from a daemon that does not tell."""
-    not_ready: tuple[Reason, ...] = ()
-    """Why none can."""
+    readiness: Readiness | None = None
+    """What /readyz says; None from a daemon that does not tell it here."""
 
     @property
     def healthy(self) -> bool:
