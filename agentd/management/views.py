@@ -106,15 +106,14 @@ class StatusView(Struct, frozen=True, kw_only=True):
     journal: JournalView
     problems: tuple[Problem, ...] = ()
     """What /healthz calls unhealthy."""
+    readiness: Readiness | None = None
+    """What /readyz says; None from a daemon that does not tell it here."""
     troubles: tuple[Trouble, ...] = ()
     """Parts that failed and have not been well for long enough since."""
     refusals: Mapping[str, int] = {}
     """Offers declined since the start, counted by reason."""
     circuits: tuple[CircuitView, ...] = ()
     """Services that fail and are left alone, or tried again by one call at a time."""
-
-    readiness: Readiness | None = None
-    """What /readyz says; None from a daemon that does not tell it here."""
 
     @property
     def healthy(self) -> bool:
