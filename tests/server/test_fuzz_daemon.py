@@ -62,7 +62,7 @@ def fuzz(url: str, route: Route) -> int:
                 suppress_health_check=list(HealthCheck),
             )
             @given(case=operation.as_strategy(generation_mode=mode))
-            def ask(case: schemathesis.Case) -> None:
+            def ask(case: schemathesis.Case[Any]) -> None:
                 nonlocal asked
                 asked += 1
                 answer = case.call(
