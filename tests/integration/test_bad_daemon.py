@@ -52,7 +52,6 @@ class Command(NamedTuple):
 TABLE = (
     Command(("status",)),
     Command(("status", "--tree")),
-    Command(("metrics",)),
     Command(("jobs",), reads_journal=True),
     Command(("jobs", "show", "AJ_1"), reads_journal=True),
     Command(("jobs", "stop", "AJ_1")),
@@ -66,6 +65,7 @@ TABLE = (
     Command(("loglevel", "DEBUG")),
     Command(("stacks",)),
     Command(("config", "--running")),
+    Command(("metrics",)),
 )
 """Every command that asks a daemon: a new one gets a row."""
 
@@ -76,6 +76,10 @@ STAYING = (Command(("drain",)), Command(("logs", "--follow"), reads_journal=True
 """They end with the daemon only, so they are not in all of the tests."""
 
 ALL = (*TABLE, *STAYING)
+
+
+METRICS = Metrics(MetricsView)
+"""What `agentd metrics` shows."""
 
 
 def typed(command: Command) -> str:
@@ -179,7 +183,7 @@ async def test_a_daemon_that_drains(command: Command, workdir: Path, capsys: Pri
     controls = ScriptedControls(replace(STATUS, drain=drain))
     controls.keep(full_record())
 
-    async with ControlServer(workdir / "control.sock", controls, metrics=Metrics(MetricsView)):
+    async with ControlServer(workdir / "control.sock", controls, metrics=METRICS):
         code = await run(command)
 
     captured = capsys.readouterr()
@@ -275,7 +279,7 @@ async def test_a_later_daemon_tells_more_than_is_understood(
         controls.show_drain(DrainView(draining=True, jobs_left=1))
     monkeypatch.setattr(answers, "as_json", lambda body: msgspec.json.encode(grown(body)))
 
-    async with ControlServer(workdir / "control.sock", controls, metrics=Metrics(MetricsView)):
+    async with ControlServer(workdir / "control.sock", controls, metrics=METRICS):
         code = await run(command)
 
     captured = capsys.readouterr()

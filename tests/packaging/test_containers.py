@@ -25,6 +25,9 @@ KUBERNETES = ROOT / "packaging" / "kubernetes"
 
 CHECK_TIMEOUT = 30.0
 
+GRACE_PERIOD = "TERMINATION_GRACE_PERIOD_SECONDS"
+"""Where `agentd doctor` looks for it."""
+
 RESOURCES = ("autoscaler", "configmap", "deployment", "disruption", "service")
 
 SECONDS = {"h": 3600, "m": 60, "s": 1}
@@ -91,6 +94,8 @@ def test_a_pod_may_take_as_long_as_the_daemon_may(pod: Any) -> None:
     drain = manifest("configmap")["data"]["AGENTD_DRAIN_TIMEOUT"]
 
     assert pod["terminationGracePeriodSeconds"] >= longest_stop(with_drain(drain))
+    told = {each["name"]: each["value"] for each in pod["containers"][0]["env"]}
+    assert told[GRACE_PERIOD] == str(pod["terminationGracePeriodSeconds"])
 
 
 def test_a_container_may_take_as_long_as_the_daemon_may(agent: Any) -> None:

@@ -90,7 +90,7 @@ async def test_a_room_whose_state_alone_says_that_it_is_left_ends_the_job(run: R
     """What fails for it is no crash; the SDK's event comes later, and now and then never."""
 
     async def entrypoint(ctx: JobContext) -> None:
-        waiting = asyncio.ensure_future(ctx.wait_for_participant())
+        waiting = asyncio.ensure_future(ctx.wait_for_participant(identity="anna"))
         await asyncio.sleep(0)
         room = ctx.room
         assert isinstance(room, FakeRoom)
