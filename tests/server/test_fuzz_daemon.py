@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from tests.support.daemon import Daemon, running_daemon, write_app
 
 TOKEN = "fuzz-8d1f0a6c3b7e4f52a9c6"
 
-EXAMPLES = 6
+EXAMPLES = int(os.environ.get("AGENTD_FUZZ_EXAMPLES", "6"))
 """Of each operation, well-formed ones and as many that are not."""
 
 ANSWER_TIMEOUT = 10.0
