@@ -23,7 +23,7 @@ from .checks import (
     storage,
 )
 
-IMPORT_SECONDS = 8.0
+IMPORT_SECONDS = 7.5
 """For what the app has a say in: its import gets nearly all the time there is."""
 
 CHECKS: tuple[Check, ...] = (
@@ -51,7 +51,7 @@ CHECKS: tuple[Check, ...] = (
         group="python",
         looks_at="LiveKit's library, numpy, webrtcvad and others: each is loaded",
         run=python.native_libraries,
-        deadline=8.0,
+        deadline=7.5,
     ),
     Check(
         id="text-encoding",
@@ -183,7 +183,7 @@ CHECKS: tuple[Check, ...] = (
         group="server",
         looks_at="a dispatch is offered to a worker, and how soon",
         run=access.dispatch,
-        deadline=8.0,
+        deadline=7.5,
         network=True,
     ),
     Check(
@@ -199,7 +199,7 @@ CHECKS: tuple[Check, ...] = (
         group="media",
         looks_at="two participants hear each other: route, round trip, loss",
         run=media.by_udp,
-        deadline=8.0,
+        deadline=7.5,
         network=True,
     ),
     Check(
@@ -207,7 +207,7 @@ CHECKS: tuple[Check, ...] = (
         group="media",
         looks_at="the same where UDP does not pass",
         run=media.by_tcp,
-        deadline=8.0,
+        deadline=7.5,
         network=True,
     ),
     Check(

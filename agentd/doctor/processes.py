@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from agentd.protocol.app import BootArgs
 from agentd.protocol.models import HostArgs
 from agentd.settings.paths import CONTROL_NAME, MODELS_NAME, SOCKET_NAME
 from agentd.supervisor.cgroup import read
-from agentd.supervisor.procfs import TICKS_PER_SECOND, process_started
+from agentd.supervisor.procfs import PROC, TICKS_PER_SECOND, process_started
 
 MODULES = {
     "agentd.template": BootArgs,
@@ -77,6 +78,13 @@ def parse_arguments(arguments: list[str]) -> tuple[str, Path] | None:
     except msgspec.MsgspecError:
         return None
     return (module, Path(socket).parent) if socket else None
+
+
+def own_age(proc: Path = PROC) -> float:
+    """Seconds since this process was started; 0 where it is not known."""
+    started = process_started(os.getpid(), proc)
+    uptime = read(proc / "uptime").split()
+    return 0.0 if started is None or not uptime else float(uptime[0]) - started / TICKS_PER_SECOND
 
 
 def is_served(runtime: Path) -> bool:

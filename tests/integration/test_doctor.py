@@ -88,14 +88,15 @@ async def test_an_app_that_does_not_import_is_told_with_its_line(
 
 
 async def test_an_app_that_hangs_does_not_hold_up_the_rest(workdir: Path) -> None:
-    """It is a failure at its deadline; its process is ended."""
+    """It is one failure at its deadline; its process is ended, and the rest does without it."""
     app = write(workdir, "import threading\nprint('here', flush=True)\nthreading.Event().wait()\n")
     checks = (
-        await typed(workdir, str(app), "--timeout=1.5", *only("app-imports", "text-encoding"))
+        await typed(workdir, str(app), "--timeout=1.5", *only("app-imports", "memory", "app-agent"))
     ).checks
 
     assert "no result within" in checks["app-imports"]["evidence"]
-    assert checks["text-encoding"]["verdict"] == "ok"
+    assert checks["memory"]["verdict"] in ("ok", "warning")
+    assert checks["app-agent"]["verdict"] == "skipped"
 
 
 async def test_a_slow_import_names_the_package(workdir: Path) -> None:

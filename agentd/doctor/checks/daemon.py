@@ -186,7 +186,10 @@ def judge_leftovers(processes: Sequence[OwnProcess], grace: float) -> Finding:
 
 async def leftovers(patient: Patient) -> Finding:
     grace = (await patient.settings()).jobs.reconnect_grace
-    return judge_leftovers(await in_thread(lambda: orphans(patient.root / "proc")), grace)
+    found = await in_thread(lambda: orphans(patient.root / "proc"))
+    own = patient.directories().runtime.path
+    # Those of our own directory first: of a long text the end is not shown.
+    return judge_leftovers(sorted(found, key=lambda each: each.runtime != own), grace)
 
 
 def orphans(proc: Path) -> list[OwnProcess]:
