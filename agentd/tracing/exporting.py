@@ -111,7 +111,7 @@ def warm_up(wish: Wish, version: str) -> None:
     Raises ValueError and the like for variables that it can't read.
     """
     _make_exporter(wish).shutdown()
-    _about(wish, version)
+    about_service(wish.service_name, version)
 
 
 def _make_exporter(wish: Wish) -> SpanExporter:
@@ -120,17 +120,20 @@ def _make_exporter(wish: Wish) -> SpanExporter:
     return trace_exporter.OTLPSpanExporter()
 
 
-def _about(wish: Wish, version: str) -> Resource:
+def about_service(name: str, version: str) -> Resource:
+    """Who sends; without a name the environment has one."""
     about = {SERVICE_VERSION: version}
-    if wish.service_name:
-        about[SERVICE_NAME] = wish.service_name
+    if name:
+        about[SERVICE_NAME] = name
     return Resource.create(about)
 
 
 def make_provider(wish: Wish, version: str) -> tuple[TracerProvider, Outcomes]:
     """The provider, and the count of what becomes of its spans. Raises ValueError and the like for
     variables that the library can't read."""
-    provider = TracerProvider(resource=_about(wish, version), shutdown_on_exit=False)
+    provider = TracerProvider(
+        resource=about_service(wish.service_name, version), shutdown_on_exit=False
+    )
     outcomes = Outcomes()
     options = (
         {} if environment().get(OTEL_BSP_SCHEDULE_DELAY) else {"schedule_delay_millis": SEND_EVERY}

@@ -58,6 +58,7 @@ async def test_each_call_is_one_trace_also_where_its_process_is_killed(
         environ = collector.environ | {
             "OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer%20{KEY}",
             "OTEL_SERVICE_NAME": "the-shop",
+            "OTEL_METRICS_EXPORTER": "otlp",
         }
         async with running_daemon(
             tmp_path, "start", str(APP), server=livekit_server, environ=environ
@@ -71,6 +72,8 @@ async def test_each_call_is_one_trace_also_where_its_process_is_killed(
         assert KEY not in daemon.output()
 
     assert collector.headers[0]["Authorization"] == f"Bearer {KEY}"
+    assert collector.metrics["lk.agents.turn.llm_ttft"] > 0
+    assert collector.metrics["lk.agents.usage.llm_output_tokens"] > 0
     spans = collector.spans
     assert {span.resource["service.name"] for span in spans} == {"the-shop"}
     assert "paid" not in str([span.attributes for span in spans])

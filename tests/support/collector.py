@@ -10,6 +10,9 @@ from typing import Any, Literal, Self
 
 from aiohttp import web
 from msgspec import Struct
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -96,6 +99,8 @@ class Collector:
     def __init__(self, behave: Callable[[Seen], Behaviour] = lambda _: "take") -> None:
         """`behave` is asked for the first span of each request."""
         self.spans: list[Seen] = []
+        self.metrics: dict[str, float] = {}
+        """The last sum of each metric, of whoever has sent it."""
         self.headers: list[Mapping[str, str]] = []
         self.requests: list[Behaviour] = []
         self.port = 0
@@ -129,6 +134,7 @@ class Collector:
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=2**26)
         app.router.add_post("/v1/traces", self._take)
+        app.router.add_post("/v1/metrics", self._take_metrics)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -145,6 +151,18 @@ class Collector:
         self._stopping.set()
         assert self._runner is not None
         await self._runner.cleanup()
+
+    async def _take_metrics(self, request: web.Request) -> web.StreamResponse:
+        told = ExportMetricsServiceRequest.FromString(await request.read())
+        for resource in told.resource_metrics:
+            for scope in resource.scope_metrics:
+                for metric in scope.metrics:
+                    points = [*metric.histogram.data_points, *metric.sum.data_points]
+                    self.metrics[metric.name] = sum(
+                        getattr(point, "sum", 0.0) or getattr(point, "as_int", 0)
+                        for point in points
+                    )
+        return web.Response(body=b"", content_type="application/x-protobuf")
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()

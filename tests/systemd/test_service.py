@@ -34,9 +34,11 @@ LONGEST_GAP = 1.0
 class Call:
     """A call that an agent of the service has, and who listens to it."""
 
-    def __init__(self, job: str, room: str, ear: Ear) -> None:
+    def __init__(self, job: str, room: str, pid: int, ear: Ear) -> None:
         self.job = job
         self.room = room
+        self.pid = pid
+        """Of its process, as numbered on the machine."""
         self.ear = ear
 
 
@@ -51,7 +53,7 @@ async def calling(records: Records, callers: Callers, server: LiveKitServer) -> 
     async with listening(server, dispatch.room, "caller") as ear:
         humming = await records.wait_for(AGENTD_ACTION="humming", AGENTD_ROOM=dispatch.room)
         await ear.hears()
-        yield Call(humming["AGENTD_JOB"], dispatch.room, ear)
+        yield Call(humming["AGENTD_JOB"], dispatch.room, int(humming["AGENTD_PID"]), ear)
 
 
 def state(machine: Machine) -> dict[str, str]:
@@ -103,6 +105,28 @@ async def test_the_service_serves_calls_with_the_keys_that_systemd_hands_over(
     assert livekit_server.api_secret not in environment + machine.journal()
 
 
+async def test_a_journald_that_stands_still_holds_nothing_up(
+    machine: Machine, records: Records, callers: Callers, livekit_server: LiveKitServer
+) -> None:
+    """Its socket is full after a few lines: calls and answers go on, and the lines come later."""
+    journald = "systemd-journald.service"
+    async with calling(records, callers, livekit_server) as call:
+        machine.run("systemctl", "kill", "--signal=SIGSTOP", journald)
+        try:
+            for number in range(40):
+                await callers.say(call.room, f"note {number}")
+            status = await machine.arun("agentd", "status", "--runtime-dir", "/run/agentd")
+            await call.ear.hears()
+        finally:
+            machine.run("systemctl", "kill", "--signal=SIGCONT", journald)
+        await records.wait_for(AGENTD_TEXT="order note 39", AGENTD_JOB=call.job)
+
+        assert call.room in status
+        assert call.ear.gaps()[0] < LONGEST_GAP
+        await callers.say(call.room, "end")
+        await records.wait_for(AGENTD_ACTION="job_ended", AGENTD_JOB=call.job)
+
+
 async def test_a_call_outlives_its_service_and_is_adopted(
     machine: Machine, records: Records, callers: Callers, livekit_server: LiveKitServer
 ) -> None:
@@ -120,6 +144,9 @@ async def test_a_call_outlives_its_service_and_is_adopted(
         logger.info(f"longest gap: {call.ear.gaps(since=killed_at - 0.5)[0]:.3f} s")
 
         assert int(state(machine)["NRestarts"]) == int(before) + 1
+        secret = f"/run/credentials/{UNIT}/livekit_api_secret"
+        seen_by_job = machine.run("nsenter", "-t", str(call.pid), "-m", "--", "cat", secret)
+        assert seen_by_job.strip() == livekit_server.api_secret
         assert call.ear.gaps(since=killed_at - 0.5)[0] < LONGEST_GAP
         assert call.ear.most_agents == 1
         await callers.say(call.room, "end")

@@ -104,6 +104,30 @@ def test_a_job_that_may_not_go_on_is_a_resume_refused() -> None:
     assert counted(JOBS_ENDED) == {("failed",): 1.0}
 
 
+@pytest.mark.parametrize("lets_go", [True, False])
+def test_a_job_that_is_moved_is_a_swap_and_its_gap_or_it_stays(lets_go: bool) -> None:
+    """Planned ones are told from crashes."""
+
+    async def swap(office: Office) -> None:
+        office.start()
+        old = office.child
+        office.pool.take_new_code()
+        office.desk.running.swaps.swap_all("app.py")
+        await settle()
+        if not lets_go:
+            old.keep("a tool is at work")
+            await settle()
+            return
+        old.let_go()
+        await office.wait(0.3)
+        office.child.arrive()
+
+    after(swap)
+
+    assert counted(RESUMES) == {("swap", "resumed" if lets_go else "stayed"): 1.0}
+    assert measured(GAPS) == ({("swap",): (1, 0.3)} if lets_go else {})
+
+
 def test_turns_are_added_up_over_the_processes_of_a_job() -> None:
     """The latency is that of the last turn."""
 
