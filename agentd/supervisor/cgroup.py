@@ -94,7 +94,14 @@ def _upwards(base: Path, path: str) -> list[Path]:
     if ".." in parts:
         parts = []
     places = [base.joinpath(*parts[:depth]) for depth in range(len(parts), -1, -1)]
-    return [place for place in places if place.is_dir()]
+    return [place for place in places if _is_seen(place)]
+
+
+def _is_seen(place: Path) -> bool:
+    try:
+        return place.is_dir()
+    except OSError:  # no right to look there, say
+        return False
 
 
 def _number(text: str) -> int | None:

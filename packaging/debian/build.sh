@@ -21,7 +21,7 @@ stage=$(mktemp -d); trap 'rm -rf "$stage"' EXIT
 chmod 755 "$stage"
 
 make_environment() {
-    local uv=$root/.venv/bin/uv wheels=$stage.wheels
+    local uv=$root/.venv/bin/uv
     "$python" -c 'import venv' 2>/dev/null || fail "$python has no venv" "apt-get install python3-venv"
     "$uv" venv --quiet --relocatable --python "$python" --python-preference only-system "$1"
     # Exactly what the lock says, and then our own packages without asking for anything else.
@@ -34,9 +34,10 @@ make_environment() {
     local ours=("$root")
     for plugin in $plugins; do ours+=("$root/plugins/$plugin"); done
     "$uv" pip install --quiet --python "$1/bin/python" --no-deps "${ours[@]}"
-    rm -rf "$wheels" "$stage.requirements"
-    rm -f "$1/.gitignore" "$1/.lock"
-    "$1/bin/python" -m compileall -q -x 'bad_coding|lib2to3' "$1/lib" || true
+    rm -f "$stage.requirements" "$1/.gitignore" "$1/.lock"
+    # No file below /opt may be written by the service: what is not compiled now never is. Templates
+    # of packages that are no Python can't be, and need not.
+    "$1/bin/python" -m compileall -q "$1/lib" >/dev/null || true
 }
 
 mkdir -p "$stage/opt" "$stage/DEBIAN" "$stage/etc/default" "$stage/etc/agentd" "$stage/usr/bin" \
@@ -80,7 +81,7 @@ Description: LiveKit voice agents as supervised child processes
 CONTROL
 (cd "$stage" && find opt usr -type f -print0 | sort -z | xargs -0 md5sum >DEBIAN/md5sums)
 
-# One thread's xz takes a minute for what zstd does in seconds, and Debian 12 reads both.
+# -z1: what a higher level saves is not worth the minutes that it takes.
 package=$out/agentd_${version}_${arch}.deb
 dpkg-deb --root-owner-group -Zxz -z1 --build "$stage" "$package" >/dev/null
 echo "$package"

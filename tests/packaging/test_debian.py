@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from agentd.doctor.checks.service import judge_unit
+from agentd.doctor.unitfile import parse_units
+from agentd.settings.model import Settings
 from tests.support.debian import build_package
 
 ROOT = Path(__file__).parents[2]
@@ -83,6 +86,14 @@ def test_an_instance_is_a_service_but_for_its_names() -> None:
 def test_what_calls_survive_by_is_in_the_unit(name: str, line: str) -> None:
     """Without any of these a restart would end calls."""
     assert line in directives(name)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_the_doctor_has_nothing_to_say_against_it(name: str) -> None:
+    """What it looks for in a unit, ours have."""
+    unit = parse_units(name, [(UNITS / name).read_text()])
+
+    assert judge_unit(unit, Settings()).verdict == "ok"
 
 
 def test_the_package_has_all_of_its_parts(package: Path) -> None:

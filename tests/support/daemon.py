@@ -21,7 +21,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 from livekit import api, rtc
@@ -310,6 +310,13 @@ def write_app(root: Path, text: str | None = None) -> Path:
 # -- the other side: callers, and what the server thinks -------------------------------
 
 
+class Named(Protocol):
+    """A daemon, as far as callers know it."""
+
+    @property
+    def agent_name(self) -> str: ...
+
+
 class Callers:
     """Dispatches jobs, joins rooms, and reads what the server made of it."""
 
@@ -318,7 +325,7 @@ class Callers:
         self._server = server
         self._rooms: list[rtc.Room] = []
 
-    async def dispatch(self, daemon: Daemon, task: str, *, room: str = "") -> api.AgentDispatch:
+    async def dispatch(self, daemon: Named, task: str, *, room: str = "") -> api.AgentDispatch:
         """Have a job made for the daemon's agent, in a room of its own."""
         request = api.CreateAgentDispatchRequest(
             agent_name=daemon.agent_name, room=room or f"room-{uuid.uuid4().hex[:8]}", metadata=task

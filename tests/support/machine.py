@@ -26,7 +26,7 @@ import psutil
 BOOT = Path(__file__).with_name("machine_boot.sh")
 SYSTEMD = Path("/lib/systemd/systemd")
 TOOLS = ("unshare", "nsenter", "systemctl", "journalctl")
-UNSHARE = ("unshare", "--mount", "--pid", "--cgroup", "--uts", "--ipc", "--fork", "--kill-child")
+UNSHARE = ("unshare", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child")
 
 BOOT_TIMEOUT = 20.0
 COMMAND_TIMEOUT = 40.0

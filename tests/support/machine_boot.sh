@@ -1,8 +1,23 @@
-# Runs as the first process of new PID, mount, cgroup, UTS and IPC namespaces, and becomes systemd.
+# Runs as the first process of new PID, mount, UTS and IPC namespaces, and becomes systemd.
 # What a boot or a package would change is covered by overlays in memory: nothing outside is touched.
 set -e
-mount --make-rprivate /
-mount -t tmpfs -o mode=755 tmpfs /run
+if [ "$1" != grouped ]; then
+    mount --make-rprivate /
+    mount -t tmpfs -o mode=755 tmpfs /run
+    # A control group of its own, which is the root of what it sees: others may do the same now.
+    mkdir /run/groups
+    mount -t cgroup2 none /run/groups
+    here=/run/groups$(sed -n 's/^0:://p' /proc/self/cgroup)
+    # Of machines that are gone; those of living ones are not empty.
+    for old in "$here"/agentd-machine-*; do
+        [ ! -d "$old" ] || find "$old" -depth -type d -exec rmdir {} + 2>/dev/null || true
+    done
+    group=$(mktemp -d "$here/agentd-machine-XXXXXX")
+    chmod 755 "$group"
+    echo $$ >"$group/cgroup.procs"
+    umount /run/groups
+    exec unshare --cgroup bash "$0" grouped
+fi
 mkdir -p /run/covers
 mount -t tmpfs -o mode=755 tmpfs /run/covers
 for folder in etc usr var opt; do

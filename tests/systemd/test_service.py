@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from msgspec import Struct
 
 from agentd.aio.timing import monotonic
 from agentd.testing.livekit_server import LiveKitServer
@@ -31,6 +32,12 @@ LONGEST_GAP = 1.0
 """Seconds; what a busy machine makes of media that nothing interrupts."""
 
 
+class Named(Struct, frozen=True):
+    """A daemon, as far as callers know it."""
+
+    agent_name: str
+
+
 class Call:
     """A call that an agent of the service has, and who listens to it."""
 
@@ -43,13 +50,11 @@ class Call:
 
 
 @asynccontextmanager
-async def calling(records: Records, callers: Callers, server: LiveKitServer) -> AsyncIterator[Call]:
+async def calling(
+    records: Records, callers: Callers, server: LiveKitServer, *, agent: str = "on-systemd"
+) -> AsyncIterator[Call]:
     """A call in which the agent is heard, for the length of a block."""
-
-    class Named:
-        agent_name = "on-systemd"
-
-    dispatch = await callers.dispatch(Named(), "hum")  # type: ignore[arg-type]
+    dispatch = await callers.dispatch(Named(agent), "hum")
     async with listening(server, dispatch.room, "caller") as ear:
         humming = await records.wait_for(AGENTD_ACTION="humming", AGENTD_ROOM=dispatch.room)
         await ear.hears()
@@ -63,9 +68,9 @@ def state(machine: Machine) -> dict[str, str]:
     )
 
 
-def configure(machine: Machine, text: str) -> None:
-    """Change settings of the service for one test."""
-    machine.write(f"/run/systemd/system/{UNIT}.d/test.conf", f"[Service]\n{text}\n")
+def configure(machine: Machine, text: str, *, unit: str = UNIT) -> None:
+    """Change settings of a service for one test."""
+    machine.write(f"/run/systemd/system/{unit}.d/test.conf", f"[Service]\n{text}\n")
     machine.run("systemctl", "daemon-reload")
 
 
@@ -217,17 +222,31 @@ async def test_a_drain_takes_as_long_as_its_calls_whatever_the_units_timeout(
     assert machine.processes(UNIT) == []
 
 
-async def test_what_nobody_adopts_ends_by_itself(
+async def test_an_instance_has_all_of_its_own_and_what_nobody_adopts_ends_by_itself(
     machine: Machine, records: Records, callers: Callers, livekit_server: LiveKitServer
 ) -> None:
-    """A service that is not started again leaves no process for long, with a job or without."""
-    configure(machine, "Restart=no\nEnvironment=AGENTD_RECONNECT_GRACE=1")
-    await start(machine)
-    async with calling(records, callers, livekit_server) as call:
-        machine.run("systemctl", "kill", "--kill-whom=main", "--signal=SIGKILL", UNIT)
-        await machine.until_state(UNIT, "failed")
+    """agentd@NAME from the same package; where no service comes after it, no process is left."""
+    unit = "agentd@second.service"
+    machine.write("/etc/agentd/second.env", "AGENTD_AGENT_NAME=second\nAGENTD_RECONNECT_GRACE=1\n")
+    for name in ("key", "secret"):
+        machine.run(
+            "cp",
+            f"/etc/credstore/agentd.livekit_api_{name}",
+            f"/etc/credstore/agentd-second.livekit_api_{name}",
+        )
+    configure(machine, "Restart=no", unit=unit)
+
+    await machine.arun("systemctl", "start", unit)
+    async with calling(records, callers, livekit_server, agent="second") as call:
+        assert records.seen(AGENTD_ACTION="ready", _SYSTEMD_UNIT=unit)
+        assert "second" in machine.run("agentd", "status", "--runtime-dir", "/run/agentd-second")
+        owned = machine.run("stat", "-c", "%U %a", "/var/lib/agentd-second", "/run/agentd-second")
+        assert owned.split("\n")[:2] == ["agentd 700"] * 2
+
+        machine.run("systemctl", "kill", "--kill-whom=main", "--signal=SIGKILL", unit)
+        await machine.until_state(unit, "failed")
         await call.ear.until(lambda: call.ear.agents == 0, "the agent to leave")
-        await machine.until(lambda: not machine.processes(UNIT), "an empty control group")
+        await machine.until(lambda: not machine.processes(unit), "an empty control group")
 
 
 async def test_settings_that_no_restart_mends_are_not_tried_again(
@@ -242,28 +261,6 @@ async def test_settings_that_no_restart_mends_are_not_tried_again(
     assert (after["ActiveState"], after["ExecMainStatus"]) == ("failed", "4")
     assert after["NRestarts"] == "0"
     assert "AGENTD_LOG_LEVEL" in machine.journal()
-
-
-async def test_an_instance_has_directories_and_settings_of_its_own(
-    machine: Machine, records: Records
-) -> None:
-    """agentd@NAME beside agentd, from the same package."""
-    machine.write("/etc/agentd/second.env", "AGENTD_AGENT_NAME=second\n")
-    for name in ("key", "secret"):
-        machine.run(
-            "cp",
-            f"/etc/credstore/agentd.livekit_api_{name}",
-            f"/etc/credstore/agentd-second.livekit_api_{name}",
-        )
-
-    await machine.arun("systemctl", "start", "agentd@second")
-
-    ready = await records.wait_for(AGENTD_ACTION="link_registered", AGENTD_AGENT_NAME="second")
-    assert ready["_SYSTEMD_UNIT"] == "agentd@second.service"
-    status = machine.run("agentd", "status", "--runtime-dir", "/run/agentd-second")
-    assert "second" in status
-    assert machine.run("stat", "-c", "%U %a", "/var/lib/agentd-second").strip() == "agentd 700"
-    await machine.arun("systemctl", "stop", "agentd@second")
 
 
 async def test_the_http_port_is_open_before_the_service_and_while_it_is_restarted(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agentd.supervisor.cgroup import memory_groups
 from agentd.supervisor.exit import WaitStatus
 from agentd.supervisor.oom import OomCounter, judge_oom, killed_by_another
 
@@ -56,6 +57,17 @@ def test_without_a_count_nothing_is_claimed(tmp_path: Path) -> None:
 
     assert kills is None
     assert counter.smallest_limit_mb() is None
+
+
+def test_groups_that_cant_be_looked_at_are_as_if_they_were_not(tmp_path: Path) -> None:
+    """Under a hardened unit /sys/fs/cgroup may be closed; root can't be refused, so a name that no
+    file system takes stands for that."""
+    group(tmp_path, 1, 3)
+    (tmp_path / "proc/self/cgroup").write_text(f"4:memory:/{'x' * 300}\n")
+
+    found = memory_groups(tmp_path)
+
+    assert [each.directory for each in found] == [tmp_path / "sys/fs/cgroup/memory"]
 
 
 @pytest.mark.parametrize(
