@@ -16,6 +16,7 @@ from agentd.journal.records import Query
 from agentd.management import operations, views
 from agentd.management.health import judge_health
 from agentd.management.history import read_events, read_job, read_jobs, read_post_mortems
+from agentd.management.readiness import judge_readiness
 from agentd.management.views import JobDetails, JobPage, StatusView
 from agentd.protocol.ids import JobId
 from agentd.settings.model import LogLevel
@@ -83,6 +84,7 @@ class DaemonControls:
             drain=self._draining.view(),
             journal=self._base.journal.view(),
             problems=tuple(judge_health(view).problems),
+            readiness=judge_readiness(view),
             troubles=tuple(view.troubles),
             refusals=self._base.desk.refusals.view(),
             circuits=self._base.pool.circuits.view(),

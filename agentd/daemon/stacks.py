@@ -39,10 +39,10 @@ async def take_stacks(children: Sequence[Child], request: StacksRequest) -> Stac
 
 
 async def child_stacks(children: Sequence[Child]) -> list[ProcessStacks]:
-    """Of these children, all asked at once; takes a second at most."""
+    """Of these children, all asked at once; takes two seconds at most."""
     async with TaskOwner("stacks") as tasks:
         asked = [
-            (child, tasks.start(child.take_stacks(), name=child.id, report=False))
+            (child, tasks.start(child.take_stacks(gently=True), name=child.id, report=False))
             for child in children
         ]
         answers = [(child, await task) for child, task in asked]

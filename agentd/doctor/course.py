@@ -31,6 +31,7 @@ async def run_course(
     """Look, mend if that is wished for, and report."""
     began_at = now()
     limits = Limits(wishes.timeout)
+    patient.app_seconds = limits.in_proportion(patient.app_seconds)
     async with patient:
         wished = [_as_wished(check, wishes) for check in checks]
         reports = await examine(patient, wished, told, limits)

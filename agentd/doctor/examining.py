@@ -14,7 +14,7 @@ from .check import Check
 from .finding import CheckReport, Finding, Unexaminable, failure, shown, skipped
 from .patient import Patient
 
-WHOLE_TIMEOUT = 9.5
+WHOLE_TIMEOUT = 9.0
 """Seconds for an examination, unless more are given."""
 
 BLOCKED_REMEDY = "run it alone with more time: agentd doctor --only {id} --timeout 60"
@@ -32,6 +32,10 @@ class Limits:
     def of(self, check: Check) -> float:
         """Seconds for one check."""
         return min(self.whole, check.deadline * self._factor)
+
+    def in_proportion(self, seconds: float) -> float:
+        """So many seconds of the usual time for everything."""
+        return seconds * self.whole / WHOLE_TIMEOUT
 
 
 async def examine(

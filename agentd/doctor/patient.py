@@ -10,6 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from agentd.aio.tasks import TaskOwner
+from agentd.aio.timing import now
 from agentd.errors import AgentdError, SettingsError
 from agentd.protocol.app import AppRef
 from agentd.settings.access import keep_secret
@@ -24,7 +25,6 @@ from .once import Once
 from .spawned import ask_probe
 
 APP_SECONDS = 6.0
-"""How long a check that is not about the app waits for what the app may set."""
 
 ACCESS = ("url", "api_key", "api_secret")
 
@@ -52,15 +52,23 @@ class Patient:
         app: AppRef | None = None,
         config: Path | None = None,
         settings_error: str = "",
+        app_error: str = "",
         root: Path = Path("/"),
     ) -> None:
-        """`settings_error` says why there are no layers. `root` is the machine's."""
+        """`settings_error` says why there are no layers, `app_error` why there is no app though one
+        was named. `root` is the machine's.
+        """
         self.environ = environ
         self.app_ref = app
         self.config = config
         """The configuration file that counts."""
         self.root = root
         self.settings_error = settings_error
+        self.app_seconds = APP_SECONDS
+        """How long a check waits for the app's import, but for the one that is about it."""
+        self._asked_at: float | None = None
+        """When the app was first wanted by a check that can do without it."""
+        self._app_error = app_error
         self._layers = layers
         self._resolved: Resolved | None = None
         if not settings_error:
@@ -92,8 +100,7 @@ class Patient:
         if self.app_ref is None:
             return given
         try:
-            async with asyncio.timeout(APP_SECONDS):
-                info = (await self.imported()).facts.info
+            info = (await self._imported_in_time()).facts.info
         except (AgentdError, TimeoutError):
             info = None
         if info is None:
@@ -125,19 +132,27 @@ class Patient:
 
     async def imported(self) -> Imported:
         """The app, imported in a process of its own; raises Unexaminable, or ProbeEnded."""
+        if self._app_error:
+            return Imported(facts=AppFacts(error=self._app_error), seconds_by_package={})
         if self.app_ref is None:
             raise Unexaminable("no APP was named: run `agentd doctor APP`")
         return await self._imported.get()
 
     async def app(self) -> AppFacts:
-        """The same, of one that could be imported; raises Unexaminable."""
+        """The same, of one that could be imported (in time); raises Unexaminable."""
         try:
-            facts = (await self.imported()).facts
-        except AgentdError:
+            facts = (await self._imported_in_time()).facts
+        except (AgentdError, TimeoutError):
             raise Unexaminable(_NOT_IMPORTED) from None
         if facts.info is None:
             raise Unexaminable(_NOT_IMPORTED)
         return facts
+
+    async def _imported_in_time(self) -> Imported:
+        if self._asked_at is None:
+            self._asked_at = now()
+        async with asyncio.timeout_at(self._asked_at + self.app_seconds):
+            return await self.imported()
 
     def probe_environment(self) -> dict[str, str]:
         """What a template would have in its environment."""
@@ -156,7 +171,7 @@ class Patient:
         return Imported(facts=facts, seconds_by_package=import_seconds(err))
 
 
-_NOT_IMPORTED = "the app can't be imported: see the check 'app-imports'"
+_NOT_IMPORTED = "the app is not imported: see the check 'app-imports'"
 
 
 def import_seconds(text: str) -> dict[str, float]:

@@ -27,7 +27,8 @@ first text to its first audio."""
 
 JOBS_ENDED = Family(
     name="jobs_ended",
-    text="Jobs that are over, by how: rejected ones were declined, lost ones never began.",
+    text="Jobs that are over, by how: lost ones never began, rejected ones were declined after a "
+    "child or the app was asked (offers_declined has all).",
     labels=("ending",),
     known={"ending": ("completed", "failed", "rejected", "lost")},
 )

@@ -24,9 +24,10 @@ logger = logging.getLogger("agentd.management")
 MAX_CONNECTIONS = 256
 """At the same time; the one that has been idle for longest makes room for a new one."""
 
-IDLE_TIMEOUT = 15.0
+IDLE_TIMEOUT = 20.0
 """Seconds for a request's headers to arrive, counted from the connection or the answer before;
-that answer has to be read within them too."""
+that answer has to be read within them too. Longer than Prometheus' 15 s between two scrapes, which
+would else meet a connection that is just being closed."""
 
 
 class Connections:

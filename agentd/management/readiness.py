@@ -48,14 +48,14 @@ def _reasons(view: DaemonView) -> Iterator[Reason]:
         yield Reason(code="not_registered", message=_link_message(view.link))
     if view.pool.failing and not view.draining:
         yield Reason(code="crash_loop", message=view.pool.failing)
-    yield from _room_reasons(view.pool, view.draining)
+    if not view.draining and not view.pool.failing:  # that says more
+        yield from _room_reasons(view.pool, view.jobs)
 
 
-def _room_reasons(pool: PoolView, draining: bool) -> Iterator[Reason]:
+def _room_reasons(pool: PoolView, jobs: int) -> Iterator[Reason]:
     """A job needs a free slot, and a child in it: a warm one, or one that can be expected."""
-    if draining or pool.failing:
-        return  # that says more
-    if pool.busy >= pool.slots:
+    # A job whose child has died has no slot for a moment, and gets the next one.
+    if max(pool.busy, jobs) >= pool.slots:
         yield Reason(code="full", message=f"a job has each of the {pool.slots} slots")
     elif not pool.idle and pool.start_method == "none":
         yield Reason(code="no_warm_child", message="no child is warm, and no template to fork one")

@@ -17,6 +17,7 @@ from agentd.supervision.view import Trouble
 from agentd.supervisor.snapshot import CircuitView, PoolView, TemplateView
 
 from .health import LinkView, Problem
+from .readiness import Readiness
 
 MAX_TEXT = 200
 """Characters of an id or a reason."""
@@ -105,6 +106,8 @@ class StatusView(Struct, frozen=True, kw_only=True):
     journal: JournalView
     problems: tuple[Problem, ...] = ()
     """What /healthz calls unhealthy."""
+    readiness: Readiness | None = None
+    """What /readyz says; None from a daemon that does not tell it here."""
     troubles: tuple[Trouble, ...] = ()
     """Parts that failed and have not been well for long enough since."""
     refusals: Mapping[str, int] = {}

@@ -36,8 +36,17 @@ STACKS_SIGNAL = signal.SIGRTMIN + 3
 A real-time signal, since the other free ones belong to the user's code.
 """
 
+STACKS_GENTLY_SIGNAL = signal.SIGRTMIN + 4
+"""Asks the same of Python alone, for a child that is well: no thread is looked at while it runs.
+
+`STACKS_SIGNAL` looks at all of them whatever they do, which may end the process where native code
+makes and ends threads all the time, as the media library does. This one has no answer where Python
+code can't run.
+"""
+
 STACKS_TASKS_LINE = "-- tasks --"
-"""Begins the part with the stacks of the tasks; those of the threads come before it."""
+"""Begins the part with the stacks of the tasks; those of the threads come before it, or, where it
+was asked gently, after it."""
 
 STACKS_END_LINE = "-- end of stacks --"
 """Ends it. A process that is blocked in C writes the part once that call is over."""

@@ -432,10 +432,15 @@ class Child:
         """What others have learnt of a service."""
         self._send(news)
 
-    async def take_stacks(self) -> Stacks:
-        """Where its threads and tasks are; works for one that is blocked."""
+    async def take_stacks(self, *, gently: bool = False) -> Stacks:
+        """Where its threads and tasks are; works for one that is blocked.
+
+        `gently`: without a risk for one that is well.
+        """
         if self._link.process is None:
             return Stacks(text="", note="no stacks, it has no process yet")
+        if gently:
+            return await self._stacks.take_gently(self._link.process)
         return await self._stacks.take(self._link.process)
 
     def fields(self) -> dict[str, LogValue]:

@@ -13,7 +13,12 @@ import re
 from msgspec import Struct
 
 from agentd.aio.timing import now
-from agentd.protocol.app import STACKS_END_LINE, STACKS_SIGNAL, STACKS_TASKS_LINE
+from agentd.protocol.app import (
+    STACKS_END_LINE,
+    STACKS_GENTLY_SIGNAL,
+    STACKS_SIGNAL,
+    STACKS_TASKS_LINE,
+)
 
 from .process import OsProcess
 from .procfs import process_waiting
@@ -38,6 +43,8 @@ class Stacks(Struct, frozen=True, kw_only=True):
     """The stacks, line by line; empty when none came."""
     note: str = ""
     """Why none came, or why some are missing; empty when all did."""
+    final: bool = False
+    """Whether asking another way is no use."""
 
     def __str__(self) -> str:
         return "\n".join(part for part in (self.text, self.note and f"({self.note})") if part)
@@ -93,24 +100,36 @@ class StackTaker:
         late = not self._late.ended and (self._late.in_tasks or line == STACKS_TASKS_LINE)
         return late and self._late.take(line)
 
+    async def take_gently(self, process: OsProcess) -> Stacks:
+        """The same of a process that seems to be well, without a risk for it.
+
+        One that does not answer is not well, and asked as `take` does: twice its time at most.
+        """
+        gentle = await self._ask(process, STACKS_GENTLY_SIGNAL)
+        return gentle if gentle.text or gentle.final else await self.take(process)
+
     async def take(self, process: OsProcess) -> Stacks:
         """Ask a process for its stacks; never raises, and takes ANSWER_TIMEOUT at most.
 
         Who asks while an answer is awaited gets the same one.
         """
+        return await self._ask(process, STACKS_SIGNAL)
+
+    async def _ask(self, process: OsProcess, number: int) -> Stacks:
         if self._request is not None:
             return await asyncio.shield(self._request.answer)
         if process.status is not None:
-            return Stacks(text="", note="no stacks, it is dead")
+            return Stacks(text="", note="no stacks, it is dead", final=True)
         waiting = process_waiting(process.pid)
         if waiting.state[:1] in ("T", "t"):
             # It would answer only when it is continued, to a question long forgotten.
-            return Stacks(text="", note=f"no stacks, it is stopped: {waiting}")
-        if not waiting.catches(STACKS_SIGNAL):  # the signal would end it
-            return Stacks(text="", note=f"no stacks, it can't be asked for them: {waiting}")
+            return Stacks(text="", note=f"no stacks, it is stopped: {waiting}", final=True)
+        if not waiting.catches(number):  # the signal would end it
+            note = f"no stacks, it can't be asked for them: {waiting}"
+            return Stacks(text="", note=note, final=True)
         self._request = request = _Request(process.pid)
         try:
-            process.signal(STACKS_SIGNAL)
+            process.signal(number)
             return await asyncio.shield(request.answer)
         finally:
             request.finish()

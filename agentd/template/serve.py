@@ -27,7 +27,7 @@ from agentd.errors import (
 )
 from agentd.ipc.blocking import BlockingStream
 from agentd.job.logfields import current_fields
-from agentd.protocol.app import CONTROL_FD, STACKS_SIGNAL, BootArgs
+from agentd.protocol.app import CONTROL_FD, STACKS_GENTLY_SIGNAL, STACKS_SIGNAL, BootArgs
 from agentd.protocol.frames import (
     Fork,
     Forked,
@@ -177,5 +177,5 @@ def _ignore_signals() -> None:
     Handlers, since "ignored" would be inherited by programs that the app starts. The one for
     stacks holds in a forked child until that has its own.
     """
-    for number in (signal.SIGINT, signal.SIGTERM, STACKS_SIGNAL):
+    for number in (signal.SIGINT, signal.SIGTERM, STACKS_SIGNAL, STACKS_GENTLY_SIGNAL):
         signal.signal(number, lambda _number, _frame: None)

@@ -10,17 +10,29 @@ OpenTelemetry is imported only where somebody wants traces.
 from __future__ import annotations
 
 from .jobtrace import JobTrace, session_span, trace_job
-from .spans import NOTHING, Attributes, Span
-from .switch import enabled, flush, flush_now, prepare, said, set_tracer_provider, span, spans_lost
+from .spans import NOTHING, Attributes, Measure, Span
+from .switch import (
+    enabled,
+    flush,
+    flush_now,
+    measure,
+    prepare,
+    said,
+    set_tracer_provider,
+    span,
+    spans_lost,
+)
 
 __all__ = [
     "NOTHING",
     "Attributes",
     "JobTrace",
+    "Measure",
     "Span",
     "enabled",
     "flush",
     "flush_now",
+    "measure",
     "prepare",
     "said",
     "session_span",

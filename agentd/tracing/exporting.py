@@ -55,7 +55,8 @@ class TellingExporter(SpanExporter):
         self._told = False
         self._heard: list[str] = []
         # It tells of every batch; we tell once, with what it says.
-        logging.getLogger(trace_exporter.__name__).addFilter(self._overhear)
+        self._library = logging.getLogger(trace_exporter.__name__)
+        self._library.addFilter(self._overhear)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """See SpanExporter."""
@@ -78,6 +79,7 @@ class TellingExporter(SpanExporter):
     def shutdown(self) -> None:
         """See SpanExporter."""
         self._inner.shutdown()
+        self._library.removeFilter(self._overhear)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """See SpanExporter."""
@@ -109,7 +111,7 @@ def warm_up(wish: Wish, version: str) -> None:
     Raises ValueError and the like for variables that it can't read.
     """
     _make_exporter(wish).shutdown()
-    _about(wish, version)
+    about_service(wish.service_name, version)
 
 
 def _make_exporter(wish: Wish) -> SpanExporter:
@@ -118,17 +120,20 @@ def _make_exporter(wish: Wish) -> SpanExporter:
     return trace_exporter.OTLPSpanExporter()
 
 
-def _about(wish: Wish, version: str) -> Resource:
+def about_service(name: str, version: str) -> Resource:
+    """Who sends; without a name the environment has one."""
     about = {SERVICE_VERSION: version}
-    if wish.service_name:
-        about[SERVICE_NAME] = wish.service_name
+    if name:
+        about[SERVICE_NAME] = name
     return Resource.create(about)
 
 
 def make_provider(wish: Wish, version: str) -> tuple[TracerProvider, Outcomes]:
     """The provider, and the count of what becomes of its spans. Raises ValueError and the like for
     variables that the library can't read."""
-    provider = TracerProvider(resource=_about(wish, version), shutdown_on_exit=False)
+    provider = TracerProvider(
+        resource=about_service(wish.service_name, version), shutdown_on_exit=False
+    )
     outcomes = Outcomes()
     options = (
         {} if environment().get(OTEL_BSP_SCHEDULE_DELAY) else {"schedule_delay_millis": SEND_EVERY}

@@ -7,9 +7,21 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self, TypeAlias
 
+from msgspec import Struct
+
 Value: TypeAlias = str | bool | int | float | Sequence[str]
 Attributes: TypeAlias = Mapping[str, Value | None]
 """By name. One that is None, or empty text, is left out."""
+
+
+class Measure(Struct, frozen=True, kw_only=True):
+    """A figure for OpenTelemetry's metrics: one observation, or a part of a sum."""
+
+    name: str
+    value: float
+    unit: str = ""
+    is_sum: bool = False
+    attributes: dict[str, str] = {}
 
 
 class Span:

@@ -8,14 +8,14 @@ import importlib
 import logging
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agentd.settings.load import environment
 
-from .spans import NOTHING, Attributes, Span
-from .wishes import Refusal, Wish, decide_wish, wants_content
+from .spans import NOTHING, Attributes, Measure, Span
+from .wishes import Refusal, Wish, decide_wish, service_name, wants_content, wants_metrics
 
 if TYPE_CHECKING:
     from .exporting import Outcomes
@@ -50,12 +50,14 @@ class Switch:
         self._providers: list[Any] = []
         self._outcomes: Outcomes | None = None
         self._lost = 0
+        self._wants_metrics = False
 
     def prepare(self) -> None:
         """Import what the environment asks for; that takes a quarter of a second the first time."""
         environ = environment()
         self._prepared, self._wish = True, None
         self.says_content = wants_content(environ)
+        self._wants_metrics = wants_metrics(environ) and self._import_metrics()
         wish = decide_wish(environ)
         if isinstance(wish, Refusal):
             _tell_off(wish.why)
@@ -111,6 +113,25 @@ class Switch:
         thread.start()
         return thread
 
+    def measure(self, gather: Callable[[], Iterable[Measure]]) -> None:
+        """Figures for the metrics of OpenTelemetry, if anybody wants them."""
+        provider = _real(sys.modules.get("opentelemetry.metrics"), "get_meter_provider")
+        if provider is None and not self._wants_metrics:
+            return
+        try:
+            measuring = importlib.import_module("agentd.tracing.measuring")
+            if provider is None:
+                provider = self._make_meter_provider(measuring)
+            measuring.record(provider, _version(), gather())
+        except Exception as error:  # noqa: BLE001 - a provider of the user's, variables of the library
+            logger.warning(
+                "the figures of a session could not be given to OpenTelemetry",
+                extra={"action": "measures_lost", "reason": f"{type(error).__name__}: {error}"},
+            )
+            return
+        if provider not in self._providers:
+            self._providers.append(provider)
+
     def lost(self) -> int:
         """Spans that have not arrived and were not told before; asked once all was sent."""
         lost = 0 if self._outcomes is None else self._outcomes.lost
@@ -129,6 +150,22 @@ class Switch:
         else:
             return True
         return False
+
+    def _import_metrics(self) -> bool:
+        try:
+            importlib.import_module("agentd.tracing.exporting")
+            importlib.import_module("agentd.tracing.measuring")
+        except ImportError:
+            _tell_off(INSTALL)
+            return False
+        return True
+
+    def _make_meter_provider(self, measuring: Any) -> Any:
+        exporting = importlib.import_module("agentd.tracing.exporting")
+        resource = exporting.about_service(service_name(environment()), _version())
+        provider = measuring.make_meter_provider(resource)
+        importlib.import_module("opentelemetry.metrics").set_meter_provider(provider)
+        return provider
 
     def _make_provider(self) -> Any:
         wish, self._wish = self._wish, None
@@ -191,6 +228,11 @@ def span(
     )
 
 
+def measure(gather: Callable[[], Iterable[Measure]]) -> None:
+    """Give figures to OpenTelemetry's metrics; they are gathered only if anybody wants them."""
+    switch.measure(gather)
+
+
 def prepare() -> None:
     """Import OpenTelemetry if the environment asks for traces. Before a fork: it starts nothing."""
     switch.prepare()
@@ -241,12 +283,13 @@ def spans_lost() -> int:
 
 def _global_provider() -> Any:
     """What the user's code has made the provider of the process; None where it has not."""
-    api = sys.modules.get("opentelemetry.trace")
-    if api is None:
-        return None
-    found = api.get_tracer_provider()
-    unset = (api.ProxyTracerProvider, api.NoOpTracerProvider)
-    return None if isinstance(found, unset) else found
+    return _real(sys.modules.get("opentelemetry.trace"), "get_tracer_provider")
+
+
+def _real(api: Any, get: str) -> Any:
+    """The global provider, where somebody has made one: those that stand for none send nothing."""
+    found = None if api is None else getattr(api, get)()
+    return found if hasattr(found, "force_flush") else None
 
 
 def _tell_off(why: str) -> None:

@@ -48,7 +48,7 @@ def decide_wish(environ: Mapping[str, str]) -> Wish | Refusal | None:
     if not names or "none" in names:
         return None
     if "console" in names:
-        return Wish(exporter="console", service_name=_service_name(environ))
+        return Wish(exporter="console", service_name=service_name(environ))
     if "otlp" not in names:
         return Refusal(
             why=f"OTEL_TRACES_EXPORTER='{named}' is not known here: use otlp, console or none"
@@ -69,8 +69,18 @@ def decide_wish(environ: Mapping[str, str]) -> Wish | Refusal | None:
     return Wish(
         exporter="otlp",
         endpoint=endpoint or "http://localhost:4318",
-        service_name=_service_name(environ),
+        service_name=service_name(environ),
     )
+
+
+def wants_metrics(environ: Mapping[str, str]) -> bool:
+    """Whether figures of sessions are to be sent as well.
+
+    Only where it is said: many collectors of traces take no metrics, and the daemon has its own.
+    """
+    named = _get(environ, "OTEL_METRICS_EXPORTER").lower().split(",")
+    forbidden = _get(environ, "OTEL_SDK_DISABLED").lower() == "true"
+    return "otlp" in [name.strip() for name in named] and not forbidden
 
 
 def wants_content(environ: Mapping[str, str]) -> bool:
@@ -78,7 +88,8 @@ def wants_content(environ: Mapping[str, str]) -> bool:
     return _get(environ, CONTENT_VARIABLE).lower() in YES
 
 
-def _service_name(environ: Mapping[str, str]) -> str:
+def service_name(environ: Mapping[str, str]) -> str:
+    """What to call the service; empty where the environment does."""
     named = _get(environ, "OTEL_SERVICE_NAME")
     given = named or "service.name=" in _get(environ, "OTEL_RESOURCE_ATTRIBUTES")
     return "" if given else SERVICE_NAME

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from agentd.aio.timing import now, wall_time
+from agentd.llm.items import ChatMessage
 from agentd.metrics.usage import AgentSessionUsage
-from agentd.tracing import NOTHING, Attributes, Span, enabled, said, session_span, span
+from agentd.tracing import (
+    NOTHING,
+    Attributes,
+    Span,
+    enabled,
+    measure,
+    said,
+    session_span,
+    span,
+)
 
 from .agent_base import AgentBase
+from .session_measures import measures_of
 from .speech import Speech, SpeechHandle, speech_of
 from .turns.actions import CommitTurn
 
@@ -28,6 +41,10 @@ class SessionTrace:
     def begin(self, attributes: Attributes) -> None:
         """It starts."""
         self.session = session_span(attributes)
+
+    def measure(self, messages: Sequence[ChatMessage], usage: AgentSessionUsage) -> None:
+        """It is over: tell what it has taken, also of what an earlier process has heard."""
+        measure(lambda: measures_of(messages, usage))
 
     def end(
         self, reason: str, usage: AgentSessionUsage | None = None, error: object = None

@@ -9,8 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from agentd.child.stacks import MAX_BYTES
-from agentd.protocol.app import STACKS_END_LINE, STACKS_SIGNAL, STACKS_TASKS_LINE, AppRef
+from agentd.child.stacks import MAX_BYTES, THREADS_LINE
+from agentd.protocol.app import (
+    STACKS_END_LINE,
+    STACKS_GENTLY_SIGNAL,
+    STACKS_SIGNAL,
+    STACKS_TASKS_LINE,
+    AppRef,
+)
 from tests.support.changes import Changes
 from tests.support.lonely_child import APP, LonelyChild, lonely_child, ready, running, state
 from tests.support.scripted_supervisor import ScriptedSupervisor
@@ -57,6 +63,26 @@ async def test_an_idle_loop_shows_threads_and_tasks(
     entrypoint = tasks[tasks.index(":entrypoint") :]
     assert entrypoint.index("in entry") < entrypoint.index("in waits_for_good")
     assert "lonely_app.py" in entrypoint
+
+
+async def test_a_child_that_is_well_is_asked_gently(
+    child: LonelyChild, supervisor: ScriptedSupervisor
+) -> None:
+    """Tasks, then threads, all from Python; the job goes on."""
+    visit = await running(supervisor)
+
+    child.signal(STACKS_GENTLY_SIGNAL)
+    text = await child.output.until(f"{STACKS_END_LINE}\n")
+
+    child.act()
+    assert await state(visit) == {"turn": 1}
+    tasks, mark, threads = text.partition(f"{THREADS_LINE}\n")
+    assert mark
+    assert tasks.startswith(f"{STACKS_TASKS_LINE}\n")
+    assert "in waits_for_good" in tasks
+    assert "Thread MainThread:" in threads
+    assert "in run_child" in threads
+    assert "in all_text" not in threads
 
 
 @pytest.mark.parametrize("manner", ["sleeps", "spins"])

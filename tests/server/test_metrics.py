@@ -98,6 +98,7 @@ async def test_a_call_is_counted_from_its_offer_over_a_crash_to_its_end(
     assert {each.name for each in described()} <= names
     assert before["agentd_jobs", "running"] == 1
     assert (before["agentd_slots_used",], before["agentd_link_up",]) == (1, 1)
+    assert (before["agentd_ready",], before["agentd_healthy",]) == (1, 1)
     assert before["agentd_part_up", "template"] == 1
     for step in ("accept", "assign", "start", "total"):
         assert before["agentd_dispatch_seconds_count", step] == 1

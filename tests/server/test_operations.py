@@ -189,7 +189,7 @@ async def test_stacks_come_from_the_supervisor_and_its_children(
     assert "Task daemon:" in everything[0].text
     assert [each.process for each in everything if each.job == job] == [one.process]
     assert (one.job, one.note) == (job, "")
-    assert "(most recent call first)" in one.text
+    assert "Thread MainThread:" in one.text
     assert "Task child:frames" in one.text
     with pytest.raises(ControlRefused, match="no child 'c9999' here"):
         await client.stacks(StacksRequest(child="c9999"))

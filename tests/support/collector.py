@@ -10,6 +10,9 @@ from typing import Any, Literal, Self
 
 from aiohttp import web
 from msgspec import Struct
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -73,9 +76,13 @@ class Tree:
             names.append(span.name)
         return "/".join(reversed(names))
 
+    def lost(self) -> list[str]:
+        """Paths of spans whose parent has not arrived."""
+        return [path for path in self.paths() if path.startswith("?")]
+
     def show(self) -> str:
         """All of it, for people."""
-        start = min(span.began_at for span in self.spans)
+        start = min((span.began_at for span in self.spans), default=0.0)
         return "\n".join(
             f"{span.began_at - start:8.3f} {span.seconds:8.3f} {self.path(span)}"
             for span in self.spans
@@ -92,6 +99,8 @@ class Collector:
     def __init__(self, behave: Callable[[Seen], Behaviour] = lambda _: "take") -> None:
         """`behave` is asked for the first span of each request."""
         self.spans: list[Seen] = []
+        self.metrics: dict[str, float] = {}
+        """The last sum of each metric, of whoever has sent it."""
         self.headers: list[Mapping[str, str]] = []
         self.requests: list[Behaviour] = []
         self.port = 0
@@ -110,18 +119,22 @@ class Collector:
         traces = {s.trace_id for s in self.spans if s.attributes.get("lk.job_id") == job_id}
         return Tree([s for s in self.spans if not job_id or s.trace_id in traces])
 
-    async def wait_for(self, name: str, count: int = 1) -> list[Seen]:
-        """The spans of a name, once so many have come."""
+    async def wait_for(self, name: str, count: int = 1, *, job_id: str = "") -> None:
+        """Wait until so many spans of a name have come, of all jobs or of one."""
+
+        def has_come() -> bool:
+            return len(self.tree(job_id).named(name)) >= count
+
         try:
             async with asyncio.timeout(DEADLINE), self._arrived:
-                await self._arrived.wait_for(lambda: len(self.tree().named(name)) >= count)
+                await self._arrived.wait_for(has_come)
         except TimeoutError:
-            raise AssertionError(f"no {count} {name} in {self.tree().paths()}") from None
-        return self.tree().named(name)
+            raise AssertionError(f"no {count} {name} in\n{self.tree().show()}") from None
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=2**26)
         app.router.add_post("/v1/traces", self._take)
+        app.router.add_post("/v1/metrics", self._take_metrics)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -138,6 +151,18 @@ class Collector:
         self._stopping.set()
         assert self._runner is not None
         await self._runner.cleanup()
+
+    async def _take_metrics(self, request: web.Request) -> web.StreamResponse:
+        told = ExportMetricsServiceRequest.FromString(await request.read())
+        for resource in told.resource_metrics:
+            for scope in resource.scope_metrics:
+                for metric in scope.metrics:
+                    points = [*metric.histogram.data_points, *metric.sum.data_points]
+                    self.metrics[metric.name] = sum(
+                        getattr(point, "sum", 0.0) or getattr(point, "as_int", 0)
+                        for point in points
+                    )
+        return web.Response(body=b"", content_type="application/x-protobuf")
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()

@@ -15,7 +15,12 @@ import sys
 import threading
 from types import FrameType
 
-from agentd.protocol.app import STACKS_END_LINE, STACKS_SIGNAL, STACKS_TASKS_LINE
+from agentd.protocol.app import (
+    STACKS_END_LINE,
+    STACKS_GENTLY_SIGNAL,
+    STACKS_SIGNAL,
+    STACKS_TASKS_LINE,
+)
 
 
 def write_tasks(_number: int, frame: FrameType | None) -> None:
@@ -41,6 +46,8 @@ def spins() -> None:
 def runs_no_python() -> None:
     """Its Python handler does not come to run, until SIGUSR1: as after a long call into C."""
     faulthandler.register(STACKS_SIGNAL, file=2, all_threads=True, chain=False)
+    nobody = os.open(os.devnull, os.O_WRONLY)
+    faulthandler.register(STACKS_GENTLY_SIGNAL, file=nobody, all_threads=False, chain=False)
     signal.signal(signal.SIGUSR1, write_tasks_and_more)
     ready()
     threading.Event().wait()
@@ -67,6 +74,7 @@ def ready() -> None:
 
 def main() -> None:
     """Be what the command line says."""
+    signal.signal(STACKS_GENTLY_SIGNAL, write_tasks)
     signal.signal(STACKS_SIGNAL, write_tasks)
     faulthandler.register(STACKS_SIGNAL, file=2, all_threads=True, chain=True)
     globals()[sys.argv[1]]()

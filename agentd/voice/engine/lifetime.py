@@ -60,6 +60,8 @@ class Lifetime:
         self._primary = False
         """Whether this session is the one that its job remembers."""
         self._remembering = Remembering()
+        self._measured = 0
+        """Messages of the history that an earlier run of the session has told the figures of."""
         self._closing: asyncio.Task[None] | None = None
         self._begun = asyncio.Event()
         self._tasks = TaskOwner("session close")
@@ -231,7 +233,11 @@ class Lifetime:
         about: Attributes = {"lk.close_reason": reason.value, "lk.close.drain": drain}
         with span("session_close", about, parent=engine.trace.session):
             await self._close_parts(engine, reason, error, drain=drain)
-        engine.trace.end(reason.value, engine.metering.usage, error)
+        usage = engine.metering.usage
+        engine.trace.end(reason.value, usage, error)
+        messages = self._kept.history.messages()
+        engine.trace.measure(messages[self._measured :], usage)
+        self._measured = len(messages)
 
     async def _close_parts(
         self, engine: Engine, reason: CloseReason, error: Any, *, drain: bool

@@ -39,6 +39,12 @@ class Sick:
         async with asyncio.timeout(DEADLINE):
             return await self.taker.take(self.process)
 
+    async def take_gently(self) -> Stacks:
+        """The same, as from a process that is well."""
+        assert self.process is not None
+        async with asyncio.timeout(DEADLINE):
+            return await self.taker.take_gently(self.process)
+
     async def line(self) -> str:
         """The next line of its output."""
         async with asyncio.timeout(DEADLINE):
@@ -80,6 +86,25 @@ async def test_a_blocked_process_shows_where_it_is(condition: str) -> None:
     assert f"in {condition}" in stacks.text
     assert "Task job:" in stacks.text
     assert stacks.note == ""
+
+
+async def test_who_is_asked_gently_answers_by_python_alone() -> None:
+    """No thread is looked at while it runs."""
+    async with sick("sleeps_in_python") as process:
+        stacks = await process.take_gently()
+
+    assert stacks.text.startswith("-- tasks --\nTask job:")
+    assert "(most recent call first):" not in stacks.text
+    assert stacks.note == ""
+
+
+async def test_who_does_not_answer_gently_is_asked_the_other_way() -> None:
+    """It is not well."""
+    async with sick("runs_no_python") as process:
+        stacks = await process.take_gently()
+
+    assert "in runs_no_python" in stacks.text
+    assert "those of its tasks did not come" in stacks.note
 
 
 async def test_threads_are_shown_where_no_python_code_can_run() -> None:

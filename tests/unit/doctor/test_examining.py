@@ -92,7 +92,7 @@ async def test_more_time_draws_out_each_deadline() -> None:
         await asyncio.sleep(0.2)
         return ok("came")
 
-    report = await course(check("slow", slow, deadline=0.1), timeout=95.0)
+    report = await course(check("slow", slow, deadline=0.1), timeout=90.0)
 
     assert report.verdict == "ok"
 

@@ -35,6 +35,7 @@ def test_a_job_can_come(view: DaemonView) -> None:
         ({"draining": True}, ["draining"]),
         ({"draining": True, "pool": FAILING}, ["draining"]),
         ({"pool": FULL}, ["full"]),
+        ({"jobs": POOL.slots}, ["full"]),
         ({"pool": FAILING}, ["crash_loop"]),
         ({"pool": replace(COLD, failures=3, last_error="prewarm raised")}, ["no_warm_child"]),
         ({"pool": replace(COLD, start_method="none")}, ["no_warm_child"]),

@@ -12,7 +12,7 @@ from agentd.settings.http_access import allowed_hosts, is_loopback, require_http
 from agentd.settings.layers import flags_layer, resolve, unknown_variables
 from agentd.settings.model import HttpSettings, Settings
 
-TOKEN = "0123456789abcdef"
+TOKEN = "sesame-open-door"
 
 
 @pytest.mark.parametrize(

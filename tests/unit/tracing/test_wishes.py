@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from agentd.tracing.wishes import CONTENT_VARIABLE, Refusal, Wish, decide_wish, wants_content
+from agentd.tracing.wishes import (
+    CONTENT_VARIABLE,
+    Refusal,
+    Wish,
+    decide_wish,
+    wants_content,
+    wants_metrics,
+)
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 LOCAL = "http://localhost:4318"
@@ -76,6 +83,21 @@ def test_what_can_not_be_meant_is_refused_with_what_to_do(
 
     assert isinstance(refusal, Refusal)
     assert says in refusal.why
+
+
+@pytest.mark.parametrize(
+    ("environ", "wanted"),
+    [
+        ({}, False),
+        ({ENDPOINT: LOCAL}, False),
+        ({"OTEL_METRICS_EXPORTER": "otlp"}, True),
+        ({"OTEL_METRICS_EXPORTER": "prometheus"}, False),
+        ({"OTEL_METRICS_EXPORTER": "otlp", "OTEL_SDK_DISABLED": "true"}, False),
+    ],
+)
+def test_metrics_are_sent_only_where_that_is_said(environ: dict[str, str], wanted: bool) -> None:
+    """Jaeger, for one, takes none."""
+    assert wants_metrics(environ) is wanted
 
 
 @pytest.mark.parametrize(
