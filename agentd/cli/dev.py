@@ -10,6 +10,7 @@ from agentd.daemon.exits import ExitCode
 
 from .options import (
     SettingsCommand,
+    complete_files,
     config_option,
     given_flags,
     run_as_main_option,
@@ -38,7 +39,7 @@ The first SIGINT or SIGTERM stops without a drain; the second ends at once.
 
 
 @click.command(cls=SettingsCommand, epilog=_EPILOG)
-@click.argument("app")
+@click.argument("app", shell_complete=complete_files)
 @click.option(
     "--reload/--no-reload", default=True, help="Take new code when a file is saved (default)."
 )

@@ -8,12 +8,14 @@ import traceback
 from collections.abc import Sequence
 
 import click
+from click.shell_completion import CompletionItem, shell_complete
 
 from agentd import __version__
 from agentd.credentials import remember_environment
 from agentd.daemon.exits import ExitCode
 from agentd.errors import AgentdError
 from agentd.masking import masked
+from agentd.settings.load import environment
 
 from .exits import exit_code_of
 
@@ -36,10 +38,15 @@ COMMANDS = {
     "stacks": "Show where the daemon's processes are: stacks of threads and tasks.",
     "doctor": "Look at all that a daemon needs, and say what is wrong and how to mend it.",
     "models": "List, fetch and check the model files that plugins need.",
+    "init": "Write a new agent's project, with tests that pass.",
+    "completion": "Print what makes a shell complete these commands.",
 }
 """Each lives in the module of its name, as a click command of its name; but for these."""
 
 MODULES = {"console": "talk"}
+
+COMPLETION_VARIABLE = "_AGENTD_COMPLETE"
+"""Set by a shell that asks what may follow (`agentd completion`)."""
 
 _EPILOG = """\
 \b
@@ -73,6 +80,15 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name; None makes click say that there is none."""
         return load_command(cmd_name) if cmd_name in COMMANDS else None
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The names of the table, which needs no import either, and the options."""
+        named = [
+            CompletionItem(name, help=text)
+            for name, text in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*named, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table, which needs no import."""
@@ -129,5 +145,8 @@ def _program() -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The console script; returns the exit code."""
+    asked = environment().get(COMPLETION_VARIABLE)
+    if asked:
+        return shell_complete(agentd, {}, "agentd", COMPLETION_VARIABLE, asked)
     code = run_command(agentd, sys.argv[1:] if arguments is None else arguments)
     return ExitCode.OK if code is None else code

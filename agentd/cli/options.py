@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from agentd.settings.fields import FIELDS, SECTIONS, Field
 
@@ -74,6 +75,13 @@ def given_flags(arguments: dict[str, Any]) -> dict[str, str]:
     return {
         name: value for name, value in arguments.items() if name in FIELDS and value is not None
     }
+
+
+def complete_files(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """For a shell's completion: files, as it knows them."""
+    return [CompletionItem(incomplete, type="file")]
 
 
 def _note_verbose(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:

@@ -10,6 +10,7 @@ from agentd.daemon.exits import ExitCode
 
 from .options import (
     SettingsCommand,
+    complete_files,
     config_option,
     given_flags,
     run_as_main_option,
@@ -33,7 +34,7 @@ Every flag has a variable too: --max-jobs is AGENTD_MAX_JOBS.
 
 
 @click.command(cls=SettingsCommand, epilog=_EPILOG)
-@click.argument("app")
+@click.argument("app", shell_complete=complete_files)
 @config_option
 @verbose_option
 @run_as_main_option

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
@@ -19,6 +18,7 @@ from .call import ACCESS
 from .options import (
     SettingOption,
     SettingsCommand,
+    complete_files,
     config_option,
     given_flags,
     run_as_main_option,
@@ -38,8 +38,7 @@ The app runs in this process, with a fake job in a room that is none: nothing is
 registered, no server and no key is needed. Sound needs `pip install agentd[console]`
 and PortAudio (`apt-get install libportaudio2`); without them it is text.
 
-Exit codes: 0 the job went well, 3 the app or its job failed, 10 ended by a second
-Ctrl-C.
+Exit codes: 0 the job went well, 3 the app or its job failed. A second Ctrl-C kills it.
 """
 
 QUIET = Layer(
@@ -65,7 +64,7 @@ def _list_devices(context: click.Context, _param: click.Parameter, wanted: bool)
 @click.command(
     cls=SettingsCommand, epilog=_EPILOG, params=[SettingOption(FIELDS[name]) for name in FLAGS]
 )
-@click.argument("app")
+@click.argument("app", shell_complete=complete_files)
 @click.option("--text", is_flag=True, help="Type to the agent and read what it says.")
 @click.option("--input", metavar="FILE", help="PCM16 WAV file to speak, in place of a microphone.")
 @click.option("--output", metavar="FILE", help="WAV file for what it says, with --input.")
@@ -136,10 +135,5 @@ def console(  # noqa: PLR0913, PLR0917 - click gives each option as an argument
         colour=wants_colour(environment(), is_terminal=sys.stdout.isatty()),
         verbose=verbose,
     )
-    outcome = run_console(plan, exit_now=_exit_now)
+    outcome = run_console(plan)
     return ExitCode.APP if outcome.outcome == "failed" else ExitCode.OK
-
-
-def _exit_now() -> NoReturn:
-    sys.stdout.flush()
-    os._exit(ExitCode.FORCED)

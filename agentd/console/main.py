@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import nullcontext
 from typing import Any
 
@@ -27,7 +27,7 @@ from .duplex import Duplex
 from .errors_shown import show_users_frames
 from .job import fake_assignment, warm_process
 from .plan import ConsolePlan
-from .prompt import patch_stdout
+from .prompt import TerminalModes, patch_stdout
 from .report import Keeper
 from .screen import Screen
 from .stage import Stage
@@ -35,22 +35,22 @@ from .wav_deck import WavDeck
 
 LEFT = "the console was left"
 
-ExitNow = Callable[[], None]
-"""Ends the process, whatever runs in it."""
+HANG_UP_TIMEOUT = 5.0
+"""Seconds for the caller to let go of the terminal."""
 
 
-def run_console(plan: ConsolePlan, *, exit_now: ExitNow) -> JobOutcome:
-    """Talk to an app until its job is over; how that went.
+def run_console(plan: ConsolePlan) -> JobOutcome:
+    """Talk to an app until its job is over; how that went. A second SIGINT kills the process.
 
     Raises AppError, AudioError for a WAV file, SoundUnavailable, DirectoryUnusable and SessionError
     where the app starts no session for what is spoken or written to it.
     """
     prepare_native_library()
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        return runner.run(_run(plan, exit_now))
+        return runner.run(_run(plan))
 
 
-async def _run(plan: ConsolePlan, exit_now: ExitNow) -> JobOutcome:
+async def _run(plan: ConsolePlan) -> JobOutcome:
     # Until the app is loaded Ctrl-C is what it is elsewhere: an import can't be asked to end.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     interactive = plan.mode != "wav" and sys.stdin.isatty() and sys.stdout.isatty()
@@ -61,15 +61,14 @@ async def _run(plan: ConsolePlan, exit_now: ExitNow) -> JobOutcome:
         show_users_frames(verbose=plan.verbose)
         export_livekit_env(plan.config)
         remember_environment()
-        conversation = _Conversation(plan, exit_now, interactive=interactive)
+        conversation = _Conversation(plan, interactive=interactive)
         return await conversation.run()
 
 
 class _Conversation:
-    def __init__(self, plan: ConsolePlan, exit_now: ExitNow, *, interactive: bool) -> None:
+    def __init__(self, plan: ConsolePlan, *, interactive: bool) -> None:
         """Raises AudioError and DirectoryUnusable for files that can't be used."""
         self._plan = plan
-        self._exit_now = exit_now
         self._shutdown = ShutdownRequest()
         self._screen = Screen(colour=plan.colour)
         self._screen.audio = plan.mode != "text"
@@ -81,6 +80,8 @@ class _Conversation:
         self._stage = Stage(self._screen, duplex, self._shutdown, echo_typed=not interactive)
         self._tasks = TaskOwner("console")
         self._failure: BaseException | None = None
+        self._calling: asyncio.Task[None] | None = None
+        self._terminal = TerminalModes(sys.stdin) if interactive else None
         self._caller = Caller(
             plan,
             self._stage,
@@ -98,7 +99,8 @@ class _Conversation:
         try:
             if self._deck is not None:
                 self._start(self._deck.run(), name="wav")
-            self._start(self._call(), name="caller")
+            self._calling = self._start(self._call(), name="caller")
+            self._tasks.start(self._hang_up(), name="end")
             outcome = await run_job(
                 app,
                 fake_assignment(plan),
@@ -131,9 +133,17 @@ class _Conversation:
         except SessionError:
             return  # it is closing, and the job ends with it
 
-    def _start(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
+    async def _hang_up(self) -> None:
+        """The terminal is given back as soon as the job ends: Ctrl-C has to be heard there."""
+        await self._shutdown.wait()
+        if self._calling is not None:
+            self._calling.cancel()
+
+    def _start(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
         """What of the console fails ends the conversation, and is told then."""
-        self._tasks.start(work, name=name, report=False).add_done_callback(self._over)
+        task = self._tasks.start(work, name=name, report=False)
+        task.add_done_callback(self._over)
+        return task
 
     def _over(self, task: asyncio.Task[None]) -> None:
         if task.cancelled() or (error := task.exception()) is None:
@@ -152,7 +162,17 @@ class _Conversation:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
-            # Not the loop's: what the user's code does at the end may hold that up.
-            signal.signal(number, lambda _number, _frame: self._exit_now())
+            # Neither the loop's nor Python's: what the user's code does may hold up both.
+            signal.signal(number, signal.SIG_DFL)
+        self._tasks.start(self._leave(), name="leave")
+
+    async def _leave(self) -> None:
+        if self._calling is not None:
+            self._calling.cancel()
+            # Before anything of the user's: it may hold up the loop, and then nobody would read
+            # a key any more.
+            await asyncio.wait({self._calling}, timeout=HANG_UP_TIMEOUT)
+        if self._terminal is not None:
+            self._terminal.restore()
         self._screen.note("ending; once more ends at once")
         self._shutdown.request(LEFT, user_initiated=True)

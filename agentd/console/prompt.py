@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import termios
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.formatted_text import ANSI
@@ -13,7 +14,19 @@ from prompt_toolkit.patch_stdout import patch_stdout
 REFRESH = 0.1
 """Seconds between two looks at the levels, while there is sound."""
 
-__all__ = ["Prompt", "patch_stdout"]
+__all__ = ["Prompt", "TerminalModes", "patch_stdout"]
+
+
+class TerminalModes:
+    """How a terminal was before anybody reads single keys from it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._descriptor = stream.fileno()
+        self._modes = termios.tcgetattr(self._descriptor)
+
+    def restore(self) -> None:
+        """Have it so again: lines, and signals for Ctrl-C. May be repeated."""
+        termios.tcsetattr(self._descriptor, termios.TCSANOW, self._modes)
 
 
 class Prompt:

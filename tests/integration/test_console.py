@@ -187,7 +187,7 @@ async def test_a_second_ctrl_c_ends_at_once() -> None:
         await terminal.until("stuck")
         terminal.type("\x03")
 
-        assert await terminal.ended() == 10
+        assert await terminal.ended() == -signal.SIGINT
 
 
 async def test_without_the_package_the_console_goes_on_with_text(tmp_path: Path) -> None:
