@@ -12,7 +12,6 @@ from typing import Any
 
 from opentelemetry.exporter.otlp.proto.http import trace_exporter
 from opentelemetry.sdk.environment_variables import OTEL_BSP_SCHEDULE_DELAY
-from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import (
     BatchSpanProcessor,
@@ -23,6 +22,7 @@ from opentelemetry.sdk.trace.export import (
 
 from agentd.settings.load import environment
 
+from .origin import origin_of
 from .wishes import Wish
 
 logger = logging.getLogger("agentd.tracing")
@@ -105,13 +105,12 @@ class CountingProcessor(BatchSpanProcessor):
         super().on_end(span)
 
 
-def warm_up(wish: Wish, version: str) -> None:
+def warm_up(wish: Wish) -> None:
     """Have the library import what it would otherwise import when a job begins. Starts nothing.
 
     Raises ValueError and the like for variables that it can't read.
     """
     _make_exporter(wish).shutdown()
-    about_service(wish.service_name, version)
 
 
 def _make_exporter(wish: Wish) -> SpanExporter:
@@ -120,20 +119,11 @@ def _make_exporter(wish: Wish) -> SpanExporter:
     return trace_exporter.OTLPSpanExporter()
 
 
-def about_service(name: str, version: str) -> Resource:
-    """Who sends; without a name the environment has one."""
-    about = {SERVICE_VERSION: version}
-    if name:
-        about[SERVICE_NAME] = name
-    return Resource.create(about)
-
-
 def make_provider(wish: Wish, version: str) -> tuple[TracerProvider, Outcomes]:
     """The provider, and the count of what becomes of its spans. Raises ValueError and the like for
     variables that the library can't read."""
-    provider = TracerProvider(
-        resource=about_service(wish.service_name, version), shutdown_on_exit=False
-    )
+    origin = origin_of(wish.service_name, version)
+    provider = TracerProvider(resource=origin, shutdown_on_exit=False)
     outcomes = Outcomes()
     options = (
         {} if environment().get(OTEL_BSP_SCHEDULE_DELAY) else {"schedule_delay_millis": SEND_EVERY}

@@ -8,18 +8,19 @@ from typing import Any
 from opentelemetry.exporter.otlp.proto.http import metric_exporter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
-from opentelemetry.sdk.resources import Resource
 
+from .origin import origin_of
 from .spans import Measure
 
 SCOPE = "agentd"
 """Of the instrumentation, as backends call it."""
 
 
-def make_meter_provider(resource: Resource) -> MeterProvider:
+def make_meter_provider(service_name: str, version: str) -> MeterProvider:
     """One that sends by OTLP. Made when there is something to send, in the process of the job."""
+    origin = origin_of(service_name, version)
     reader = PeriodicExportingMetricReader(metric_exporter.OTLPMetricExporter())
-    return MeterProvider(resource=resource, metric_readers=[reader], shutdown_on_exit=False)
+    return MeterProvider(resource=origin, metric_readers=[reader], shutdown_on_exit=False)
 
 
 def record(provider: Any, version: str, measures: Iterable[Measure]) -> None:

@@ -141,7 +141,8 @@ class Switch:
     def _import(self, wish: Wish) -> bool:
         try:
             importlib.import_module("agentd.tracing.recording")
-            importlib.import_module("agentd.tracing.exporting").warm_up(wish, _version())
+            importlib.import_module("agentd.tracing.exporting").warm_up(wish)
+            _version()
         except ImportError as error:
             missing = (error.name or "").startswith("opentelemetry")
             _tell_off(INSTALL if missing else f"it can't be imported: {error}")
@@ -153,7 +154,6 @@ class Switch:
 
     def _import_metrics(self) -> bool:
         try:
-            importlib.import_module("agentd.tracing.exporting")
             importlib.import_module("agentd.tracing.measuring")
         except ImportError:
             _tell_off(INSTALL)
@@ -161,9 +161,7 @@ class Switch:
         return True
 
     def _make_meter_provider(self, measuring: Any) -> Any:
-        exporting = importlib.import_module("agentd.tracing.exporting")
-        resource = exporting.about_service(service_name(environment()), _version())
-        provider = measuring.make_meter_provider(resource)
+        provider = measuring.make_meter_provider(service_name(environment()), _version())
         importlib.import_module("opentelemetry.metrics").set_meter_provider(provider)
         return provider
 

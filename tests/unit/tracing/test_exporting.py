@@ -12,7 +12,7 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
-from agentd.tracing.exporting import make_provider
+from agentd.tracing.exporting import make_provider, warm_up
 from agentd.tracing.wishes import Wish
 
 Provide: TypeAlias = Callable[..., tuple[TracerProvider, Any]]
@@ -84,6 +84,29 @@ def test_spans_that_the_queue_has_no_room_for_are_counted(
 
     assert outcomes.ended == 1000
     assert outcomes.lost == 1000
+
+
+def test_what_is_imported_before_a_fork_starts_no_thread(
+    closed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A template with one could not fork."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", closed)
+    started: list[str] = []
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: started.append(thread.name))
+
+    warm_up(Wish(exporter="otlp", endpoint=closed))
+
+    assert started == []
+
+
+def test_the_environment_says_who_sends(provide: Provide) -> None:
+    """Its attributes win over ours, and each process has a name of its own."""
+    first, _ = provide(OTEL_RESOURCE_ATTRIBUTES="service.version=9,deployment.environment=shop")
+    second, _ = provide()
+
+    attributes = first.resource.attributes
+    assert (attributes["service.version"], attributes["deployment.environment"]) == ("9", "shop")
+    assert attributes["service.instance.id"] != second.resource.attributes["service.instance.id"]
 
 
 def test_its_thread_keeps_no_process_from_ending(
