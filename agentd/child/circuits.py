@@ -82,7 +82,7 @@ class CircuitLine:
         taken = counts.take()
         if taken:
             self._line.offer(
-                Counted(counts=[Count(name=n, labels=labels, times=t) for n, labels, t in taken])
+                Counted(counts=[Count(name=n, labels=labels, amount=t) for n, labels, t in taken])
             )
 
 

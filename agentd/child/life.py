@@ -37,6 +37,7 @@ from agentd.protocol.frames import (
     Ping,
     Pong,
     Ready,
+    SetLogLevel,
     Shutdown,
     StartJob,
     ToChild,
@@ -49,7 +50,7 @@ from agentd.settings.load import export_livekit_env
 
 from .bootstrap import exit_at_once, new_loop, settle_process
 from .circuits import CircuitLine
-from .logs import FrameLogHandler, install
+from .logs import FrameLogHandler, install, set_level
 from .report import JobReport
 from .supervisor_line import INITIALIZE_TIMEOUT, SupervisorLine
 
@@ -196,6 +197,8 @@ class _Life:
                 self._start_job(assignment, resume)
             case CircuitNews():
                 self._circuits.hear(frame)
+            case SetLogLevel(level=level):
+                set_level(level)
             case ClosingNoted():
                 if self._report is not None:
                     self._report.noted.set()

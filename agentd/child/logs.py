@@ -10,6 +10,8 @@ from agentd.logs.setup import quiet_noisy_libraries, register_levels
 from agentd.masking import masked
 from agentd.protocol.frames import Frame, Log, LogsDropped, LogValue
 
+logger = logging.getLogger("agentd.child")
+
 MAX_TEXT = 64 * 1024
 """Longest message or traceback that travels; the rest is cut off and said so."""
 
@@ -53,12 +55,24 @@ def to_frame(entry: Entry, level: int, job_fields: Mapping[str, LogValue]) -> Lo
 
 def install(handler: logging.Handler, level: str) -> None:
     """Make it the root logger's one handler."""
-    register_levels()
     root = logging.getLogger()
     for old in list(root.handlers):
         root.removeHandler(old)
     root.addHandler(handler)
-    root.setLevel(level)
+    set_level(level)
+
+
+def set_level(level: str) -> None:
+    """Let through what is at least this important; a level that nobody knows changes nothing."""
+    register_levels()
+    try:
+        logging.getLogger().setLevel(level)
+    except ValueError as error:
+        logger.warning(
+            "the log level stays",
+            extra={"action": "log_level_refused", "reason": str(error)},
+        )
+        return
     quiet_noisy_libraries(level)
 
 

@@ -18,7 +18,7 @@ from .app import AppInfo
 from .ids import ChildId
 from .job import JobAnswer, JobAssignment, JobOffer, JobOutcome, Resume
 
-PROTOCOL_VERSION = 4
+PROTOCOL_VERSION = 5
 
 MAX_FRAME_BYTES = 4 * 1024 * 1024
 """Largest body of a frame. A job's metadata is bounded by LiveKit far below it."""
@@ -136,6 +136,13 @@ class Ping(Frame, frozen=True, kw_only=True, tag="ping"):
     seq: int
 
 
+class SetLogLevel(Frame, frozen=True, kw_only=True, tag="set_log_level"):
+    """Write what is at least this important from now on; to a template too."""
+
+    level: str
+    """`TRACE` to `ERROR`."""
+
+
 class CircuitNews(Frame, frozen=True, kw_only=True, tag="circuit_news"):
     """What others have learnt of a service that is called from here too."""
 
@@ -244,17 +251,37 @@ class CircuitReport(Frame, frozen=True, kw_only=True, tag="circuit_report"):
 
 
 class Count(Struct, frozen=True, kw_only=True):
-    """How often something has happened."""
+    """How often something has happened, or how much of it there was."""
 
     name: str
+    """Of its family (`agentd.figures.families`)."""
     labels: dict[str, str]
-    times: int
+    amount: float
+
+
+class Spread(Struct, frozen=True, kw_only=True):
+    """How many observations fell into each bucket."""
+
+    name: str
+    """Of its family, which knows the bounds of the buckets."""
+    labels: dict[str, str]
+    counts: list[int]
+    """Of each bucket; the last one is for what is over every bound."""
+    total: float
+    """Of all that was observed."""
 
 
 class Counted(Frame, frozen=True, kw_only=True, tag="counted"):
-    """What was counted here since the last such frame. Low priority, as logs are."""
+    """What was counted and measured here since the last such frame. Low priority, as logs are."""
 
-    counts: list[Count]
+    counts: list[Count] = []
+    spreads: list[Spread] = []
+    turns: int = 0
+    """Of the job in this process, all in all."""
+    latency: dict[str, float] = {}
+    """Of its last turn, seconds by stage."""
+    dropped: int = 0
+    """Such frames that found no room since the last; what they held is in this one."""
 
 
 class Pong(Frame, frozen=True, kw_only=True, tag="pong"):
@@ -351,6 +378,7 @@ ToChild = (
     | Shutdown
     | HandOver
     | CircuitNews
+    | SetLogLevel
     | Ping
 )
 FromChild = (
@@ -370,5 +398,5 @@ FromChild = (
     | Log
     | LogsDropped
 )
-ToTemplate = ImportApp | Fork
+ToTemplate = ImportApp | Fork | SetLogLevel
 FromTemplate = TemplateReady | TemplateFailed | Forked | ForkFailed | Log

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -64,6 +65,8 @@ class JobAssignment(Struct, frozen=True, kw_only=True):
     answer: JobAnswer
     fake: bool = False
     """Run without a LiveKit room (simulation, console, tests)."""
+    traceparent: str = ""
+    """W3C trace context of what led to this job; empty where nothing is traced."""
 
     def __repr__(self) -> str:
         # The token opens the room, and so may what the job's metadata holds: not for logs.
@@ -104,3 +107,7 @@ class JobView(Struct, frozen=True, kw_only=True):
     age: float
     """Seconds since the offer."""
     resumes: int = 0
+    turns: int = 0
+    """Turns of the user that the agent has answered."""
+    latency: Mapping[str, float] = {}
+    """Of the last one, seconds by stage (`e2e`, `eot`, `stt`, `llm`, `tts`), as far as known."""

@@ -20,14 +20,14 @@ class Total(Struct, frozen=True, kw_only=True):
 
     name: str
     labels: dict[str, str]
-    times: int
+    times: float
 
 
 class Totals:
     """Sums of counts. A child's word is bounded in size, not in what it says."""
 
     def __init__(self) -> None:
-        self._totals: dict[tuple[str, tuple[tuple[str, str], ...]], int] = {}
+        self._totals: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
 
     def add(self, counts: Iterable[Count]) -> None:
         """Take over what a child has counted."""
@@ -37,7 +37,7 @@ class Totals:
             )
             key = (count.name[:MAX_LABEL], tuple(labels))
             if key in self._totals or len(self._totals) < MAX_COUNTS:
-                self._totals[key] = self._totals.get(key, 0) + max(0, count.times)
+                self._totals[key] = self._totals.get(key, 0) + max(0.0, count.amount)
 
     def view(self) -> tuple[Total, ...]:
         """All sums."""

@@ -14,7 +14,7 @@ from agentd.aio.timing import monotonic
 from agentd.app.describe import describe
 from agentd.app.server import AgentServer
 from agentd.child.entrypoint import load_app
-from agentd.child.logs import FrameLogHandler, install
+from agentd.child.logs import FrameLogHandler, install, set_level
 from agentd.child.stdio import redirect_output
 from agentd.credentials import remember_environment
 from agentd.errors import (
@@ -34,6 +34,7 @@ from agentd.protocol.frames import (
     ForkFailed,
     Frame,
     ImportApp,
+    SetLogLevel,
     TemplateFailed,
     TemplateReady,
     ToTemplate,
@@ -58,13 +59,21 @@ def serve(boot: BootArgs) -> tuple[AgentServer, ChildId] | None:
     remember_environment()
     prepare_native_library()
     try:
-        frame, _ = stream.receive()
-        if not isinstance(frame, ImportApp):
-            raise ProtocolError(f"a {type(frame).__name__} frame before ImportApp")
+        _await_import(stream)
         app = _import(boot, stream)
         return (app, _fork_on_request(stream)) if app is not None else None
     except ChannelError:
         return None  # the supervisor is gone or wants no more children
+
+
+def _await_import(stream: TemplateStream) -> None:
+    """A spare template may wait long, and be told how much to say meanwhile."""
+    frame, _ = stream.receive()
+    while isinstance(frame, SetLogLevel):
+        set_level(frame.level)
+        frame, _ = stream.receive()
+    if not isinstance(frame, ImportApp):
+        raise ProtocolError(f"a {type(frame).__name__} frame before ImportApp")
 
 
 def _import(boot: BootArgs, stream: TemplateStream) -> AgentServer | None:
@@ -95,6 +104,9 @@ def _fork_on_request(stream: TemplateStream) -> ChildId:
     """Fork for each request; returns in the children only. Raises ChannelError at the end."""
     while True:
         frame, fds = stream.receive()
+        if isinstance(frame, SetLogLevel):
+            set_level(frame.level)
+            continue
         if not isinstance(frame, Fork):
             raise ProtocolError(f"a {type(frame).__name__} frame where only Fork can be")
         if _fork(frame, fds, stream):

@@ -39,8 +39,8 @@ def test_what_the_children_count_is_added_up() -> None:
     """By its labels."""
     totals = Totals()
     for times in (1, 2):
-        totals.add([Count(name="retries_refused", labels={"circuit": "a"}, times=times)])
-    totals.add([Count(name="fallback_switches", labels={"model": "m"}, times=5)])
+        totals.add([Count(name="retries_refused", labels={"circuit": "a"}, amount=times)])
+    totals.add([Count(name="fallback_switches", labels={"model": "m"}, amount=5)])
 
     figures = samples(MetricsView(totals=totals.view()))
 
@@ -53,7 +53,7 @@ def test_what_the_children_count_is_bounded() -> None:
     totals = Totals()
 
     for number in range(2 * MAX_COUNTS):
-        totals.add([Count(name="n", labels={"l": f"{number} {'x' * 999}"}, times=-1)])
+        totals.add([Count(name="n", labels={"l": f"{number} {'x' * 999}"}, amount=-1)])
 
     assert len(totals.view()) == MAX_COUNTS
     assert max(len(total.labels["l"]) for total in totals.view()) == 200

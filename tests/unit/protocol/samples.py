@@ -40,8 +40,10 @@ from agentd.protocol.frames import (
     Ping,
     Pong,
     Ready,
+    SetLogLevel,
     Shutdown,
     Snapshot,
+    Spread,
     StartJob,
     TemplateFailed,
     TemplateReady,
@@ -125,6 +127,7 @@ ASSIGNMENT = JobAssignment(
     worker_id="AW_1",
     answer=ANSWER,
     fake=True,
+    traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 )
 
 FRAMES: list[Frame] = [
@@ -166,6 +169,7 @@ FRAMES: list[Frame] = [
         reason="503 Service Unavailable",
         granted=True,
     ),
+    SetLogLevel(level="DEBUG"),
     Ping(seq=7),
     Ready(prewarm_seconds=0.25),
     InitFailed(error="ValueError: no", traceback="Traceback"),
@@ -183,7 +187,13 @@ FRAMES: list[Frame] = [
         level=2,
         reason="503 Service Unavailable",
     ),
-    Counted(counts=[Count(name="retries_refused", labels={"circuit": "a/b"}, times=3)]),
+    Counted(
+        counts=[Count(name="retries_refused", labels={"circuit": "a/b"}, amount=3.0)],
+        spreads=[Spread(name="turn_latency", labels={"stage": "e2e"}, counts=[0, 2, 1], total=4.5)],
+        turns=7,
+        latency={"e2e": 1.5},
+        dropped=1,
+    ),
     Pong(seq=7),
     Log(
         level=20,
