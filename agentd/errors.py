@@ -223,10 +223,14 @@ class NoDaemon(ControlError):
 class ControlRefused(ControlError):
     """The daemon did not do what it was asked."""
 
-    def __init__(self, message: str | None = None, *, code: str = "") -> None:
+    def __init__(
+        self, message: str | None = None, *, code: str = "", retry_after: int | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         """A stable word for what is wrong, such as `not_found`."""
+        self.retry_after = retry_after
+        """Seconds after which it may be asked again; None where that is not known."""
 
 
 # -- models and the services they are behind -----------------------------------------

@@ -13,9 +13,8 @@ from agentd.errors import ControlRefused, NoDaemon
 from agentd.journal.journal import FILE_NAME
 from agentd.journal.onlooker import Onlooker, look_into
 from agentd.management.client import ControlClient
-from agentd.management.control import DEFAULT_JOBS, MAX_JOBS
 from agentd.management.history import read_job, read_jobs
-from agentd.management.views import JobDetails
+from agentd.management.views import DEFAULT_JOBS, MAX_JOBS, JobDetails
 from agentd.protocol.ids import JobId
 
 from .console import error_console, output_console

@@ -20,6 +20,7 @@ from agentd.errors import SettingsError
 from agentd.protocol.app import AppInfo
 from agentd.protocol.models import HostArgs, ModelRef
 from agentd.settings.access import keep_secret, require_access
+from agentd.settings.http_access import require_http_access
 from agentd.settings.layers import Resolved, app_layer, resolve
 from agentd.settings.load import child_environment, environment
 from agentd.settings.paths import (
@@ -263,6 +264,7 @@ class Daemon:
         resolved = self._with_app(app)
         settings = resolved.settings
         require_access(resolved)
+        require_http_access(resolved)
         write_log(settings.log, dev=self._plan.dev)  # the app may have its own wishes
         parts = Parts(resolved, app, base=base, keeper=keeper, tree=tree)
         keeper.on_app = lambda app: self._note_app(parts, app)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+from collections.abc import Sequence
 
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import wait_event
@@ -11,8 +13,10 @@ from agentd.dispatch.link import Link
 from agentd.dispatch.roomapi import RoomApi
 from agentd.dispatch.rooms import Rooms
 from agentd.errors import AgentdError
+from agentd.management.feed import EventFeed
 from agentd.management.health import DaemonView, Health, LinkView, judge_health
 from agentd.management.metrics import MetricsView
+from agentd.management.readiness import Readiness, judge_readiness
 from agentd.protocol.app import AppInfo
 from agentd.settings.fields import FIELDS
 from agentd.settings.layers import Resolved
@@ -58,6 +62,9 @@ class Parts:
         base.desk.connect(self.link)
         self.reconciler = make_reconciler(settings, app, base, api=self.api, link=self.link)
         """None where there is no such child."""
+        self.feed = EventFeed()
+        self.http_sockets: Sequence[socket.socket] = ()
+        """Listen already for HTTP, where somebody has opened them for us."""
         self._failing = TemplateFailing(tree, base.pool)
         self._hopeless = asyncio.Event()
         self._error: AgentdError | None = None
@@ -81,6 +88,10 @@ class Parts:
     def health(self) -> Health:
         """What /healthz says."""
         return judge_health(self.view())
+
+    def readiness(self) -> Readiness:
+        """What /readyz says."""
+        return judge_readiness(self.view())
 
     def metrics(self) -> MetricsView:
         """What /metrics is made of."""

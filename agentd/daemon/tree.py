@@ -80,7 +80,8 @@ def part_children(
     """All children after the template, in order of their start. `reload`: watch the app's files."""
     control = partial(_control, parts, controls)
     yield ChildSpec(id="control", start=ready_task_child(control, name="control"))
-    yield ChildSpec(id="http", start=ready_task_child(partial(_http, parts), name="http"))
+    http = partial(_http, parts, controls)
+    yield ChildSpec(id="http", start=ready_task_child(http, name="http"))
     yield ChildSpec(id="desk", start=task_child(partial(_desk, parts), name="desk"))
     yield ChildSpec(
         id="link",
@@ -118,15 +119,22 @@ async def _journal(journal: Journal, ready: Ready) -> None:
         await journal.aclose()
 
 
-async def _http(parts: Parts, ready: Ready) -> None:
-    metrics = Metrics(parts.metrics)
-    async with HttpServer(parts.resolved.settings.http, parts.health, metrics):
+async def _http(parts: Parts, controls: Controls, ready: Ready) -> None:
+    server = HttpServer(
+        parts.resolved.settings.http,
+        parts,
+        Metrics(parts.metrics),
+        controls=controls,
+        feed=parts.feed,
+        sockets=parts.http_sockets,
+    )
+    async with parts.feed.serving(controls), server:
         ready()
         await _for_ever()
 
 
 async def _control(parts: Parts, controls: Controls, ready: Ready) -> None:
-    async with ControlServer(parts.base.control_path, controls):
+    async with ControlServer(parts.base.control_path, controls, parts.feed):
         ready()
         await _for_ever()
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 from msgspec import Struct
 
 from agentd.aio.timing import now, within
@@ -27,12 +27,15 @@ HANDLER_TIMEOUT = 8.0
 
 STATUSES = {
     "bad_request": 400,
+    "unauthorized": 401,
     "forbidden": 403,
     "not_found": 404,
     "method_not_allowed": 405,
     "conflict": 409,
     "too_large": 413,
     "unsupported_media_type": 415,
+    "wrong_host": 421,
+    "too_many_failures": 429,
     "internal": 500,
     "busy": 503,
     "timeout": 504,
@@ -56,10 +59,20 @@ def answer(body: Struct, status: int = 200) -> web.Response:
     return web.Response(body=as_json(body), status=status, content_type="application/json")
 
 
-def error_answer(code: str, message: str) -> web.Response:
+def document_answer(document: bytes) -> web.Response:
+    """JSON that is encoded already."""
+    return web.Response(body=document, content_type="application/json")
+
+
+def error_answer(code: str, message: str, *, retry_after: int | None = None) -> web.Response:
     """Why a request was not carried out."""
     body = ErrorBody(error=ErrorText(code=code, message=message))
-    return answer(body, STATUSES.get(code, 500))
+    response = answer(body, STATUSES.get(code, 500))
+    if code == "unauthorized":
+        response.headers[hdrs.WWW_AUTHENTICATE] = 'Bearer realm="agentd"'
+    if retry_after is not None:
+        response.headers[hdrs.RETRY_AFTER] = str(retry_after)
+    return response
 
 
 def timed(handler: Handler) -> Handler:
@@ -77,7 +90,7 @@ async def json_errors(request: web.Request, handler: Handler) -> web.StreamRespo
     try:
         return await handler(request)
     except ControlRefused as error:
-        return error_answer(error.code, str(error))
+        return error_answer(error.code, str(error), retry_after=error.retry_after)
     except web.HTTPException as error:
         return _http_error(request, error)
     except TimeoutError:
@@ -127,14 +140,12 @@ async def read_body(request: web.Request, kind: type[BodyT]) -> BodyT:
         raise ControlRefused("the body broke off", code="bad_request") from error
 
 
-def read_number(request: web.Request, name: str, default: int, *, maximum: int) -> int:
-    """A number from 1 in the query; raises ControlRefused."""
-    text = request.query.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= maximum):
-        raise ControlRefused(
-            f"{name}: '{text[:50]}' can't be used; it must be a number from 1 to {maximum}",
-            code="bad_request",
-        )
-    return int(text)
+def read_query(request: web.Request, kind: type[BodyT]) -> BodyT:
+    """What is asked after the question mark; raises ControlRefused."""
+    query = request.query
+    if len(query) != len(set(query)):
+        raise ControlRefused("the query names something twice", code="bad_request")
+    try:
+        return msgspec.convert(dict(query), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise ControlRefused(f"the query can't be used: {error}", code="bad_request") from error

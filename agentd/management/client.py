@@ -18,7 +18,7 @@ from agentd.protocol.ids import JobId
 from agentd.supervision.view import TreeView
 
 from .answers import HANDLER_TIMEOUT
-from .control import PREFIX
+from .routes import PREFIX
 from .views import (
     Accepted,
     DrainRequest,

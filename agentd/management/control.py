@@ -1,7 +1,8 @@
 """The control API: what the daemon does, and what it can be told to do.
 
-Handlers only; who may ask is decided by whoever serves them (`control_server` for the Unix
-socket).
+Handlers only, one for each of `routes.ROUTES` by its name; they get what was checked already.
+Who may ask is decided by whoever serves them (`control_server` for the Unix socket, `server` for
+the HTTP port).
 """
 
 from __future__ import annotations
@@ -14,21 +15,24 @@ from aiohttp import web
 from agentd.aio.timing import now, wait_event, within
 from agentd.errors import ControlRefused
 from agentd.protocol.ids import JobId
+from agentd.supervision.view import TreeView
 
-from .answers import answer, as_json, read_body, read_number, timed
+from .answers import as_json
 from .controls import Controls
-from .views import Accepted, DrainRequest, DrainView, ReloadRequest, StopRequest
+from .views import (
+    Accepted,
+    DrainRequest,
+    DrainView,
+    JobDetails,
+    JobPage,
+    JobsQuery,
+    ReloadRequest,
+    StatusView,
+    StopRequest,
+    is_line,
+)
 
 logger = logging.getLogger("agentd.management")
-
-PREFIX = "/api/v1"
-
-DEFAULT_JOBS = 50
-MAX_JOBS = 500
-"""Jobs in one page."""
-
-MAX_TEXT = 200
-"""Characters of an id or a reason."""
 
 MAX_WATCHERS = 16
 """Streams at the same time."""
@@ -41,70 +45,53 @@ WRITE_TIMEOUT = 5.0
 
 
 class ControlApi:
-    """The routes of the control API on a `Controls`."""
+    """The handlers of the control API, on a `Controls`; `mounting.mount` serves them."""
 
     def __init__(self, controls: Controls) -> None:
         self._controls = controls
         self._watchers: set[asyncio.Event] = set()
         self._closing = False
 
-    def add_to(self, app: web.Application) -> None:
-        """Mount the routes; the app also needs `answers.json_errors` and a body limit."""
-        app.router.add_get(f"{PREFIX}/status", timed(self._get_status))
-        app.router.add_get(f"{PREFIX}/tree", timed(self._get_tree))
-        app.router.add_get(f"{PREFIX}/jobs", timed(self._get_jobs))
-        app.router.add_get(f"{PREFIX}/jobs/{{id}}", timed(self._get_job))
-        app.router.add_get(f"{PREFIX}/drain", self._watch_drain)  # each of its steps is timed
-        app.router.add_post(f"{PREFIX}/drain", timed(self._drain))
-        app.router.add_post(f"{PREFIX}/reload", timed(self._reload))
-        app.router.add_post(f"{PREFIX}/jobs/{{id}}/stop", timed(self._stop_job))
-        app.on_shutdown.append(self._close)
-
     # -- looking -----------------------------------------------------------------------
 
-    async def _get_status(self, _: web.Request) -> web.Response:
-        return answer(self._controls.status())
+    async def get_status(self) -> StatusView:
+        return self._controls.status()
 
-    async def _get_tree(self, _: web.Request) -> web.Response:
-        return answer(self._controls.tree())
+    async def get_tree(self) -> TreeView:
+        return self._controls.tree()
 
-    async def _get_jobs(self, request: web.Request) -> web.Response:
-        limit = read_number(request, "limit", DEFAULT_JOBS, maximum=MAX_JOBS)
-        before = request.query.get("before", "")
-        return answer(await self._controls.jobs(limit, _job_id(before) if before else None))
+    async def get_jobs(self, *, query: JobsQuery) -> JobPage:
+        before = _one_line("before", query.before)
+        return await self._controls.jobs(query.limit, JobId(before) if before else None)
 
-    async def _get_job(self, request: web.Request) -> web.Response:
-        job_id = _job_id(request.match_info["id"])
-        found = await self._controls.job(job_id)
+    async def get_job(self, *, job_id: str) -> JobDetails:
+        found = await self._controls.job(JobId(job_id))
         if found is None:
             raise ControlRefused(f"the journal knows no job '{job_id}'", code="not_found")
-        return answer(found)
+        return found
 
     # -- steering ----------------------------------------------------------------------
 
-    async def _drain(self, request: web.Request) -> web.Response:
-        body = await read_body(request, DrainRequest)
-        self._controls.drain(_reason(body.reason, "asked to drain"))
+    async def drain(self, *, body: DrainRequest) -> Accepted:
+        self._controls.drain(_one_line("reason", body.reason) or "asked to drain")
         _log_taken("drain", body.reason)
-        return answer(Accepted(accepted="drain"), 202)
+        return Accepted(accepted="drain")
 
-    async def _reload(self, request: web.Request) -> web.Response:
-        body = await read_body(request, ReloadRequest)
+    async def reload(self, *, body: ReloadRequest) -> Accepted:
         self._controls.reload(swap=body.swap)
         _log_taken("reload")
-        return answer(Accepted(accepted="reload"), 202)
+        return Accepted(accepted="reload")
 
-    async def _stop_job(self, request: web.Request) -> web.Response:
-        job_id = _job_id(request.match_info["id"])
-        body = await read_body(request, StopRequest)
-        if not self._controls.stop_job(job_id, _reason(body.reason, "stopped by the operator")):
+    async def stop_job(self, *, job_id: str, body: StopRequest) -> Accepted:
+        reason = _one_line("reason", body.reason) or "stopped by the operator"
+        if not self._controls.stop_job(JobId(job_id), reason):
             raise ControlRefused(f"no job '{job_id}' runs here", code="not_found")
         _log_taken("stop", body.reason, job=job_id)
-        return answer(Accepted(accepted="stop"), 202)
+        return Accepted(accepted="stop")
 
     # -- watching a drain --------------------------------------------------------------
 
-    async def _watch_drain(self, request: web.Request) -> web.StreamResponse:
+    async def watch_drain(self, request: web.Request) -> web.StreamResponse:
         """One line of JSON for each change, and every second, until the last job has ended."""
         if self._closing or len(self._watchers) >= MAX_WATCHERS:
             raise ControlRefused(
@@ -142,7 +129,7 @@ class ControlApi:
                 request.transport.abort()
         return response
 
-    async def _close(self, _: web.Application) -> None:
+    async def close(self, _: web.Application) -> None:
         """The server ends: streams say where things stand and end too."""
         self._closing = True
         for changed in self._watchers:
@@ -153,19 +140,13 @@ def _line(view: DrainView) -> bytes:
     return as_json(view) + b"\n"
 
 
-def _job_id(text: str) -> JobId:
-    if len(text) > MAX_TEXT or not text.isprintable():
-        raise ControlRefused("that is no id of a job", code="bad_request")
-    return JobId(text)
-
-
-def _reason(text: str, default: str) -> str:
-    """Reasons end up in the log, the journal and LiveKit."""
-    if len(text) > MAX_TEXT or not text.isprintable():
+def _one_line(name: str, text: str) -> str:
+    """Text that ends up in the log, the journal and LiveKit; raises ControlRefused."""
+    if not is_line(text):
         raise ControlRefused(
-            f"reason: it must be one line of at most {MAX_TEXT} characters", code="bad_request"
+            f"{name}: it must be one line, without control characters", code="bad_request"
         )
-    return text or default
+    return text
 
 
 def _log_taken(what: str, reason: str = "", **fields: str) -> None:

@@ -16,6 +16,9 @@ from agentd.ipc.listener import Peer, bind_unix, peer_of
 from .answers import MAX_BODY, Handler, json_errors
 from .control import ControlApi
 from .controls import Controls
+from .events_stream import EventsStream
+from .feed import EventFeed
+from .mounting import mount
 
 logger = logging.getLogger("agentd.management")
 
@@ -29,10 +32,12 @@ KEEPALIVE_TIMEOUT = 15.0
 class ControlServer:
     """Serves until closed. `async with` starts and ends it."""
 
-    def __init__(self, path: Path, controls: Controls) -> None:
+    def __init__(self, path: Path, controls: Controls, feed: EventFeed | None = None) -> None:
         self._path = path
         app = web.Application(middlewares=[json_errors, only_our_user], client_max_size=MAX_BODY)
-        ControlApi(controls).add_to(app)
+        mount(app, ControlApi(controls))
+        if feed is not None:
+            EventsStream(feed).add_to(app)
         self._runner = web.AppRunner(
             app,
             access_log=None,

@@ -7,9 +7,9 @@ seconds since the epoch, as in the journal; all else is seconds before or after 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from agentd.journal.journal import JournalView
 from agentd.protocol.job import JobView
@@ -17,6 +17,24 @@ from agentd.supervision.view import Trouble
 from agentd.supervisor.snapshot import CircuitView, PoolView, TemplateView
 
 from .health import LinkView, Problem
+
+MAX_TEXT = 200
+"""Characters of an id or a reason."""
+
+DEFAULT_JOBS = 50
+MAX_JOBS = 500
+"""Jobs in one page."""
+
+Line = Annotated[
+    str,
+    Meta(max_length=MAX_TEXT, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"),
+]
+"""Text that is one line of a log. The pattern is what a schema can say of it: see `is_line`."""
+
+
+def is_line(text: str) -> bool:
+    """Whether text can be shown as it is: an id, or a reason that goes into log and journal."""
+    return text.isprintable()
 
 
 class DrainView(Struct, frozen=True, kw_only=True):
@@ -104,6 +122,31 @@ class EventEntry(Struct, frozen=True, kw_only=True):
     fields: Mapping[str, Any] = {}
 
 
+class FeedEntry(Struct, frozen=True, kw_only=True):
+    """Something that happened just now, as /events tells of it."""
+
+    id: str
+    """Ask with this for what came after it."""
+    time: float
+    kind: str
+    text: str = ""
+    job: str = ""
+    child: str = ""
+    fields: Mapping[str, Any] = {}
+
+
+class FeedHello(Struct, frozen=True, kw_only=True):
+    """The first message of /events."""
+
+    boot: str
+    """Another one after each start of the daemon."""
+    version: str
+    replayed: int = 0
+    """Messages that follow at once, since they were asked for."""
+    missed: bool = False
+    """Whether there were others that are not kept any more."""
+
+
 class PostMortemEntry(Struct, frozen=True, kw_only=True):
     """Why a child of a job ended that should not have."""
 
@@ -124,16 +167,25 @@ class JobDetails(Struct, frozen=True, kw_only=True):
     """Whether the oldest events or post-mortems were left out."""
 
 
+class JobsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which jobs are wanted."""
+
+    limit: Annotated[int, Meta(ge=1, le=MAX_JOBS, description="At most so many.")] = DEFAULT_JOBS
+    before: Annotated[
+        Line, Meta(description="Those older than this one: `before` of the page before.")
+    ] = ""
+
+
 class DrainRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of POST drain."""
 
-    reason: str = ""
+    reason: Line = ""
 
 
 class StopRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of POST jobs/{id}/stop."""
 
-    reason: str = ""
+    reason: Line = ""
 
 
 class ReloadRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

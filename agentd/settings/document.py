@@ -21,7 +21,8 @@ Every setting can be given in five places, keys in a sixth. The first that has a
    `LIVEKIT_URL`, over which the `AGENTD_` name wins. An empty variable counts as not set;
 3. **a file with a key**: the one that `LIVEKIT_API_SECRET_FILE` (or `LIVEKIT_API_KEY_FILE`) names,
    or `LIVEKIT_API_SECRET`, in capitals or not, in the directory of systemd's credentials
-   (`LoadCredential=livekit_api_secret:/etc/agentd/livekit_api_secret`);
+   (`LoadCredential=livekit_api_secret:/etc/agentd/livekit_api_secret`); for `http_token` it is
+   `AGENTD_HTTP_TOKEN_FILE` and `agentd_http_token`;
 4. **`agentd.toml`** in the working directory, or the file named by `--config` or `AGENTD_CONFIG`;
 5. **the app**: `AgentServer(max_jobs=20)`;
 6. **the default**; `agentd dev` has a few defaults of its own.
@@ -56,6 +57,7 @@ _FOOT = """\
 |---|---|
 | `AGENTD_CONFIG` | The configuration file, as with `--config`. |
 | `LIVEKIT_API_KEY_FILE`, `LIVEKIT_API_SECRET_FILE` | A file that holds the key, or its secret. |
+| `AGENTD_HTTP_TOKEN_FILE` | A file that holds `http_token`. |
 | `NAME_FILE` | The same for every key that a plugin reads from the variable `NAME`. |
 | `CREDENTIALS_DIRECTORY` | Set by systemd; a file in it has the name, or that in lower case. |
 | `AGENTD_MODELS_DIR` | Where files of local models are; else `agentd/models` in the cache folder. |

@@ -52,9 +52,14 @@ class Field(Struct, frozen=True, kw_only=True):
         return "--" + self.name.replace("_", "-")
 
     @property
+    def credential_variable(self) -> str:
+        """The name of a credential: LiveKit's own word for it, else ours; empty for others."""
+        return (self.livekit_variable or self.variable) if self.credential else ""
+
+    @property
     def file_variable(self) -> str:
         """The variable that names a file which holds the value; empty where none can."""
-        return f"{self.livekit_variable}{FILE_SUFFIX}" if self.credential else ""
+        return f"{self.credential_variable}{FILE_SUFFIX}" if self.credential else ""
 
     @property
     def shown_default(self) -> str:

@@ -153,7 +153,9 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """A note on each AGENTD_ variable that sets nothing; no error, other tools may own it."""
     given = sorted(name for name in environ if name.startswith(PREFIX))
     names = [name.removeprefix(PREFIX).lower() for name in given]
-    return [_unknown_note(name) for name in names if name not in FIELDS and name not in NO_SETTINGS]
+    files = {field.file_variable.removeprefix(PREFIX).lower() for field in FIELDS.values()}
+    known = {*FIELDS, *files, *NO_SETTINGS}
+    return [_unknown_note(name) for name in names if name not in known]
 
 
 def _unknown_note(name: str) -> str:

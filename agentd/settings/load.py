@@ -33,6 +33,9 @@ SINGLE_THREADED = {
 SYSTEMD_VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 """Between systemd and the daemon: a library in a child must not speak for it."""
 
+TOKEN_VARIABLES = (FIELDS["http_token"].variable, FIELDS["http_token"].file_variable)
+"""The daemon's own: no app has a use for them."""
+
 MODEL_HOST_VARIABLE = "AGENTD_MODEL_HOST"
 """The socket of the model host."""
 HOSTED_MODELS_VARIABLE = "AGENTD_HOSTED_MODELS"
@@ -75,7 +78,7 @@ def load_layers(
 
 
 def credential_layer(environ: Mapping[str, str]) -> Layer:
-    """LiveKit's key and secret from files that the environment names, or systemd's credentials.
+    """Keys and tokens from files that the environment names, or from systemd's credentials.
 
     A file is not looked at where the variable itself is set. Raises SettingsError.
     """
@@ -86,7 +89,7 @@ def credential_layer(environ: Mapping[str, str]) -> Layer:
         if not field.credential or any(environ.get(name, "").strip() for name in names):
             continue
         try:
-            found = find_credential(field.livekit_variable, environ)
+            found = find_credential(field.credential_variable, environ)
         except MissingCredential as error:
             raise SettingsError(f"{field.name}: {error}") from error
         if found is not None:
@@ -144,7 +147,8 @@ def child_environment(
     livekit = settings.livekit
     # RUST_LOG: what LiveKit's library writes to standard error (agentd/room/native.py).
     environ = SINGLE_THREADED | {"PYTHONUNBUFFERED": "1", "RUST_LOG": "warn"} | environment()
-    for name in (*SYSTEMD_VARIABLES, MODEL_HOST_VARIABLE, HOSTED_MODELS_VARIABLE):
+    ours = (*SYSTEMD_VARIABLES, *TOKEN_VARIABLES, MODEL_HOST_VARIABLE, HOSTED_MODELS_VARIABLE)
+    for name in ours:
         environ.pop(name, None)
     if model_host is not None:
         environ[MODEL_HOST_VARIABLE] = str(model_host)

@@ -230,10 +230,45 @@ class JobSettings(Struct, frozen=True, kw_only=True):
 class HttpSettings(Struct, frozen=True, kw_only=True):
     """The daemon's own HTTP server."""
 
-    host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
+    host: Annotated[
+        str,
+        Meta(
+            description=(
+                "Address to listen on; one that others can reach (0.0.0.0, ::) needs `http_token`."
+            )
+        ),
+    ] = "127.0.0.1"
     port: Annotated[
         Port, Meta(description="Port of /healthz; 0 takes a free one. Default: 8081; in dev 0.")
     ] = 8081
+    http_token: Annotated[
+        Secret,
+        Meta(
+            description=(
+                "Who sends it (`Authorization: Bearer ...`) may look and steer. Without one, "
+                "looking is open on loopback, and steering is left to the control socket."
+            ),
+            extra={"credential": True},
+        ),
+    ] = ""
+    http_allowed_hosts: Annotated[
+        str,
+        Meta(
+            description=(
+                "Names, with commas between them, that requests may call this server by, beside "
+                "`host`, localhost and its own addresses: those of a proxy, for instance."
+            )
+        ),
+    ] = ""
+    tls_cert: Annotated[
+        str,
+        Meta(description="PEM file of the certificate and those above it; HTTPS with `tls_key`."),
+    ] = ""
+    tls_key: Annotated[str, Meta(description="PEM file of its private key, not encrypted.")] = ""
+
+    def __repr__(self) -> str:
+        # Settings end up in tracebacks and debug logs; the token must not.
+        return f"HttpSettings(host={self.host!r}, port={self.port!r}, ...)"
 
 
 class LogSettings(Struct, frozen=True, kw_only=True):

@@ -1,0 +1,132 @@
+"""The management API as data: each route once, for those who serve it and for its document.
+
+The control socket and the HTTP port mount the same table (`mounting.py`), and the OpenAPI
+document is made from it (`openapi.py`). A route is answered by the method of `ControlApi` that has
+its name; a test holds that method's annotations to what the table says.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from msgspec import Struct
+
+from agentd.supervision.view import TreeView
+
+from .views import (
+    Accepted,
+    DrainRequest,
+    DrainView,
+    JobDetails,
+    JobPage,
+    JobsQuery,
+    ReloadRequest,
+    StatusView,
+    StopRequest,
+)
+
+PREFIX = "/api/v1"
+
+_IN_BRACES = re.compile(r"\{(\w+)\}")
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """One thing that can be asked."""
+
+    method: Literal["GET", "POST", "PUT"]
+    path: str
+    """Below `PREFIX`; `{job_id}` in it is given to the handler under that name."""
+    name: str
+    """The handler's, and the operation's in the document."""
+    summary: str
+    query: type[Struct] | None = None
+    """Its fields are the parameters after the question mark; the handler's `query`."""
+    body: type[Struct] | None = None
+    """What is sent as JSON; the handler's `body`."""
+    answer: type[Struct]
+    status: int = 200
+    """Of the answer, when it went well."""
+    stream: bool = False
+    """Whether there is a line of JSON for each change: the handler gets the whole request."""
+
+    @property
+    def steers(self) -> bool:
+        """Whether it changes something: over TCP only a token allows that."""
+        return self.method != "GET"
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of what the path has in braces."""
+        return tuple(_IN_BRACES.findall(self.path))
+
+
+ROUTES: tuple[Route, ...] = (
+    # -- looking -----------------------------------------------------------------------
+    Route(
+        method="GET",
+        path="/status",
+        name="get_status",
+        summary="The daemon at this moment.",
+        answer=StatusView,
+    ),
+    Route(
+        method="GET",
+        path="/tree",
+        name="get_tree",
+        summary="Its supervision tree at this moment.",
+        answer=TreeView,
+    ),
+    Route(
+        method="GET",
+        path="/jobs",
+        name="get_jobs",
+        summary="Jobs that the journal has, newest first.",
+        query=JobsQuery,
+        answer=JobPage,
+    ),
+    Route(
+        method="GET",
+        path="/jobs/{job_id}",
+        name="get_job",
+        summary="One job, with what happened to it.",
+        answer=JobDetails,
+    ),
+    Route(
+        method="GET",
+        path="/drain",
+        name="watch_drain",
+        summary="How a drain goes on: a line for each change, until the last job has ended.",
+        answer=DrainView,
+        stream=True,
+    ),
+    # -- steering ----------------------------------------------------------------------
+    Route(
+        method="POST",
+        path="/drain",
+        name="drain",
+        summary="Take no new job, let those that run end, then end the daemon.",
+        body=DrainRequest,
+        answer=Accepted,
+        status=202,
+    ),
+    Route(
+        method="POST",
+        path="/reload",
+        name="reload",
+        summary="Import the app anew, for new jobs or for those that run too.",
+        body=ReloadRequest,
+        answer=Accepted,
+        status=202,
+    ),
+    Route(
+        method="POST",
+        path="/jobs/{job_id}/stop",
+        name="stop_job",
+        summary="Ask a running job to shut down within its budgets.",
+        body=StopRequest,
+        answer=Accepted,
+        status=202,
+    ),
+)
+"""All of the API, in the order of its document."""
