@@ -21,6 +21,7 @@ COMMANDS = {
     "config": "Print each setting and where it came from.",
     "call": "Call a running agent: speak a WAV file to it, record its answer.",
     "status": "Show what the running daemon does, and what is wrong with it.",
+    "top": "Watch the running daemon: slots, jobs, breakers, events.",
     "jobs": "List jobs, show one with its history, or stop one.",
     "drain": "Let running jobs end, take no new ones, then end the daemon.",
     "reload": "Import the app anew, for new jobs.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -24,6 +24,8 @@ from .views import (
     DrainRequest,
     DrainView,
     ErrorBody,
+    FeedEntry,
+    FeedHello,
     JobDetails,
     JobPage,
     ReloadRequest,
@@ -36,6 +38,20 @@ ANSWER_TIMEOUT = HANDLER_TIMEOUT + 2.0
 
 SILENCE_TIMEOUT = 10.0
 """Seconds between two lines of a stream, which come every second."""
+
+EVENTS_PATH = "/events"
+
+EVENTS_SILENCE_TIMEOUT = 40.0
+"""Seconds between two words of /events, where the status comes every 15 s."""
+
+MAX_MESSAGE = 4 * 1024 * 1024
+"""Bytes of one word of /events: the status of a thousand slots is a tenth of it."""
+
+FEED_KINDS: Mapping[str, type[FeedHello | StatusView | FeedEntry]] = {
+    "hello": FeedHello,
+    "status": StatusView,
+    "event": FeedEntry,
+}
 
 BodyT = TypeVar("BodyT", bound=Struct)
 
@@ -105,6 +121,52 @@ class ControlClient:
             if not line.endswith(b"\n"):
                 return
             yield self._decode(line, DrainView)
+
+    @asynccontextmanager
+    async def watch_feed(
+        self, after: str = ""
+    ) -> AsyncIterator[AsyncIterator[FeedHello | StatusView | FeedEntry]]:
+        """How the daemon is whenever that changes, and what happens, until it ends.
+
+        `after`: the id of the last entry that is known, so that none is missed.
+        """
+        limits = aiohttp.ClientTimeout(sock_connect=self._timeout, sock_read=EVENTS_SILENCE_TIMEOUT)
+        headers = {"Last-Event-ID": after} if after else {}
+        with self._told():
+            answer = await self._open().get(
+                EVENTS_PATH, timeout=limits, headers=headers, read_bufsize=MAX_MESSAGE
+            )
+        async with answer:
+            await self._check(answer)
+            yield self._feed(self._messages(answer))
+
+    async def _feed(
+        self, messages: AsyncIterator[tuple[str, bytes]]
+    ) -> AsyncIterator[FeedHello | StatusView | FeedEntry]:
+        async for kind, data in messages:
+            if kind in FEED_KINDS:  # a newer daemon may have more
+                yield self._decode(data, FEED_KINDS[kind])
+
+    async def _messages(self, answer: aiohttp.ClientResponse) -> AsyncIterator[tuple[str, bytes]]:
+        """Server-sent events: their kind and data, which is one line."""
+        kind, data = "", b""
+        while True:
+            try:
+                line = await answer.content.readuntil(b"\n")
+            except TimeoutError as error:
+                raise self._silent(EVENTS_SILENCE_TIMEOUT) from error
+            except (aiohttp.ClientError, OSError, ValueError):
+                return  # it has ended, and not in good order
+            if not line.endswith(b"\n"):
+                return
+            name, _, value = line.rstrip(b"\n").partition(b": ")
+            if name == b"event":
+                kind = value.decode()
+            elif name == b"data":
+                data = value
+            elif not name and data:
+                yield kind, data
+                kind, data = "", b""
 
     # -- steering ----------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from .health import Health
 from .listening import BACKLOG, open_sockets, shown_url, take_inherited
 from .metrics import CONTENT_TYPE, Metrics
 from .mounting import mount
+from .pagefiles import add_page
 from .readiness import Readiness
 from .tls import make_tls
 
@@ -78,6 +79,7 @@ class HttpServer:
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._show_metrics)
+        add_page(app)
         EventsStream(feed).add_to(app)
         mount(app, ControlApi(controls))
         app.on_response_prepare.append(_add_headers)

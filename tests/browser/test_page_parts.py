@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from tests.support.browser import DEADLINE, REFUSED, browsing, needs_chromium
+from tests.support.browser import DEADLINE, GONE, REFUSED, browsing, needs_chromium
 from tests.support.page_stub import OLD_STATUS, PageStub
 
 pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="session")]
@@ -110,9 +110,7 @@ async def test_a_lost_connection_is_said_and_what_is_shown_is_called_old(
     """It comes back by itself and asks for what it has missed."""
     stub.begin_with("hello", HELLO)
     stub.begin_with("status", full_status())
-    async with browsing(
-        browser, stub.url, expected=[REFUSED, "Failed to load resource: net::"]
-    ) as seen:
+    async with browsing(browser, stub.url, expected=[REFUSED, GONE]) as seen:
         page = seen.page
         await expect(page.locator("#pills")).to_contain_text("registered")
         stub.send("event", event(7, "job_assigned"), "b1-7")

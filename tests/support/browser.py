@@ -29,6 +29,9 @@ DEADLINE = 20_000.0
 REFUSED = "Failed to load resource: the server responded with a status of"
 """How the browser's own log begins that an answer was 4xx; the page shows these itself."""
 
+GONE = "Failed to load resource: net::"
+"""The same where nobody answered."""
+
 REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`violates ${event.violatedDirective}: ${event.blockedURI}`));
