@@ -168,6 +168,10 @@ class RoomGone(RoomApiError):
     """The room does not exist (any more), or what was asked for is not in it."""
 
 
+class RoomRefused(RoomApiError):
+    """The server does not take what was asked for, such as a name that is too long."""
+
+
 class LiveKitRefused(LiveKitError):
     """The LiveKit server refused this worker for good."""
 

@@ -6,13 +6,11 @@ cooperation of the interpreter; tasks from Python, as soon as its main thread ge
 
 from __future__ import annotations
 
-import asyncio
 import faulthandler
 import signal
-from collections.abc import Iterator
 from types import FrameType
-from typing import Any
 
+from agentd.aio.taskstacks import all_tasks, describe_task
 from agentd.protocol.app import STACKS_END_LINE, STACKS_SIGNAL, STACKS_TASKS_LINE
 
 from .stdio import DroppingPipe
@@ -20,8 +18,6 @@ from .stdio import DroppingPipe
 MAX_BYTES = 48 * 1024
 """Of the part with the tasks: it and the threads fit into a pipe of the usual 64 KiB, and what does
 not would be dropped, the end of it first, while the supervisor has other things to do."""
-MAX_DEPTH = 64
-"""Frames of one task that are shown, the outermost first."""
 
 STDERR_FD = 2
 
@@ -50,52 +46,12 @@ def tasks_text(interrupted: FrameType | None = None, *, limit: int = MAX_BYTES) 
     """
     lines = [STACKS_TASKS_LINE]
     room = limit - 200  # for the lines around
-    tasks = sorted(_tasks(), key=lambda task: task.get_name())
+    tasks = all_tasks()
     for number, task in enumerate(tasks):
-        text = "\n".join(_describe(task, interrupted))
+        text = "\n".join(describe_task(task, interrupted))
         if len(text) >= room:
             lines.append(f"... {len(tasks) - number} tasks more")
             break
         lines.append(text)
         room -= len(text) + 1
     return "\n".join([*lines, STACKS_END_LINE, ""])
-
-
-def _tasks() -> set[asyncio.Task[Any]]:
-    try:
-        return asyncio.all_tasks()
-    except RuntimeError:  # no loop runs
-        return set()
-
-
-def _describe(task: asyncio.Task[Any], interrupted: FrameType | None) -> Iterator[str]:
-    running = task is asyncio.current_task()
-    yield f"Task {task.get_name()}{' (running)' if running else ''}:"
-    frames = list(_awaiting(task.get_coro()))
-    if running and frames:
-        frames += _called_from(frames[0], interrupted)
-    for frame in frames[:MAX_DEPTH]:
-        code = frame.f_code
-        yield f'  File "{code.co_filename}", line {frame.f_lineno}, in {code.co_qualname}'
-
-
-def _awaiting(awaited: Any) -> Iterator[FrameType]:
-    """Frames from a task's outermost coroutine to where it waits."""
-    while (frame := _first(awaited, "cr_frame", "gi_frame", "ag_frame")) is not None:
-        yield frame
-        awaited = _first(awaited, "cr_await", "gi_yieldfrom", "ag_await")
-
-
-def _called_from(outermost: FrameType, innermost: FrameType | None) -> list[FrameType]:
-    """Frames below the outermost, which a coroutine that runs does not tell of."""
-    frames: list[FrameType] = []
-    while innermost is not None and innermost is not outermost:
-        frames.append(innermost)
-        innermost = innermost.f_back
-    return frames[::-1]
-
-
-def _first(thing: object, *names: str) -> Any:
-    """The first of these attributes that is there and not None."""
-    found = (getattr(thing, name, None) for name in names)
-    return next((value for value in found if value is not None), None)

@@ -22,7 +22,13 @@ from .options import (
     verbose_option,
 )
 from .plan import app_ref
-from .settings_table import directories_table, settings_json, settings_table
+from .settings_table import (
+    directories_table,
+    running_json,
+    running_table,
+    settings_json,
+    settings_table,
+)
 
 DESCRIBE_TIMEOUT = 60.0
 
@@ -32,6 +38,7 @@ Examples:
   agentd config
   agentd config app.py --dev
   agentd config app.py --json
+  agentd config --running     (what the daemon that runs was started with)
 
 With APP, the app is imported (in a process of its own), so that its own settings count.
 """
@@ -40,14 +47,19 @@ With APP, the app is imported (in a process of its own), so that its own setting
 @click.command(cls=SettingsCommand, epilog=_EPILOG)
 @click.argument("app", required=False)
 @click.option("--dev", is_flag=True, help="What `agentd dev` would use.")
+@click.option("--running", is_flag=True, help="Ask the daemon that runs what it uses.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @config_option
 @verbose_option
 @run_as_main_option
 @settings_options
-def config(
+@click.pass_context
+def config(  # noqa: PLR0913, PLR0917 - click gives each option as an argument
+    context: click.Context,
+    /,
     app: str | None,
     dev: bool,
+    running: bool,
     as_json: bool,
     config: str | None,
     verbose: bool,
@@ -55,6 +67,11 @@ def config(
     **flags: Any,
 ) -> None:
     """Print each setting and where it came from, secrets masked."""
+    if running:
+        if app is not None:
+            raise click.UsageError("--running asks the daemon, which has its app: name none")
+        _show_running(context, as_json=as_json)
+        return
     layers = load_layers(given_flags(flags), config=config, dev=dev)
     resolved = resolve(layers)
     environ = environment()
@@ -72,6 +89,17 @@ def config(
         output_console().print(directories_table(directories))
     for note in notes:
         error_console().print(f"note: {note}", style="yellow", markup=False, soft_wrap=True)
+
+
+def _show_running(context: click.Context, *, as_json: bool) -> None:
+    # Late: without --running nobody waits for the client's libraries.
+    from .daemon import ask, the_daemon
+
+    view = ask(the_daemon(context).path, lambda client: client.config())
+    if as_json:
+        sys.stdout.write(running_json(view) + "\n")
+    else:
+        output_console().print(running_table(view))
 
 
 def _describe(app: str, *, run_as_main: bool) -> AppInfo:

@@ -33,12 +33,13 @@ Examples:
   agentd drain --reason "new release" && agentd start app.py
 
 It is what SIGTERM does: no new jobs; those that run may go on for `drain_timeout`, then
-each is shut down within its budgets; then the daemon ends. There is no way back. Ctrl+C
-ends only the watching.
+each is shut down within its budgets; then the daemon ends. `agentd undrain` takes it back
+as long as jobs are left. Ctrl+C ends only the watching.
 
 \b
 Exit codes: 0 drained, 4 a setting, 9 jobs outlasted `drain_timeout` and were ended,
-10 the watching was broken off, 11 no daemon runs, 12 no answer, or ended with jobs left.
+10 the watching was broken off, 11 no daemon runs, 12 no answer, or ended with jobs left,
+13 it was taken back.
 """
 
 
@@ -59,6 +60,9 @@ def drain(context: click.Context, /, wait: bool, reason: str, **_: object) -> in
         try:
             with progress:
                 asyncio.run(_drain(found, reason, progress))
+            if progress.taken_back:
+                _tell("the drain was taken back; the daemon serves on", DrainView())
+                return AskExit.REFUSED
             ended = process.wait(END_TIMEOUT)
         except KeyboardInterrupt:
             _tell("stopped watching; the daemon goes on draining", progress.last)
@@ -84,6 +88,8 @@ async def _drain(found: FoundDaemon, reason: str, progress: DrainProgress) -> No
 async def _follow(views: AsyncIterator[DrainView], progress: DrainProgress) -> None:
     async for view in views:
         progress.show(view)
+        if progress.taken_back:
+            return
 
 
 class DrainProgress:
@@ -95,6 +101,8 @@ class DrainProgress:
         self.last = DrainView()
         self.overran = False
         """Whether jobs had to be ended."""
+        self.taken_back = False
+        """Whether it was under way, and is no more."""
 
     def __enter__(self) -> DrainProgress:
         if self._console.is_terminal:
@@ -110,6 +118,7 @@ class DrainProgress:
         """The drain has come this far."""
         before, self.last = self.last, view
         self.overran = self.overran or (view.ending and view.jobs_left > 0)
+        self.taken_back = before.draining and not view.draining
         if not view.draining:
             return
         if self._status is not None:

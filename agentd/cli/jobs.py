@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
 import click
 
-from agentd.errors import ControlRefused, NoDaemon
-from agentd.journal.journal import FILE_NAME
-from agentd.journal.onlooker import Onlooker, look_into
-from agentd.management.client import ControlClient
+from agentd.errors import ControlRefused
+from agentd.journal.onlooker import Onlooker
 from agentd.management.history import read_job, read_jobs
 from agentd.management.views import DEFAULT_JOBS, MAX_JOBS, JobDetails
 from agentd.protocol.ids import JobId
 
 from .console import error_console, output_console
-from .daemon import ask, daemon_options, given_places, the_daemon
+from .daemon import ask, daemon_options, the_daemon
 from .jobs_table import job_lines, jobs_table
-from .shown_text import as_json
-
-T = TypeVar("T")
-
-_WITHOUT_A_DAEMON = (
-    "Without a running daemon the journal in the state directory is read, as it was left."
-)
+from .journal import WITHOUT_A_DAEMON, read_records
+from .shown_text import as_json, safe_line
 
 _EPILOG = f"""\
 \b
@@ -35,8 +25,9 @@ Examples:
   agentd jobs --limit 200 --json
   agentd jobs show AJ_u5SbsRYNgJzX
   agentd jobs stop AJ_u5SbsRYNgJzX --reason "wrong number"
+  agentd jobs resume AJ_u5SbsRYNgJzX
 
-{_WITHOUT_A_DAEMON}
+{WITHOUT_A_DAEMON}
 
 Exit codes: 0 well, 4 a setting, 11 no daemon runs, 12 no answer, 13 no such job.
 """
@@ -47,7 +38,22 @@ Examples:
   agentd jobs show AJ_u5SbsRYNgJzX
   agentd jobs show AJ_u5SbsRYNgJzX --json
 
-{_WITHOUT_A_DAEMON}
+{WITHOUT_A_DAEMON}
+"""
+
+
+_RESUME_EPILOG = """\
+\b
+Examples:
+  agentd jobs resume AJ_u5SbsRYNgJzX --reason "its child eats memory"
+
+A warm child is reserved, the old one hands over at a good moment, and the call goes on in
+the same room under the same identity, with its history and state, as after a crash. A job
+that can't be moved stays where it is, and the log says why (job_swapped, job_stays).
+
+\b
+Exit codes: 0 it is being moved, 4 a setting, 11 no daemon runs, 12 no answer,
+13 no such job, or it can't be moved.
 """
 
 
@@ -66,11 +72,11 @@ Examples:
 def jobs(
     context: click.Context, /, limit: int, before: str | None, as_document: bool, **_: object
 ) -> None:
-    """List jobs, newest first; `show` one with its history, or `stop` one."""
+    """List jobs, newest first; `show` one with its history, `stop` one, or `resume` one."""
     if context.invoked_subcommand is not None:
         return
     older_than = None if before is None else JobId(before)
-    page = _read(
+    page = read_records(
         context,
         lambda client: client.jobs(limit, older_than),
         lambda journal: read_jobs(journal, limit, older_than),
@@ -99,7 +105,7 @@ def show(context: click.Context, /, job_id: str, as_document: bool, **_: object)
             raise ControlRefused(f"the journal knows no job '{job_id}'", code="not_found")
         return found
 
-    details = _read(context, lambda client: client.job(JobId(job_id)), look)
+    details = read_records(context, lambda client: client.job(JobId(job_id)), look)
     text = as_json(details) if as_document else "\n".join(job_lines(details))
     sys.stdout.write(text + "\n")
 
@@ -116,31 +122,15 @@ def stop(context: click.Context, /, job_id: str, reason: str, **_: object) -> No
     sys.stdout.write("the job was asked to shut down\n")
 
 
-def _read(
-    context: click.Context,
-    from_daemon: Callable[[ControlClient], Awaitable[T]],
-    from_file: Callable[[Onlooker], Awaitable[T]],
-) -> T:
-    """Ask the daemon; where none runs, look into the journal that it left."""
-    try:
-        return ask(the_daemon(context).path, from_daemon)
-    except NoDaemon as error:
-        path = given_places(context).state.path / FILE_NAME
-        if not path.is_file():
-            raise NoDaemon(
-                f"{error} There is no journal either: '{path}' does not exist, another is named "
-                "with --state-dir or AGENTD_STATE_DIR."
-            ) from error
-
-    async def look() -> T:
-        with look_into(path) as journal:
-            return await from_file(journal)
-
-    found = asyncio.run(look())
-    error_console().print(
-        f"note: no daemon runs; this is what '{path}' was left with",
-        style="yellow",
-        markup=False,
-        soft_wrap=True,
+@jobs.command(epilog=_RESUME_EPILOG)
+@click.argument("job_id", metavar="ID")
+@click.option("--reason", default="", help="For the log and the journal.")
+@daemon_options("runtime_dir")
+@click.pass_context
+def resume(context: click.Context, /, job_id: str, reason: str, **_: object) -> None:
+    """Move a running job into another child, mid-call."""
+    found = the_daemon(context)
+    ask(found.path, lambda client: client.resume_job(JobId(job_id), reason))
+    sys.stdout.write(
+        f"the job is moved into another child; how it went: agentd logs --job {safe_line(job_id)}\n"
     )
-    return found

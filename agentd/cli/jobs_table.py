@@ -55,13 +55,15 @@ def job_lines(details: JobDetails) -> Iterator[str]:
     yield f"job {safe_line(job.id)}: {_outcome(job)}"
     for name, text in _facts(job):
         yield f"{INDENT}{name:<11}{safe_line(text)}"
+    for name, text in _live_facts(details):
+        yield f"{INDENT}{name:<11}{safe_line(text)}"
     yield from _moments(job)
     if details.truncated:
         yield "older events or post-mortems are left out"
     yield ""
     yield plural(len(details.events), "event")
     for event in details.events:
-        yield from _event_lines(event)
+        yield from event_lines(event, INDENT + fine_clock(event.time))
     for death in details.post_mortems:
         yield ""
         yield from _death_lines(death)
@@ -85,6 +87,20 @@ def _facts(job: JobEntry) -> Iterator[tuple[str, str]]:
     yield from ((name, text) for name, text in facts.items() if text)
 
 
+def _live_facts(details: JobDetails) -> Iterator[tuple[str, str]]:
+    """What only the running daemon knows."""
+    live, on = details.live, details.on
+    if on is not None:
+        memory = "" if on.memory_mb is None else f", {on.memory_mb:.0f} MB"
+        code = "old code" if on.outdated else "current code"
+        yield "process", f"{on.state}, {duration(on.age)} old{memory}, slot {on.slot}, {code}"
+    if live is not None and live.fake:
+        yield "kind", "a simulation, of which LiveKit knows nothing"
+    if live is not None and live.turns:
+        stages = "".join(f", {name} {took:.2f} s" for name, took in live.latency.items())
+        yield "turns", f"{live.turns} answered, the last one: {stages.removeprefix(', ')}"
+
+
 def _moments(job: JobEntry) -> Iterator[str]:
     """When it came to each state; `running` and `resuming` are the latest of their kind."""
     known = [(name, getattr(job, f"{name}_at")) for name in _MOMENTS]
@@ -94,10 +110,16 @@ def _moments(job: JobEntry) -> Iterator[str]:
         yield f"{INDENT}{name:<11}{clock(time)}{after}"
 
 
-def _event_lines(event: EventEntry) -> Iterator[str]:
-    parts = [event.text, f"[{event.child}]" if event.child else "", short_fields(event.fields)]
+def event_lines(event: EventEntry, head: str, *, whose: str = "") -> Iterator[str]:
+    """Something that happened; `head` begins the line, `whose` is said beside its child."""
+    parts = [
+        event.text,
+        f"[{event.child}]" if event.child else "",
+        f"[{whose}]" if whose else "",
+        short_fields(event.fields),
+    ]
     facts = " ".join(safe_line(part) for part in parts if part)
-    yield f"{INDENT}{fine_clock(event.time)}  {safe_line(event.kind):<20} {facts}".rstrip()
+    yield f"{head}  {safe_line(event.kind):<20} {facts}".rstrip()
     yield from _blocks(event.fields, INDENT * 2)
 
 

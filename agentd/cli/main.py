@@ -22,9 +22,15 @@ COMMANDS = {
     "call": "Call a running agent: speak a WAV file to it, record its answer.",
     "status": "Show what the running daemon does, and what is wrong with it.",
     "top": "Watch the running daemon: slots, jobs, breakers, events.",
-    "jobs": "List jobs, show one with its history, or stop one.",
+    "jobs": "List jobs, show one with its history, stop one, or move one.",
+    "logs": "Show what has happened, of one job or of all; follow it.",
     "drain": "Let running jobs end, take no new ones, then end the daemon.",
+    "undrain": "Take a drain back: serve as before.",
     "reload": "Import the app anew, for new jobs.",
+    "dispatch": "Have LiveKit send an agent to a room.",
+    "simulate": "Run a job without LiveKit, in the running daemon.",
+    "loglevel": "Write more or less, while the daemon runs.",
+    "stacks": "Show where the daemon's processes are: stacks of threads and tasks.",
     "models": "List, fetch and check the model files that plugins need.",
 }
 """Each lives in the module of its name, as a click command of its name."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 from rich.table import Table
 from rich.text import Text
@@ -9,7 +11,10 @@ from rich.text import Text
 from agentd.settings.fields import SECTIONS, Field
 from agentd.settings.layers import Rank, Resolved
 from agentd.settings.paths import Directories
-from agentd.settings.shown import shown_value
+from agentd.settings.shown import plain_value, shown_value
+
+if TYPE_CHECKING:
+    from agentd.management.operations import ConfigView
 
 
 def settings_table(resolved: Resolved) -> Table:
@@ -38,20 +43,37 @@ def _row(field: Field, resolved: Resolved) -> tuple[Text, Text, Text]:
     return Text(field.name), Text(value, style=style), Text(str(origin), style=style)
 
 
+def running_table(view: ConfigView) -> Table:
+    """The same of a daemon that runs, its directories below."""
+    table = Table("setting", "value", "from", highlight=False)
+    section = ""
+    for name, entry in view.settings.items():
+        if entry.section != section and section:
+            table.add_section()
+        section = entry.section
+        value = Text(str(entry.value) or "(empty)")
+        table.add_row(Text(name), value, Text(entry.origin))
+    table.add_section()
+    for name, directory in view.directories.items():
+        path = Text(directory.path, overflow="fold")
+        table.add_row(Text(name), path, Text(directory.origin))
+    return table
+
+
+def running_json(view: ConfigView) -> str:
+    """The settings of a daemon that runs, as `settings_json` writes them."""
+    return msgspec.json.format(msgspec.json.encode(view.settings), indent=2).decode()
+
+
 def settings_json(resolved: Resolved) -> str:
     """One object by field name; secrets are masked here too."""
     document = {
         field.name: {
             "section": field.section,
-            "value": _plain(field, resolved),
+            "value": plain_value(field.name, resolved.value(field.name)),
             "from": str(resolved.origin[field.name]),
         }
         for section in SECTIONS
         for field in section.fields
     }
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
-
-
-def _plain(field: Field, resolved: Resolved) -> object:
-    value = resolved.value(field.name)
-    return shown_value(field.name, value) if isinstance(value, str) else value

@@ -90,8 +90,12 @@ def _header(status: StatusView, elapsed: float) -> Iterable[Text]:
     well = ("healthy", "green") if status.healthy else ("unhealthy", "bold red")
     linked = status.link.phase == "registered"
     link = (safe_line(status.link.phase), "green" if linked else "yellow")
+    ready = status.readiness
+    readied: tuple[str, str] | str = ""
+    if ready is not None:
+        readied = ("  ready", "green") if ready.ready else ("  not ready", "yellow")
     drain = ("  draining: " + drain_text(status.drain), "yellow") if status.drain.draining else ""
-    yield Text.assemble((name, "bold"), "  ", well, "  ", link, drain)
+    yield Text.assemble((name, "bold"), "  ", well, readied, "  ", link, drain)
     worker = f"  {status.link.worker_id}" if status.link.worker_id else ""
     yield Text(
         f"up {duration(status.uptime + elapsed)}  agentd {safe_line(status.version)}  "
@@ -104,6 +108,9 @@ def _header(status: StatusView, elapsed: float) -> Iterable[Text]:
 def _wrong_lines(status: StatusView) -> Iterable[Text]:
     for problem in status.problems:
         yield Text(safe_line(f"{problem.part}: {problem.message}"), style="bold red")
+    if status.readiness is not None:
+        for reason in status.readiness.reasons:
+            yield Text(safe_line(f"not ready: {reason.message}"), style="yellow")
     for trouble in status.troubles:
         yield Text(safe_line(trouble_text(trouble)), style="yellow")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from agentd.dispatch.desk import JobDesk
 from agentd.dispatch.jobs import Job
 from agentd.dispatch.restore import Restorer
+from agentd.dispatch.simulating import Simulations
 from agentd.journal.journal import FILE_NAME, Journal
 from agentd.protocol.ids import ChildId
 from agentd.settings.model import Settings
@@ -28,6 +29,7 @@ class Base:
     def __init__(
         self, settings: Settings, directories: Directories, reaper: Reaper, sink: RecordSink
     ) -> None:
+        self.directories = directories
         self.socket_path = directories.socket_path
         self.control_path = directories.control_path
         self.journal = Journal(directories.state.path / FILE_NAME, settings.journal)
@@ -43,6 +45,7 @@ class Base:
             guards=self.guards,
         )
         self.restorer = Restorer(self.desk.book, self.desk.running, self.pool.roster)
+        self.simulations = Simulations(self.desk, self.desk.running.stop)
         self.orphans: list[Job] = []
         """Jobs of an earlier daemon whose process is dead; they wait for the template."""
 

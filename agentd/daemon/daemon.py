@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 
 from agentd.aio.tasks import TaskOwner, cancel_and_wait
-from agentd.aio.timing import now, within
 from agentd.errors import SettingsError
 from agentd.protocol.app import AppInfo
 from agentd.protocol.models import HostArgs, ModelRef
@@ -40,8 +39,8 @@ from agentd.supervisor.reports import write_tree_report
 from agentd.supervisor.template import TemplateSpec
 
 from .base import Base
-from .configure import child_spec
 from .controls import DaemonControls
+from .draining import Draining
 from .exits import ExitCode
 from .lock import state_lock
 from .log import write_log
@@ -63,6 +62,9 @@ from .tree import (
 
 logger = logging.getLogger("agentd.daemon")
 
+Serving = tuple[Parts, Draining]
+"""What runs once it has started."""
+
 
 class Daemon:
     """One run of the daemon. `run` once."""
@@ -79,7 +81,6 @@ class Daemon:
         self._models: ModelsSeat | None = None
         self._base: Base | None = None
         self._parts: Parts | None = None
-        self._controls: DaemonControls | None = None
 
     async def run(self) -> ExitCode:
         """Start, serve, stop; raises AgentdError when the user has to mend something."""
@@ -93,12 +94,14 @@ class Daemon:
             starting = self._tasks.start(self._start(stack), name="start", report=False)
             if not await self._first(starting):
                 return await self._give_up(starting)
-            parts = starting.result()
+            parts, draining = starting.result()
             self._tasks.start(parts.announce_ready(), name="ready")
-            serving = self._tasks.start(parts.wait_hopeless(), name="serve", report=False)
-            await self._first(serving)
-            await cancel_and_wait(serving)
-            return await self._drain(parts)
+            while True:
+                serving = self._tasks.start(parts.wait_hopeless(), name="serve", report=False)
+                await self._first(serving)
+                await cancel_and_wait(serving)
+                if (code := await draining.run()) is not None:
+                    return code
 
     # -- what others may ask of it -----------------------------------------------------
 
@@ -141,7 +144,7 @@ class Daemon:
             return True
         return False
 
-    async def _give_up(self, starting: asyncio.Task[Parts]) -> ExitCode:
+    async def _give_up(self, starting: asyncio.Task[Serving]) -> ExitCode:
         """End the start; parts that are there already end with it."""
         told = {"reason": self._stop.reason}
         logger.info("stopping while starting", extra={"action": "stopping", **told})
@@ -154,7 +157,7 @@ class Daemon:
 
     # -- starting --------------------------------------------------------------------
 
-    async def _start(self, stack: AsyncExitStack) -> Parts:
+    async def _start(self, stack: AsyncExitStack) -> Serving:
         resolved = resolve(self._plan.layers)
         directories = self._directories(resolved, stack)
         tree = self._tree = Supervisor(TREE, write=write_tree_report)
@@ -188,10 +191,14 @@ class Daemon:
         keeper.attach(base.pool)
         keeper.on_swap = lambda: base.desk.running.swaps.swap_all(self._why_reloaded)
         reload = partial(self._take_new_code, keeper, tree) if self._plan.reload else None
-        controls = self._controls = DaemonControls(parts, drain=self.drain, reload=self.reload)
+        watcher = partial(tree.terminate, WATCHER), partial(tree.restart, WATCHER)
+        draining = Draining(
+            parts, self._stop, dev=self._plan.dev, watcher=watcher if reload else None
+        )
+        controls = DaemonControls(parts, draining, drain=self.drain, reload=self.reload)
         for spec in part_children(parts, controls, reload=reload):
             await add_child(tree, spec)
-        return parts
+        return parts, draining
 
     def _close_pool(self) -> None:
         """Before the template ends: a child that it still owes us is no failure then."""
@@ -292,55 +299,6 @@ class Daemon:
             self._models.note_reload(app, self._tasks)
 
     # -- stopping --------------------------------------------------------------------
-
-    async def _drain(self, parts: Parts) -> ExitCode:
-        """Take nothing new, let jobs end within the drain timeout, then end them."""
-        base, timeout = parts.base, parts.resolved.settings.jobs.drain_timeout
-        logger.info(
-            "draining",
-            extra={
-                "action": "draining",
-                "reason": self._stop.reason,
-                "jobs": base.desk.job_count,
-                "drain_timeout": timeout,
-            },
-        )
-        if self._controls is not None:
-            self._controls.note_draining(self._stop.reason)
-        base.desk.drain(self._stop.reason)
-        if self._plan.reload:
-            await parts.tree.terminate(WATCHER)  # a reload would only make more work
-        base.pool.close_to_jobs("the daemon is stopping")
-        ended = await base.desk.wait_ended(timeout)
-        if not ended:
-            self._warn_of_jobs(parts, timeout)
-        # Also when all have ended: a child whose offer came to nothing is warm again.
-        base.pool.shutdown_jobs("the daemon is stopping")
-        await self._wait_empty(parts)
-        await parts.link.aclose()
-        logger.info("stopped", extra={"action": "stopped", "reason": self._stop.reason})
-        return ExitCode.OK if ended or self._plan.dev else ExitCode.DRAIN_TIMEOUT
-
-    def _warn_of_jobs(self, parts: Parts, timeout: float) -> None:
-        logger.warning(
-            "ending the jobs that are left",
-            extra={
-                "action": "drain_timeout",
-                "jobs": parts.base.desk.job_count,
-                "reason": f"the drain timeout of {timeout:g} s is over",
-            },
-        )
-
-    async def _wait_empty(self, parts: Parts) -> None:
-        """Children keep to budgets of their own; this bound is for the sum of them."""
-        pool, spec = parts.base.pool, child_spec(parts.resolved.settings)
-        try:
-            await within(now() + spec.job_shutdown_timeout + spec.exit_timeout, pool.wait_empty())
-        except TimeoutError:
-            logger.error(
-                "children outlasted their budgets and are killed", extra={"action": "kill_children"}
-            )
-            pool.kill("its budget is spent")
 
     def _end_at_once(self) -> None:
         """A second signal: no more waiting for anything."""

@@ -73,6 +73,11 @@ class Parts:
 
     # -- views -----------------------------------------------------------------------
 
+    @property
+    def agent_name(self) -> str:
+        """What dispatches name to reach this daemon; empty: those that name nobody."""
+        return self.resolved.settings.livekit.agent_name or self.app.agent_name
+
     def view(self) -> DaemonView:
         """The daemon at this moment."""
         state = self.link.state()

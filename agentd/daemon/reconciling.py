@@ -34,7 +34,7 @@ class ReconcileHost:
         return max(0, self._pool.capacity - self._pool.busy - self._desk.running.homeless)
 
     def known_jobs(self) -> Mapping[str, str]:
-        return {job.id: job.room for job in self._desk.view()}
+        return {job.id: job.room for job in self._desk.view() if not job.fake}
 
     @property
     def registered(self) -> asyncio.Event:

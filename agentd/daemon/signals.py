@@ -22,7 +22,11 @@ class StopRequests:
         self._signalled = False
         self._has_terminal = False
         self.requested = asyncio.Event()
+        self.taken_back = asyncio.Event()
+        """Set by `take_back`; whoever has acted on a request clears it."""
         self.reason = ""
+        self.final = False
+        """Whether a signal has asked: whoever sent it waits for our end."""
 
     def install(self) -> None:
         """Listen from now on; needs the running loop of the main thread."""
@@ -42,20 +46,33 @@ class StopRequests:
         self.reason = self.reason or reason
         self.requested.set()
 
+    def take_back(self) -> bool:
+        """Undo `request`; False where nothing was asked for, or a signal has asked."""
+        if self.final or not self.requested.is_set():
+            return False
+        self.reason = ""
+        self.requested.clear()
+        self.taken_back.set()
+        return True
+
     def handle(self, number: signal.Signals) -> None:
         """A stop signal has come."""
         if self._signalled:
             self._at_once()
             return
         self._signalled = True
-        self.request(number.name)
+        self._request_for_good(number.name)
 
     def handle_hangup(self) -> None:
         """SIGHUP has come: from an operator, or from the kernel as the terminal was closed."""
         if self._has_terminal and not terminal_is_there():
-            self.request("the terminal was closed")
+            self._request_for_good("the terminal was closed")
         else:
             self._reload()
+
+    def _request_for_good(self, reason: str) -> None:
+        self.final = True
+        self.request(reason)
 
 
 def terminal_is_there() -> bool:

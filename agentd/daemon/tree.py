@@ -154,10 +154,12 @@ async def _desk(parts: Parts) -> None:
     base, orphans = parts.base, parts.base.orphans
     base.guards.start()
     base.orphans = []
+    base.simulations.adopt(base.desk.view())
     try:
         await base.restorer.resume_orphans(orphans, parts.rooms.why_over)
         await _for_ever()
     finally:
+        await base.simulations.aclose()
         await base.desk.aclose()
 
 

@@ -84,6 +84,7 @@ class JobBook:
                 state=job.state,
                 age=at - job.offered_at,
                 resumes=job.resumes,
+                fake=job.fake,
             )
             for job in self._jobs.values()
         ]
@@ -139,12 +140,12 @@ class JobBook:
         if job.outcome is None:
             job.outcome = outcome
             self.note(job, ending=outcome.outcome, reason=outcome.error or outcome.reason)
-            if self._link is not None:
+            if self._link is not None and not job.fake:
                 self._link.report_job(job.id, outcome.outcome, outcome.error)
 
     def report_running(self, job: Job) -> None:
         """Tell LiveKit that the job runs."""
-        if self._link is not None:
+        if self._link is not None and not job.fake:
             self._link.report_job(job.id, "running")
 
     def close(self, job: Job, outcome: JobOutcome) -> None:

@@ -29,6 +29,7 @@ from .jobs import Job
 from .load import WorkerReport, decide_report
 from .roomapi import dispatch_of
 from .running import Reserves, RunningJobs
+from .simulating import fake_assignment
 
 logger = logging.getLogger("agentd.dispatch")
 
@@ -145,7 +146,9 @@ class JobDesk:
         return bool(self._draining)
 
     def running_jobs(self) -> list[JobId]:
-        return self.running.ids()
+        """Those that LiveKit knows."""
+        jobs = (self.book.get(job_id) for job_id in self.running.ids())
+        return [job.id for job in jobs if job is not None and not job.fake]
 
     def view(self) -> list[JobView]:
         """All jobs that are not over, oldest first."""
@@ -171,7 +174,17 @@ class JobDesk:
         if refusal := self._refusal():
             self._decline(offer, JobAnswer(accept=False, reason=refusal.text), refusal.key)
             return
-        job = Job(offer.job_id, offer.room, offered_at=now())
+        self._take_up(offer, fake=False)
+
+    def simulate(self, offer: JobOffer) -> Refusal | None:
+        """Run a job that nobody has offered, as if LiveKit had; says why not, or nothing."""
+        refusal = self._refusal()
+        if refusal is None:
+            self._take_up(offer, fake=True)
+        return refusal
+
+    def _take_up(self, offer: JobOffer, *, fake: bool) -> None:
+        job = Job(offer.job_id, offer.room, offered_at=now(), fake=fake)
         self.book.open(job, offer.agent_name)
         self._arriving.add(job.id)
         self._offers.start(self._consider(job, offer), name=offer.job_id)
@@ -246,7 +259,11 @@ class JobDesk:
             self._decline(offer, answer, "declined")
             return
         try:
-            assignment = await self._accept(job, answer)
+            assignment = (
+                self._accept_fake(job, offer, answer)
+                if job.fake
+                else await self._accept(job, answer)
+            )
         except AssignmentTimeout as error:
             child.release("no assignment")
             self.book.end(job, "lost", str(error))
@@ -272,6 +289,10 @@ class JobDesk:
             assignment = await expected.wait(self._settings.assignment_timeout)
         return structs.replace(assignment, answer=answer)
 
+    def _accept_fake(self, job: Job, offer: JobOffer, answer: JobAnswer) -> JobAssignment:
+        self.book.move(job, "accepted")
+        return fake_assignment(offer, answer, worker_id=self._worker_id)
+
     def _decline(self, offer: JobOffer, answer: JobAnswer, key: RefusalKey) -> None:
         self.refusals.note(key)
         logger.warning(
@@ -285,7 +306,7 @@ class JobDesk:
             },
         )
         job = self.book.get(offer.job_id)
-        if self._link is not None and not (job and job.void):
+        if self._link is not None and not (job and (job.void or job.fake)):
             self._link.send_answer(offer.job_id, answer)
         if job is not None:
             self.book.end(job, "rejected", answer.reason)
@@ -309,6 +330,13 @@ class JobDesk:
         self._draining = self._draining or reason
         self.report_load()
 
+    def undrain(self) -> None:
+        """Take new jobs again, those too that nobody had room for meanwhile."""
+        self._draining = ""
+        self.report_load()
+        if self._watcher is not None:
+            self._watcher.poke()
+
     async def wait_ended(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds until no job is left; says whether none is."""
         return await self.book.wait_empty(timeout)
@@ -320,6 +348,6 @@ class JobDesk:
 
     def _note_end(self, job: Job) -> None:
         # One that was never assigned may still be made again: nobody has served its caller.
-        if self._watcher is not None and job.assignment is not None:
+        if self._watcher is not None and job.assignment is not None and not job.fake:
             self._watcher.job_ended(job.room, dispatch_of(job.assignment.job))
         self.report_load()

@@ -33,9 +33,11 @@ MOVES: dict[JobState, frozenset[JobState]] = {
 class Job:
     """One job, from the offer to its end."""
 
-    def __init__(self, job_id: JobId, room: str, *, offered_at: float) -> None:
+    def __init__(self, job_id: JobId, room: str, *, offered_at: float, fake: bool = False) -> None:
         self.id = job_id
         self.room = room
+        self.fake = fake
+        """A simulation: LiveKit knows nothing of it, and is told nothing."""
         self.state: JobState = "offered"
         self.offered_at = offered_at
         self.void = False

@@ -106,6 +106,7 @@ class Restorer:
         )
         job = Job(assignment.job_id, assignment.room, offered_at=now())
         job.resumes = hello.resumes
+        job.fake = assignment.fake
         self._book.open(job, "")
         self._book.move(job, "accepted")
         self._book.assigned(job, assignment)
@@ -127,6 +128,7 @@ class Restorer:
         except (ValueError, msgspec.MsgspecError) as error:
             self._book.end(job, "lost", str(error))
             return None
+        job.fake = job.assignment.fake
         job.resumes = record.resumes
         job.begun = record.running_at is not None
         return job

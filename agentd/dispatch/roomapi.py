@@ -9,7 +9,7 @@ here cost nothing more: 0.0 MB (measured, livekit-api 1.2). The session is opene
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from email.utils import parsedate_to_datetime
 from types import SimpleNamespace
 from typing import TypeVar
@@ -22,7 +22,7 @@ from livekit.api.twirp_client import ServerError, ServerErrorCode
 from livekit.protocol import agent, agent_dispatch, models, room
 
 from agentd.aio.timing import now, wall_time, within
-from agentd.errors import RoomApiError, RoomGone
+from agentd.errors import RoomApiError, RoomGone, RoomRefused
 from agentd.settings.model import LiveKitSettings
 
 from .seen import DispatchSeen, JobSeen, ParticipantSeen, RoomSeen
@@ -32,6 +32,9 @@ CALL_TIMEOUT = 5.0
 """Seconds for one call. The server itself gives up on a room that it can't reach after 3 s."""
 
 NANOSECOND = 1e-9
+
+_OURS = (ServerErrorCode.INVALID_ARGUMENT, ServerErrorCode.MALFORMED, ServerErrorCode.OUT_OF_RANGE)
+"""Codes of what is wrong with a request, not with the server."""
 
 T = TypeVar("T")
 
@@ -101,6 +104,15 @@ class RoomApi:
         except RoomGone:
             return False
         return True
+
+    async def dispatch_agent(
+        self, room_name: str, agent_name: str, metadata: str, attributes: Mapping[str, str]
+    ) -> DispatchSeen:
+        """Have an agent come to a room. Makes the room if there is none."""
+        request = agent_dispatch.CreateAgentDispatchRequest(
+            room=room_name, agent_name=agent_name, metadata=metadata, attributes=attributes
+        )
+        return _dispatch(await self._call(self._dispatch.create_dispatch(request)))
 
     async def create_dispatch(self, like: DispatchSeen) -> DispatchSeen:
         """Make a dispatch with all that another has but its id. Makes the room if it is gone."""
@@ -180,6 +192,8 @@ def _translated(error: ServerError) -> RoomApiError:
     text = f"{error.code}: {error.message}"
     # A room that no node holds: livekit-server says so by "unavailable: no response from servers".
     gone = error.code == ServerErrorCode.NOT_FOUND or "no response from servers" in error.message
+    if error.code in _OURS:
+        return RoomRefused(text)
     return RoomGone(text) if gone else RoomApiError(text)
 
 

@@ -136,6 +136,13 @@ class RunningJobs:
             return True
         return False
 
+    def move(self, job_id: JobId, why: str) -> str | None:
+        """Have a job go on in another child; says why it can't, None for one that is not here."""
+        job = self._book.get(job_id)
+        if job is None or (job_id not in self._running and job_id not in self._resuming):
+            return None
+        return self.swaps.move(job, why)
+
     def terminate(self, job_id: JobId) -> None:
         """LiveKit says that a job is to end: at once, unless it was resumed.
 

@@ -1,4 +1,6 @@
-"""Moves jobs that run onto new code, mid-call: a resume that is planned.
+"""Moves jobs that run into other children, mid-call: a resume that is planned.
+
+Onto new code, all of them; or one, as an operator wishes, out of a child that is not well.
 
 The next child is there before the old one is asked to let go, so that new code which does not
 work costs no call, and the silence is no longer than a resume's. A job that can't be moved stays
@@ -36,6 +38,10 @@ BACK_TIMEOUT = 10.0
 """Seconds for the agent to be in its room again, until that is told as missing."""
 
 
+NEW_CODE = "the new code"
+ANOTHER_CHILD = "another child"
+
+
 class Running(Protocol):
     """The jobs that run, as far as moving them goes."""
 
@@ -65,10 +71,14 @@ class Book(Protocol):
 class _Swap:
     """One job on its way."""
 
-    def __init__(self, job: Job, old: Child, wish: int) -> None:
+    def __init__(self, job: Job, old: Child, wish: int, why: str, where: str) -> None:
         self.job = job
         self.old = old
         self.wish = wish
+        self.why = why
+        """What it is moved for."""
+        self.where = where
+        """`the new code` or `another child`: what it goes on in."""
         self.asked_at = now()
         self.next: Child | None = None
         self.answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -113,9 +123,30 @@ class Swaps:
             return
         if old is None or job.state != "running" or not self._children.is_outdated(old):
             return
-        swap = self._swaps[job.id] = _Swap(job, old, self._wish)
-        task = self._tasks.start(self._see_through(swap), name=f"swap-{job.id}")
-        self._moving[job.id] = task
+        self._begin(_Swap(job, old, self._wish, self._why, NEW_CODE))
+
+    def move(self, job: Job, why: str) -> str:
+        """Have one job go on in another child, whatever its code; says why it can't, or nothing.
+
+        How it went is told in the log, as with all others.
+        """
+        old = self._running.child_of(job.id)
+        if self._closed:
+            return "the daemon is ending"
+        if job.id in self._swaps:
+            return "it is being moved already"
+        if old is None or job.state != "running":
+            return f"it is {job.state}: only a job that runs can be moved"
+        if refusal := self._why_never(job):
+            return refusal
+        self._begin(_Swap(job, old, self._wish, why, ANOTHER_CHILD))
+        return ""
+
+    def _begin(self, swap: _Swap) -> None:
+        job_id = swap.job.id
+        self._swaps[job_id] = swap
+        task = self._tasks.start(self._see_through(swap), name=f"swap-{job_id}")
+        self._moving[job_id] = task
         # Also where it is cancelled before it begins.
         task.add_done_callback(lambda _: self._done(swap))
 
@@ -167,8 +198,8 @@ class Swaps:
     async def _try(self, swap: _Swap) -> str:
         """Move it; says why it stays, or nothing."""
         job = swap.job
-        if not self._running.policy(job).restarts:
-            return "it may not begin a second time (max_resumes is 0)"
+        if refusal := self._why_never(job):
+            return refusal
         try:
             child = await self._children.reserve_beside(job.id, now() + CHILD_TIMEOUT)
         except ChildError as error:
@@ -180,8 +211,13 @@ class Swaps:
             if swap.let_go_at is None:
                 child.release("the job stays where it is")
 
+    def _why_never(self, job: Job) -> str:
+        if self._running.policy(job).restarts:
+            return ""
+        return "it may not begin a second time (max_resumes is 0)"
+
     async def _ask(self, swap: _Swap, child: Child) -> str:
-        swap.old.hand_over(self._why)
+        swap.old.hand_over(swap.why)
         try:
             return await within(now() + HAND_OVER_TIMEOUT, swap.answer)
         except TimeoutError:
@@ -208,13 +244,13 @@ class Swaps:
 
     def _tell_stays(self, swap: _Swap, why: str) -> None:
         logger.warning(
-            "the call stays on the old code",
+            "the call stays where it is",
             extra={
                 "action": "job_stays",
                 "job": swap.job.id,
                 "room": swap.job.room,
                 "child": swap.old.id,
-                "what": self._why,
+                "what": swap.why,
                 "reason": why,
             },
         )
@@ -225,16 +261,16 @@ class Swaps:
         back = swap.back.is_set()
         logger.log(
             logging.INFO if back and not swap.forced else logging.WARNING,
-            "the call goes on with the new code"
+            f"the call goes on in {swap.where}"
             if back
-            else "the call was given to the new code, and its agent is not in the room yet",
+            else f"the call was given to {swap.where}, and its agent is not in the room yet",
             extra={
                 "action": "job_swapped",
                 "job": swap.job.id,
                 "room": swap.job.room,
                 "old": swap.old.id,
                 "child": swap.next.id,
-                "what": self._why,
+                "what": swap.why,
                 "reason": swap.forced or "its old process has handed it over",
                 "waited": round(swap.let_go_at - swap.asked_at, 3),
                 "silent": round(now() - swap.let_go_at, 3),

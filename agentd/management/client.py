@@ -15,19 +15,39 @@ from yarl import URL
 
 from agentd.errors import ControlError, ControlRefused, NoDaemon
 from agentd.protocol.ids import JobId
+from agentd.settings.model import LogLevel
 from agentd.supervision.view import TreeView
 
 from .answers import HANDLER_TIMEOUT
+from .operations import (
+    ConfigView,
+    DispatchRequest,
+    DispatchView,
+    LogLevelRequest,
+    LogLevelView,
+    ResumeRequest,
+    SimulateRequest,
+    SimulationView,
+    StacksRequest,
+    StacksView,
+    UndrainRequest,
+)
 from .routes import PREFIX
 from .views import (
     Accepted,
+    ChildList,
     DrainRequest,
     DrainView,
     ErrorBody,
+    ErrorText,
+    EventEntry,
+    EventPage,
     FeedEntry,
     FeedHello,
     JobDetails,
     JobPage,
+    PostMortemPage,
+    RecordsQuery,
     ReloadRequest,
     StatusView,
     StopRequest,
@@ -36,22 +56,29 @@ from .views import (
 ANSWER_TIMEOUT = HANDLER_TIMEOUT + 2.0
 """Seconds for a whole answer: the daemon itself gives up earlier, and says so."""
 
-SILENCE_TIMEOUT = 10.0
-"""Seconds between two lines of a stream, which come every second."""
-
 EVENTS_PATH = "/events"
 
 EVENTS_SILENCE_TIMEOUT = 40.0
 """Seconds between two words of /events, where the status comes every 15 s."""
 
 MAX_MESSAGE = 4 * 1024 * 1024
-"""Bytes of one word of /events: the status of a thousand slots is a tenth of it."""
+"""Bytes of one message: the status of a daemon with ten thousand slots."""
 
-FEED_KINDS: Mapping[str, type[FeedHello | StatusView | FeedEntry]] = {
+SILENCE_TIMEOUT = 10.0
+"""Seconds between two lines of a stream, which come every second."""
+
+FeedMessage = FeedHello | StatusView | FeedEntry
+
+FEED_KINDS: Mapping[str, type[FeedMessage]] = {
     "hello": FeedHello,
     "status": StatusView,
     "event": FeedEntry,
 }
+
+OTHER_VERSION = (
+    "it is of another version than this command; ask with the agentd that it was started with, "
+    "or restart it with this one"
+)
 
 BodyT = TypeVar("BodyT", bound=Struct)
 
@@ -100,6 +127,22 @@ class ControlClient:
         """One job with its history."""
         return await self._get(f"/jobs/{quote(job_id, safe='')}", JobDetails)
 
+    async def children(self) -> ChildList:
+        """Its children at this moment."""
+        return await self._get("/children", ChildList)
+
+    async def events(self, query: RecordsQuery) -> EventPage:
+        """A page of what happened, newest first."""
+        return await self._get("/events", EventPage, _asked(query))
+
+    async def post_mortems(self, query: RecordsQuery) -> PostMortemPage:
+        """A page of why children died, newest first."""
+        return await self._get("/post_mortems", PostMortemPage, _asked(query))
+
+    async def config(self) -> ConfigView:
+        """The settings that it runs with."""
+        return await self._get("/config", ConfigView)
+
     @asynccontextmanager
     async def watch_drain(self) -> AsyncIterator[AsyncIterator[DrainView]]:
         """How a drain goes on, until the last job has ended or the daemon has."""
@@ -110,26 +153,27 @@ class ControlClient:
             await self._check(answer)
             yield self._drain_lines(answer)
 
-    async def _drain_lines(self, answer: aiohttp.ClientResponse) -> AsyncIterator[DrainView]:
-        while True:
-            try:
-                line = await answer.content.readuntil(b"\n")
-            except TimeoutError as error:
-                raise self._silent(SILENCE_TIMEOUT) from error
-            except (aiohttp.ClientError, OSError, ValueError):
-                return  # it has ended, and not in good order; what it said last stands
-            if not line.endswith(b"\n"):
-                return
-            yield self._decode(line, DrainView)
+    @asynccontextmanager
+    async def watch_events(self) -> AsyncIterator[AsyncIterator[EventEntry]]:
+        """What happens from now on, until the daemon ends.
+
+        Entered when the daemon has begun to tell: what the journal has not by then, comes here.
+        """
+        async with self._feed() as messages:
+            await anext(messages, None)  # its hello
+            yield self._decoded(messages, {"event": EventEntry})
 
     @asynccontextmanager
-    async def watch_feed(
-        self, after: str = ""
-    ) -> AsyncIterator[AsyncIterator[FeedHello | StatusView | FeedEntry]]:
+    async def watch_feed(self, after: str = "") -> AsyncIterator[AsyncIterator[FeedMessage]]:
         """How the daemon is whenever that changes, and what happens, until it ends.
 
         `after`: the id of the last entry that is known, so that none is missed.
         """
+        async with self._feed(after) as messages:
+            yield self._decoded(messages, FEED_KINDS)
+
+    @asynccontextmanager
+    async def _feed(self, after: str = "") -> AsyncIterator[AsyncIterator[tuple[str, bytes]]]:
         limits = aiohttp.ClientTimeout(sock_connect=self._timeout, sock_read=EVENTS_SILENCE_TIMEOUT)
         headers = {"Last-Event-ID": after} if after else {}
         with self._told():
@@ -138,14 +182,14 @@ class ControlClient:
             )
         async with answer:
             await self._check(answer)
-            yield self._feed(self._messages(answer))
+            yield self._messages(answer)
 
-    async def _feed(
-        self, messages: AsyncIterator[tuple[str, bytes]]
-    ) -> AsyncIterator[FeedHello | StatusView | FeedEntry]:
+    async def _decoded(
+        self, messages: AsyncIterator[tuple[str, bytes]], kinds: Mapping[str, type[BodyT]]
+    ) -> AsyncIterator[BodyT]:
         async for kind, data in messages:
-            if kind in FEED_KINDS:  # a newer daemon may have more
-                yield self._decode(data, FEED_KINDS[kind])
+            if kind in kinds:  # a newer daemon may have more
+                yield self._decode(data, kinds[kind])
 
     async def _messages(self, answer: aiohttp.ClientResponse) -> AsyncIterator[tuple[str, bytes]]:
         """Server-sent events: their kind and data, which is one line."""
@@ -168,6 +212,18 @@ class ControlClient:
                 yield kind, data
                 kind, data = "", b""
 
+    async def _drain_lines(self, answer: aiohttp.ClientResponse) -> AsyncIterator[DrainView]:
+        while True:
+            try:
+                line = await answer.content.readuntil(b"\n")
+            except TimeoutError as error:
+                raise self._silent(SILENCE_TIMEOUT) from error
+            except (aiohttp.ClientError, OSError, ValueError):
+                return  # it has ended, and not in good order; what it said last stands
+            if not line.endswith(b"\n"):
+                return
+            yield self._decode(line, DrainView)
+
     # -- steering ----------------------------------------------------------------------
 
     async def drain(self, reason: str = "") -> None:
@@ -182,6 +238,31 @@ class ControlClient:
         """Ask a job to shut down."""
         await self._post(f"/jobs/{quote(job_id, safe='')}/stop", StopRequest(reason=reason))
 
+    async def undrain(self, reason: str = "") -> None:
+        """Take a drain back."""
+        await self._post("/undrain", UndrainRequest(reason=reason))
+
+    async def resume_job(self, job_id: JobId, reason: str = "") -> None:
+        """Move a job into another child."""
+        path = f"/jobs/{quote(job_id, safe='')}/resume"
+        await self._post(path, ResumeRequest(reason=reason))
+
+    async def dispatch(self, request: DispatchRequest) -> DispatchView:
+        """Have LiveKit send an agent to a room."""
+        return await self._send("POST", "/dispatch", request, DispatchView)
+
+    async def simulate(self, request: SimulateRequest) -> SimulationView:
+        """Run a job without LiveKit."""
+        return await self._send("POST", "/simulate", request, SimulationView)
+
+    async def set_log_level(self, level: LogLevel) -> LogLevelView:
+        """Have it write this much from now on."""
+        return await self._send("PUT", "/log_level", LogLevelRequest(level=level), LogLevelView)
+
+    async def stacks(self, request: StacksRequest) -> StacksView:
+        """Where its processes are at this moment."""
+        return await self._send("POST", "/stacks", request, StacksView)
+
     # -- asking ------------------------------------------------------------------------
 
     async def _get(
@@ -190,7 +271,10 @@ class ControlClient:
         return self._decode(await self._request("GET", path, query=query), kind)
 
     async def _post(self, path: str, body: Struct) -> None:
-        self._decode(await self._request("POST", path, body=body), Accepted)
+        await self._send("POST", path, body, Accepted)
+
+    async def _send(self, method: str, path: str, body: Struct, kind: type[BodyT]) -> BodyT:
+        return self._decode(await self._request(method, path, body=body), kind)
 
     async def _request(
         self,
@@ -215,6 +299,11 @@ class ControlClient:
         if answer.status < 400:
             return
         error = self._decode(await answer.read(), ErrorBody).error
+        if _is_unknown(error, answer.url.path):
+            raise ControlError(
+                f"the daemon on '{self._path}' does not know this request ({error.message}): "
+                f"{OTHER_VERSION}"
+            )
         raise ControlRefused(error.message, code=error.code)
 
     def _open(self) -> aiohttp.ClientSession:
@@ -246,5 +335,19 @@ class ControlClient:
         except msgspec.MsgspecError as error:
             raise ControlError(
                 f"the daemon on '{self._path}' answered with something else than "
-                f"{kind.__name__}: it is of another version than this command ({error})"
+                f"{kind.__name__} ({error}): {OTHER_VERSION}"
             ) from error
+
+
+def _asked(query: RecordsQuery) -> dict[str, str]:
+    """What differs from the defaults."""
+    given = msgspec.to_builtins(query)
+    defaults = msgspec.to_builtins(RecordsQuery())
+    return {name: str(value) for name, value in given.items() if value != defaults[name]}
+
+
+def _is_unknown(error: ErrorText, path: str) -> bool:
+    """Whether the daemon has no such request, or not with all that is in it."""
+    if error.code == "bad_request":
+        return "unknown field" in error.message
+    return error.code == "method_not_allowed" or error.message == f"there is no {path}"

@@ -14,18 +14,36 @@ from aiohttp import web
 
 from agentd.aio.timing import now, wait_event, within
 from agentd.errors import ControlRefused
+from agentd.journal.records import Query
 from agentd.protocol.ids import JobId
 from agentd.supervision.view import TreeView
 
 from .answers import as_json
 from .controls import Controls
+from .operations import (
+    ConfigView,
+    DispatchRequest,
+    DispatchView,
+    LogLevelRequest,
+    LogLevelView,
+    ResumeRequest,
+    SimulateRequest,
+    SimulationView,
+    StacksRequest,
+    StacksView,
+    UndrainRequest,
+)
 from .views import (
     Accepted,
+    ChildList,
     DrainRequest,
     DrainView,
+    EventPage,
     JobDetails,
     JobPage,
     JobsQuery,
+    PostMortemPage,
+    RecordsQuery,
     ReloadRequest,
     StatusView,
     StopRequest,
@@ -70,12 +88,29 @@ class ControlApi:
             raise ControlRefused(f"the journal knows no job '{job_id}'", code="not_found")
         return found
 
+    async def get_children(self) -> ChildList:
+        return self._controls.children()
+
+    async def get_events(self, *, query: RecordsQuery) -> EventPage:
+        return await self._controls.events(_records(query))
+
+    async def get_post_mortems(self, *, query: RecordsQuery) -> PostMortemPage:
+        return await self._controls.post_mortems(_records(query))
+
+    async def get_config(self) -> ConfigView:
+        return self._controls.config()
+
     # -- steering ----------------------------------------------------------------------
 
     async def drain(self, *, body: DrainRequest) -> Accepted:
         self._controls.drain(_one_line("reason", body.reason) or "asked to drain")
         _log_taken("drain", body.reason)
         return Accepted(accepted="drain")
+
+    async def undrain(self, *, body: UndrainRequest) -> Accepted:
+        self._controls.undrain(_one_line("reason", body.reason) or "asked to serve on")
+        _log_taken("undrain", body.reason)
+        return Accepted(accepted="undrain")
 
     async def reload(self, *, body: ReloadRequest) -> Accepted:
         self._controls.reload(swap=body.swap)
@@ -88,6 +123,33 @@ class ControlApi:
             raise ControlRefused(f"no job '{job_id}' runs here", code="not_found")
         _log_taken("stop", body.reason, job=job_id)
         return Accepted(accepted="stop")
+
+    async def resume_job(self, *, job_id: str, body: ResumeRequest) -> Accepted:
+        reason = _one_line("reason", body.reason) or "moved by the operator"
+        self._controls.resume_job(JobId(job_id), reason)
+        _log_taken("resume", body.reason, job=job_id)
+        return Accepted(accepted="resume")
+
+    async def dispatch(self, *, body: DispatchRequest) -> DispatchView:
+        _one_line("room", body.room)
+        _one_line("agent_name", body.agent_name or "")
+        made = await self._controls.dispatch(body)
+        _log_taken("dispatch", room=made.room, agent=made.agent_name, dispatch=made.id)
+        return made
+
+    async def simulate(self, *, body: SimulateRequest) -> SimulationView:
+        _one_line("room", body.room)
+        made = self._controls.simulate(body)
+        _log_taken("simulate", job=made.job, room=made.room)
+        return made
+
+    async def set_log_level(self, *, body: LogLevelRequest) -> LogLevelView:
+        _log_taken("log_level", level_asked=body.level)
+        return self._controls.set_log_level(body.level)
+
+    async def take_stacks(self, *, body: StacksRequest) -> StacksView:
+        _log_taken("stacks", job=body.job, child=body.child)
+        return await self._controls.stacks(body)
 
     # -- watching a drain --------------------------------------------------------------
 
@@ -138,6 +200,15 @@ class ControlApi:
 
 def _line(view: DrainView) -> bytes:
     return as_json(view) + b"\n"
+
+
+def _records(query: RecordsQuery) -> Query:
+    return Query(
+        job=_one_line("job", query.job),
+        child=_one_line("child", query.child),
+        limit=query.limit,
+        before=query.before or None,
+    )
 
 
 def _one_line(name: str, text: str) -> str:

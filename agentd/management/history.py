@@ -6,13 +6,22 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from agentd.journal.records import EventRecord, Fields, JobRecord, PostMortem, Query
 from agentd.journal.rows import fields_to_json
 from agentd.logs.record import safe_text
 from agentd.protocol.ids import JobId
 
-from .views import EventEntry, JobDetails, JobEntry, JobPage, PostMortemEntry
+from .views import (
+    EventEntry,
+    EventPage,
+    JobDetails,
+    JobEntry,
+    JobPage,
+    PostMortemEntry,
+    PostMortemPage,
+)
 
 MAX_EVENTS = 500
 """Events of one job that are shown, the latest."""
@@ -38,6 +47,20 @@ async def read_jobs(records: Records, limit: int, before: JobId | None = None) -
     found = await records.jobs(limit + 1, before)
     page = tuple(job_entry(record) for record in found[:limit])
     return JobPage(jobs=page, before=page[-1].id if len(found) > limit else "")
+
+
+async def read_events(records: Records, query: Query) -> EventPage:
+    """A page of events, newest first; `query.before` is what the page before has said."""
+    found = await records.events(replace(query, limit=query.limit + 1))
+    page = tuple(event_entry(record) for record in found[: query.limit])
+    return EventPage(events=page, before=page[-1].seq if len(found) > query.limit else 0)
+
+
+async def read_post_mortems(records: Records, query: Query) -> PostMortemPage:
+    """A page of post-mortems, newest first; see `read_events`."""
+    found = await records.post_mortems(replace(query, limit=query.limit + 1))
+    page = tuple(post_mortem_entry(record) for record in found[: query.limit])
+    return PostMortemPage(post_mortems=page, before=page[-1].seq if len(found) > query.limit else 0)
 
 
 async def read_job(records: Records, job_id: JobId) -> JobDetails | None:
@@ -68,6 +91,8 @@ def event_entry(record: EventRecord) -> EventEntry:
         text=safe_text(record.text),
         child=safe_text(record.child),
         fields=_plain_fields(record.fields),
+        job=safe_text(record.job),
+        seq=record.seq,
     )
 
 
@@ -79,6 +104,8 @@ def post_mortem_entry(record: PostMortem) -> PostMortemEntry:
         text=safe_text(record.text),
         pid=record.pid,
         fields=_plain_fields(record.fields),
+        job=safe_text(record.job),
+        seq=record.seq,
     )
 
 

@@ -17,13 +17,17 @@ from agentd.supervision.view import Trouble
 from agentd.supervisor.snapshot import CircuitView, PoolView, TemplateView
 
 from .health import LinkView, Problem
+from .readiness import Readiness
 
 MAX_TEXT = 200
 """Characters of an id or a reason."""
 
 DEFAULT_JOBS = 50
 MAX_JOBS = 500
-"""Jobs in one page."""
+"""Jobs in one page, or events."""
+
+MAX_SEQ = 2**53 - 1
+"""Largest number of a record that every reader of JSON takes as it is."""
 
 Line = Annotated[
     str,
@@ -47,11 +51,41 @@ class DrainView(Struct, frozen=True, kw_only=True):
     """Until the jobs that are left are ended; None while nothing is drained."""
     ending: bool = False
     """Whether `drain_timeout` is over, so that the jobs that are left are being ended."""
+    final: bool = False
+    """Whether a signal asked for it, so that it can't be taken back."""
 
     @property
     def done(self) -> bool:
         """Whether the last job has ended."""
         return self.draining and not self.jobs_left
+
+
+class ChildEntry(Struct, frozen=True, kw_only=True):
+    """One child, as far as it is known from outside."""
+
+    id: str
+    slot: int
+    state: str
+    pid: int | None = None
+    job_id: str = ""
+    """Of the job that it has or was promised; empty without one."""
+    room: str = ""
+    age: float = 0.0
+    """Seconds since it was started, or adopted."""
+    memory_mb: float | None = None
+    """Private memory, read at most two seconds ago."""
+    resumes: int = 0
+    """How often its job has gone on in another child."""
+    generation: int = 0
+    """Of the code that it runs; -1 for a child of an earlier daemon."""
+    outdated: bool = False
+    """Whether new jobs get newer code."""
+
+
+class ChildList(Struct, frozen=True, kw_only=True):
+    """All children at one moment, by slot."""
+
+    children: tuple[ChildEntry, ...]
 
 
 class StatusView(Struct, frozen=True, kw_only=True):
@@ -66,10 +100,14 @@ class StatusView(Struct, frozen=True, kw_only=True):
     pool: PoolView
     template: TemplateView
     jobs: tuple[JobView, ...] = ()
+    children: tuple[ChildEntry, ...] = ()
+    """The same as in `pool`, with more of each."""
     drain: DrainView = DrainView()
     journal: JournalView
     problems: tuple[Problem, ...] = ()
     """What /healthz calls unhealthy."""
+    readiness: Readiness | None = None
+    """What /readyz says; None from a daemon that does not tell it here."""
     troubles: tuple[Trouble, ...] = ()
     """Parts that failed and have not been well for long enough since."""
     refusals: Mapping[str, int] = {}
@@ -120,6 +158,17 @@ class EventEntry(Struct, frozen=True, kw_only=True):
     text: str = ""
     child: str = ""
     fields: Mapping[str, Any] = {}
+    job: str = ""
+    seq: int = 0
+    """Its number in the journal."""
+
+
+class EventPage(Struct, frozen=True, kw_only=True):
+    """Some of what happened, newest first."""
+
+    events: tuple[EventEntry, ...]
+    before: int = 0
+    """Ask with this for the older ones; 0 when there are none."""
 
 
 class FeedEntry(Struct, frozen=True, kw_only=True):
@@ -148,13 +197,25 @@ class FeedHello(Struct, frozen=True, kw_only=True):
 
 
 class PostMortemEntry(Struct, frozen=True, kw_only=True):
-    """Why a child of a job ended that should not have."""
+    """Why a child ended that should not have."""
 
     time: float
     child: str
     text: str
     pid: int | None = None
     fields: Mapping[str, Any] = {}
+    job: str = ""
+    """Empty for a child that had none."""
+    seq: int = 0
+    """Its number in the journal."""
+
+
+class PostMortemPage(Struct, frozen=True, kw_only=True):
+    """Some post-mortems, newest first."""
+
+    post_mortems: tuple[PostMortemEntry, ...]
+    before: int = 0
+    """Ask with this for the older ones; 0 when there are none."""
 
 
 class JobDetails(Struct, frozen=True, kw_only=True):
@@ -165,6 +226,10 @@ class JobDetails(Struct, frozen=True, kw_only=True):
     post_mortems: tuple[PostMortemEntry, ...] = ()
     truncated: bool = False
     """Whether the oldest events or post-mortems were left out."""
+    live: JobView | None = None
+    """The job at this moment; None for one that is over, or where no daemon was asked."""
+    on: ChildEntry | None = None
+    """The child that has it now."""
 
 
 class JobsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -174,6 +239,18 @@ class JobsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     before: Annotated[
         Line, Meta(description="Those older than this one: `before` of the page before.")
     ] = ""
+
+
+class RecordsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which events or post-mortems are wanted."""
+
+    job: Annotated[Line, Meta(description="Those of this job.")] = ""
+    child: Annotated[Line, Meta(description="Those of this child.")] = ""
+    limit: Annotated[int, Meta(ge=1, le=MAX_JOBS, description="At most so many.")] = DEFAULT_JOBS
+    before: Annotated[
+        int,
+        Meta(ge=0, le=MAX_SEQ, description="Older ones than this: `before` of the page before."),
+    ] = 0
 
 
 class DrainRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -198,7 +275,7 @@ class ReloadRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Accepted(Struct, frozen=True, kw_only=True):
     """The answer to a request that was taken and is being carried out."""
 
-    accepted: Literal["drain", "reload", "stop"]
+    accepted: Literal["drain", "undrain", "reload", "stop", "resume"]
 
 
 class ErrorText(Struct, frozen=True, kw_only=True):

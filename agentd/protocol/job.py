@@ -111,3 +111,5 @@ class JobView(Struct, frozen=True, kw_only=True):
     """Turns of the user that the agent has answered."""
     latency: Mapping[str, float] = {}
     """Of the last one, seconds by stage (`e2e`, `eot`, `stt`, `llm`, `tts`), as far as known."""
+    fake: bool = False
+    """A simulation, of which LiveKit knows nothing."""

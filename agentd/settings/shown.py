@@ -11,6 +11,11 @@ MASK = "********"
 _PASSWORD = re.compile(r"(?<=://)([^/@\s]*):([^/@\s]*)@")
 
 
+def plain_value(name: str, value: Value) -> Value:
+    """The value of a field for programs: a number stays one, a secret is masked."""
+    return shown_value(name, value) if isinstance(value, str) else value
+
+
 def shown_value(name: str, value: Value) -> str:
     """The value of a field for a table, a log line or an error."""
     if value == "":

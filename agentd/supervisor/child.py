@@ -15,6 +15,7 @@ from functools import partial
 from typing import Literal, Protocol, assert_never
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agentd.aio.timing import now, within
 from agentd.errors import AgentdError, ChannelError, ChildError, ProtocolError
@@ -42,6 +43,7 @@ from agentd.protocol.frames import (
     Ping,
     Pong,
     Ready,
+    SetLogLevel,
     Shutdown,
     Snapshot,
     StartJob,
@@ -74,6 +76,9 @@ OUTPUT_TIMEOUT = 0.5
 START_TIMEOUT = 10.0
 """Seconds for a child that was given a job to call the entrypoint. It takes milliseconds, and none
 of the app's own code; the heartbeat may be off, and says nothing of a job that was forgotten."""
+
+HEARS = ("prewarming", "idle", "reserved", "running", "stopping")
+"""States of a child that has been told its settings, and hears of changes."""
 
 ADOPTED = -1
 """The generation of children that another daemon's template has made."""
@@ -127,7 +132,8 @@ class Child:
         self._link = ChildLink()
         self._job = WatchedJob()
         self._stacks = StackTaker()
-        self.recorder = FlightRecorder(now())
+        self.born_at = now()
+        self.recorder = FlightRecorder(self.born_at)
         self._end = _End()
 
     @property
@@ -405,6 +411,15 @@ class Child:
     def send_ping(self, seq: int) -> None:
         """Ask whether its event loop runs; the observer hears the answer."""
         self._send(Ping(seq=seq))
+
+    def set_log_level(self, level: str) -> bool:
+        """Have it write this much from now on; says whether it could be told already."""
+        config = replace(self._spec.config, log_level=level)
+        self._spec = replace(self._spec, config=config)
+        if self.state not in HEARS or self._link.stream is None:
+            return False
+        self._send(SetLogLevel(level=level))
+        return True
 
     def tell_circuit(self, news: CircuitNews) -> None:
         """What others have learnt of a service."""

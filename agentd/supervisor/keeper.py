@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agentd.aio.tasks import TaskOwner, cancel_and_wait
 from agentd.aio.timing import now
@@ -136,6 +137,12 @@ class TemplateKeeper:
         """
         self._swap_asked = self._swap_asked or swap
         self._reload.set()
+
+    def set_log_level(self, level: str) -> None:
+        """Have templates write this much, also those to come."""
+        self._spec = replace(self._spec, log_level=level)
+        for template in self._templates():
+            template.set_log_level(level)
 
     def kill(self) -> None:
         """End every template at once."""

@@ -309,6 +309,11 @@ class Pool:
             if child.job_id is None:
                 child.shutdown(reason)
 
+    def open_to_jobs(self) -> None:
+        """Keep warm children again: what closed the pool was taken back."""
+        self._draining = False
+        self.refill()
+
     def shutdown_jobs(self, reason: str) -> None:
         """Ask every running job to end within its budget; start nothing any more."""
         self._closing = True

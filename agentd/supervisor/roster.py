@@ -11,6 +11,8 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
+from msgspec.structs import replace
+
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now, within
 from agentd.ipc.listener import ChildStream, Peer
@@ -82,6 +84,11 @@ class Roster:
             if slot.child is None:
                 self._slots.remove(slot)
         self._slots.sort(key=lambda slot: slot.number)
+
+    def set_log_level(self, level: str) -> int:
+        """Have children write this much, also those to come; returns how many were told."""
+        self._spec = replace(self._spec, config=replace(self._spec.config, log_level=level))
+        return sum(child.set_log_level(level) for child in self.children)
 
     @property
     def children(self) -> list[Child]:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now, within
@@ -33,6 +34,7 @@ from agentd.protocol.frames import (
     ImportApp,
     Log,
     LogValue,
+    SetLogLevel,
     TemplateFailed,
     TemplateReady,
 )
@@ -178,6 +180,15 @@ class Template:
             raise TemplateError(f"the template can't be reached: {error}") from error
         finally:
             self._forks.pop(child_id, None)
+
+    def set_log_level(self, level: str) -> None:
+        """Have it write this much from now on."""
+        self._spec = replace(self._spec, log_level=level)
+        if self._stream is not None and self.alive:
+            try:
+                self._stream.send_nowait(SetLogLevel(level=level))
+            except ChannelError:
+                return  # it is dying, and another one comes
 
     async def stop(self) -> None:
         """Have it exit, by force after a moment; its children live on. May be repeated."""

@@ -65,11 +65,11 @@ async def drain(page: Page, reason: str) -> None:
     """By the button, with the reason, and said yes to."""
     await page.locator("#drain").focus()
     await press(page, "Enter")
-    await expect(page.locator("#ask-text")).to_contain_text("1 call may go on")
+    await expect(page.locator("#ask-text")).to_contain_text("takes no new call")
     await press(page, "Shift+Tab")
     await page.keyboard.type(reason)
     await press(page, "Enter")
-    await expect(page.locator("#pills")).to_contain_text("draining: 1 job left")
+    await expect(page.locator("#ask")).to_be_hidden()
 
 
 async def test_a_call_is_seen_from_its_beginning_to_the_drain(
@@ -84,7 +84,7 @@ async def test_a_call_is_seen_from_its_beginning_to_the_drain(
             workdir, "start", "app.py", server=livekit_server, environ=environ
         ) as daemon,
         # The first look is refused, and in the end nobody answers: its console has both.
-        browsing(browser, await page_url(daemon), expected=[REFUSED, GONE]) as seen,
+        browsing(browser, await page_url(daemon), expected=[f"{REFUSED} 401", GONE]) as seen,
     ):
         await daemon.wait_ready()
         page, row = seen.page, seen.page.locator("#job-rows tr")
@@ -103,8 +103,14 @@ async def test_a_call_is_seen_from_its_beginning_to_the_drain(
         assert await page.locator("img").count() == 0
 
         await drain(page, "new release")
+        await expect(page.locator("#pills")).to_contain_text("draining: 1 job left")
         assert daemon.seen(action="draining", reason="new release")
+        await page.locator("#undrain").focus()
+        await press(page, "Enter", "Tab", "Enter")
+        await expect(page.locator("#pills li")).to_have_text(["healthy", "ready", "registered"])
         await row.get_by_role("button", name="Stop").focus()
         await press(page, "Enter", "Tab", "Enter")
+        await expect(page.locator("#no-jobs")).to_be_visible()
+        await drain(page, "the night")
         assert await daemon.wait_exit() == 0
         await expect(page.locator("#connection")).to_contain_text("Connection lost since")

@@ -8,15 +8,38 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from agentd.errors import ControlRefused
 from agentd.journal.journal import JournalView
 from agentd.journal.memory import InMemoryStore
 from agentd.journal.onlooker import Onlooker
-from agentd.journal.records import Batch, EventRecord, JobRecord, PostMortem
+from agentd.journal.records import Batch, EventRecord, JobRecord, PostMortem, Query
 from agentd.management.health import LinkView
-from agentd.management.history import read_job, read_jobs
-from agentd.management.views import DrainView, JobDetails, JobPage, StatusView
+from agentd.management.history import read_events, read_job, read_jobs, read_post_mortems
+from agentd.management.operations import (
+    ConfigView,
+    DispatchRequest,
+    DispatchView,
+    LogLevelView,
+    ProcessStacks,
+    SettingEntry,
+    SimulateRequest,
+    SimulationView,
+    StacksRequest,
+    StacksView,
+)
+from agentd.management.views import (
+    ChildEntry,
+    ChildList,
+    DrainView,
+    EventPage,
+    JobDetails,
+    JobPage,
+    PostMortemPage,
+    StatusView,
+)
 from agentd.protocol.ids import JobId
 from agentd.protocol.job import JobView
+from agentd.settings.model import LogLevel
 from agentd.supervision.view import ChildView, TreeView
 from agentd.supervisor.snapshot import PoolView, TemplateView
 
@@ -43,6 +66,12 @@ STATUS = StatusView(
     ),
     template=TemplateView(alive=True, pid=7, generation=3, last_error=""),
     jobs=(JobView(id="AJ_1", room="lobby", state="running", age=12.0, resumes=1),),
+    children=(
+        ChildEntry(
+            id="c1", slot=0, state="running", pid=7, job_id="AJ_1", room="lobby", memory_mb=31.5
+        ),
+        ChildEntry(id="c2", slot=1, state="idle", pid=8, age=3.5),
+    ),
     journal=JournalView(kept="disk", problem="", waiting=0),
     refusals={"all 4 slots are taken": 2},
 )
@@ -109,12 +138,57 @@ class ScriptedControls:
         left = len(self.shown.jobs)
         self.show_drain(DrainView(draining=True, reason=reason, jobs_left=left, seconds_left=90.0))
 
+    def undrain(self, reason: str) -> None:
+        self.asked.append(("undrain", reason))
+        if not self.shown.drain.draining:
+            raise ControlRefused("the daemon does not drain", code="conflict")
+        self.show_drain(DrainView(jobs_left=len(self.shown.jobs)))
+
     def reload(self, *, swap: bool = False) -> None:
         self.asked.append(("reload", "swap") if swap else ("reload",))
 
     def stop_job(self, job_id: JobId, reason: str) -> bool:
         self.asked.append(("stop", job_id, reason))
         return job_id in {job.id for job in self.shown.jobs}
+
+    def children(self) -> ChildList:
+        return ChildList(children=self.shown.children)
+
+    async def events(self, query: Query) -> EventPage:
+        await self.hangs.wait()
+        return await read_events(Onlooker(self.store), query)
+
+    async def post_mortems(self, query: Query) -> PostMortemPage:
+        return await read_post_mortems(Onlooker(self.store), query)
+
+    def config(self) -> ConfigView:
+        entry = SettingEntry(section="pool", value=4, origin="flag --max-jobs")
+        return ConfigView(settings={"max_jobs": entry})
+
+    def resume_job(self, job_id: JobId, reason: str) -> None:
+        self.asked.append(("resume", job_id, reason))
+        if job_id not in {job.id for job in self.shown.jobs}:
+            raise ControlRefused(f"no job '{job_id}' runs here", code="not_found")
+
+    async def dispatch(self, request: DispatchRequest) -> DispatchView:
+        name = self.shown.agent_name if request.agent_name is None else request.agent_name
+        self.asked.append(("dispatch", request.room, name, request.metadata))
+        return DispatchView(id="AD_1", room=request.room, agent_name=name, room_created=True)
+
+    def simulate(self, request: SimulateRequest) -> SimulationView:
+        self.asked.append(("simulate", request.room, request.metadata))
+        room = request.room or "simulation-1"
+        return SimulationView(job="SIM_1", room=room, seconds=request.seconds)
+
+    def set_log_level(self, level: LogLevel) -> LogLevelView:
+        self.asked.append(("log_level", level))
+        return LogLevelView(level=level, before="INFO", children=3)
+
+    async def stacks(self, request: StacksRequest) -> StacksView:
+        self.asked.append(("stacks", request.job, request.child))
+        own = ProcessStacks(process="supervisor", pid=os.getpid(), text="Thread main:\n  here")
+        child = ProcessStacks(process="c1", pid=7, job="AJ_1", note="no stacks came: state D")
+        return StacksView(processes=(own, child))
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         self._watchers.append(callback)

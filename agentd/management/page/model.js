@@ -48,8 +48,9 @@ export function slotSum(cells) {
 
 // As /readyz says; worked out here where the daemon does not say it.
 export function readiness(status) {
-  if (status.ready != null) {
-    return { ready: status.ready, reasons: (status.not_ready ?? []).map((reason) => reason.message) };
+  if (status.readiness) {
+    const { ready, reasons } = status.readiness;
+    return { ready, reasons: (reasons ?? []).map((reason) => reason.message) };
   }
   const { link, pool, drain } = status;
   const reasons = [];
