@@ -22,6 +22,10 @@ pytestmark = [
 expect.set_options(timeout=DEADLINE)
 
 TOKEN = "a-token-of-the-tests"
+EXPECTED = [f"{REFUSED} 401", f"{REFUSED} 503", GONE]
+"""In the browser's own console: the first look has no token, and in the end nobody answers any
+more, or only that the daemon ends."""
+
 HOSTILE = '<img src=x onerror="alert(1)">'
 
 
@@ -83,8 +87,7 @@ async def test_a_call_is_seen_from_its_beginning_to_the_drain(
         running_daemon(
             workdir, "start", "app.py", server=livekit_server, environ=environ
         ) as daemon,
-        # The first look is refused, and in the end nobody answers: its console has both.
-        browsing(browser, await page_url(daemon), expected=[f"{REFUSED} 401", GONE]) as seen,
+        browsing(browser, await page_url(daemon), expected=EXPECTED) as seen,
     ):
         await daemon.wait_ready()
         page, row = seen.page, seen.page.locator("#job-rows tr")
@@ -104,7 +107,7 @@ async def test_a_call_is_seen_from_its_beginning_to_the_drain(
 
         await drain(page, "new release")
         await expect(page.locator("#pills")).to_contain_text("draining: 1 job left")
-        assert daemon.seen(action="draining", reason="new release")
+        await daemon.wait_for(action="draining", reason="new release")
         await page.locator("#undrain").focus()
         await press(page, "Enter", "Tab", "Enter")
         await expect(page.locator("#pills li")).to_have_text(["healthy", "ready", "registered"])
