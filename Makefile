@@ -15,7 +15,7 @@ WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup server demo test unit lint format bench chaos clean
+.PHONY: help setup server demo test unit lint format bench chaos dist image clean
 
 help: ## this list
 	@echo 'agentd: supervised voice agents for LiveKit'
@@ -27,7 +27,7 @@ help: ## this list
 	@echo '(from PATH, or built once into ~/.cache/agentd: 2.5 minutes on two cores).'
 	@echo
 	@echo 'While developing:'
-	@grep -hE '^(setup|server|unit|lint|format|bench|chaos|clean):.*##' $(MAKEFILE_LIST) \
+	@grep -hE '^(setup|server|unit|lint|format|bench|chaos|dist|image|clean):.*##' $(MAKEFILE_LIST) \
 		| sed -E 's/^([a-z]+):[^#]*## (.*)/\1|\2/' | awk -F'|' '{ printf "  make %-8s %s\n", $$1, $$2 }'
 	@echo
 	@echo 'One test: .venv/bin/pytest tests/unit/settings -k name'
@@ -70,6 +70,12 @@ bench: server ## the figures of README, measured on this machine
 
 chaos: server ## ten minutes of faults over real calls (CHAOS_SECONDS, CHAOS_SEED)
 	@$(PY) -m tests.chaos
+
+dist: setup ## wheels and sdists of agentd, its plugins and the bridge, in dist/
+	@packaging/dist.sh
+
+image: ## the container image agentd, by docker, podman or buildah (BASE, PLUGINS)
+	@packaging/docker/build.sh
 
 clean: ## remove .venv, caches and build products (the built livekit-server stays in its cache)
 	rm -rf .venv .uv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*

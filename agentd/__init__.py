@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from . import realtime as realtime
     from . import room_io as room_io
     from . import stt as stt
+    from . import telemetry as telemetry
     from . import tokenize as tokenize
     from . import tts as tts
     from . import utils as utils
@@ -254,6 +255,7 @@ _ROOMS = {
     "realtime": "realtime",
     "room_io": "room_io",
     "stt": "stt",
+    "telemetry": "telemetry",
     "text_transforms": "tokenize.transforms",
     "tokenize": "tokenize",
     "tts": "tts",

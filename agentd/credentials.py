@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from urllib.parse import unquote
 
 from msgspec import Struct
 
@@ -29,6 +30,9 @@ MAX_BYTES = 64 * 1024
 _SECRET_NAME = re.compile(
     r"(^|_)(API_?KEY|ACCESS_KEY|SECRET_KEY|PRIVATE_KEY|SECRET|TOKEN|PASSWD|CREDENTIALS?)$|PASSWORD"
 )
+
+_HEADERS_NAME = re.compile(r"^OTEL_EXPORTER_OTLP_(\w+_)?HEADERS$")
+"""Headers for a collector of OpenTelemetry's: `name=value,name=value`, with keys in the values."""
 
 _NO_SECRETS = frozenset({"LIVEKIT_API_KEY"})
 """Sounds like one and only says who somebody is: it is half of a pair."""
@@ -92,9 +96,9 @@ def remember_environment() -> None:
     """Have masked what this process's environment holds by its names, files included.
 
     Those are variables called like a secret (`*_API_KEY`, `*_SECRET`, `*_TOKEN`, `*PASSWORD*`
-    and the like), the files that such a variable with _FILE at its end names, and systemd's
-    credentials. A file that can't be read is left to who needs it. May be repeated, after a
-    program has loaded a `.env` for instance.
+    and the like), the headers of OpenTelemetry's exporters, the files that such a variable with
+    _FILE at its end names, and systemd's credentials. A file that can't be read is left to who
+    needs it. May be repeated, after a program has loaded a `.env` for instance.
     """
     for value in _secrets_of(dict(os.environ)):
         remember(value)
@@ -102,17 +106,28 @@ def remember_environment() -> None:
 
 def _secrets_of(environ: Mapping[str, str]) -> Iterator[str]:
     for name, value in environ.items():
-        if _is_secret(name):
+        if secret_variable(name):
             yield value
-        elif name.endswith(FILE_SUFFIX) and _is_secret(name.removesuffix(FILE_SUFFIX)):
+        elif _HEADERS_NAME.match(name):
+            yield from _values_of_headers(value)
+        elif name.endswith(FILE_SUFFIX) and secret_variable(name.removesuffix(FILE_SUFFIX)):
             yield _text_or_nothing(Path(value))
     for path in _credential_files(environ):
         if path.name.upper() not in _NO_SECRETS:
             yield _text_or_nothing(path)
 
 
-def _is_secret(name: str) -> bool:
+def secret_variable(name: str) -> bool:
+    """Whether an environment variable is called like a secret. Pure."""
     return _SECRET_NAME.search(name) is not None and name not in _NO_SECRETS
+
+
+def _values_of_headers(headers: str) -> Iterator[str]:
+    for header in headers.split(","):
+        value = header.partition("=")[2].strip()
+        for spelling in (value, unquote(value)):
+            yield spelling
+            yield spelling.partition(" ")[2]  # behind `Bearer` or `Basic`
 
 
 def _credential_files(environ: Mapping[str, str]) -> list[Path]:

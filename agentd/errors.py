@@ -50,6 +50,10 @@ class AudioError(AgentdError):
     """Audio could not be read or written."""
 
 
+class SoundUnavailable(AudioError):
+    """This machine's sound can't be used."""
+
+
 class VideoError(AgentdError):
     """A picture, or where it is to be shown, can't be used."""
 

@@ -103,7 +103,7 @@ if [ -x .venv/bin/python ] && [ "$(cat "$STAMP" 2>/dev/null)" = "$(fingerprint)"
 fi
 
 uv=$(find_uv "$python")
-extras=(--extra dev --extra codecs --extra mcp)
+extras=(--extra dev --extra codecs --extra mcp --extra otel)
 if want_systemd; then extras+=(--extra systemd); fi
 
 say "making .venv with $python (${extras[*]})"

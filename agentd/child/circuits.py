@@ -9,21 +9,18 @@ from __future__ import annotations
 import asyncio
 
 from agentd.aio.timing import now
-from agentd.protocol.frames import CircuitNews, CircuitReport, Count, Counted
-from agentd.resilience import Circuit, Circuits, counts
+from agentd.protocol.frames import CircuitNews, CircuitReport
+from agentd.resilience import Circuit, Circuits
 from agentd.resilience.circuit import CircuitEvent
 
 from .supervisor_line import SupervisorLine
-
-COUNT_PAUSE = 2.0
-"""Seconds that counts are gathered before they are sent."""
 
 MAX_REASON = 300
 """Characters of a failure's text."""
 
 
 class CircuitLine:
-    """Passes on what happens to circuits here, and what is counted. `start` once."""
+    """Passes on what happens to circuits here. `start` once."""
 
     def __init__(self, line: SupervisorLine, circuits: Circuits) -> None:
         self._line = line
@@ -33,13 +30,10 @@ class CircuitLine:
     def start(self) -> None:
         """From now on others are told."""
         self._circuits.share(self)
-        counts.on_first = self._send_counts_soon
 
     def stop(self) -> None:
-        """Tell no more; what was counted goes out now."""
-        counts.on_first = _nothing
+        """Tell no more."""
         self._circuits.share(None)
-        self._send_counts()
 
     def pass_on(self, circuit: Circuit, event: CircuitEvent) -> bool:
         """See `Sharer`."""
@@ -74,24 +68,9 @@ class CircuitLine:
             case "half_open":
                 circuit.hear_probe(news.seconds, level=news.level, reason=news.reason)
 
-    def _send_counts_soon(self) -> None:
-        if self._loop is _running_loop():
-            self._loop.call_later(COUNT_PAUSE, self._send_counts)
-
-    def _send_counts(self) -> None:
-        taken = counts.take()
-        if taken:
-            self._line.offer(
-                Counted(counts=[Count(name=n, labels=labels, amount=t) for n, labels, t in taken])
-            )
-
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
-
-
-def _nothing() -> None:
-    return

@@ -16,6 +16,8 @@ from agentd.app.server import AgentServer
 from agentd.app.usererror import one_line, user_traceback
 from agentd.credentials import remember_environment
 from agentd.errors import AppImportFailed, ChannelError, ProtocolError
+from agentd.figures import count, here
+from agentd.figures.families import SPANS_DROPPED
 from agentd.job.departure import Departure
 from agentd.job.hooks import answer_offer, run_prewarm
 from agentd.job.logfields import current_fields
@@ -47,9 +49,11 @@ from agentd.protocol.ids import ChildId
 from agentd.protocol.job import JobAssignment, JobOffer, Resume
 from agentd.resilience import circuits
 from agentd.settings.load import export_livekit_env
+from agentd.tracing import flush, flush_now, spans_lost
 
 from .bootstrap import exit_at_once, new_loop, settle_process
 from .circuits import CircuitLine
+from .figures import FiguresLine
 from .logs import FrameLogHandler, install, set_level
 from .report import JobReport
 from .supervisor_line import INITIALIZE_TIMEOUT, SupervisorLine
@@ -58,6 +62,13 @@ logger = logging.getLogger("agentd.child")
 
 FLUSH_TIMEOUT = 2.0
 """Seconds for the last words, such as log records, on the way out."""
+
+TRACE_FLUSH_TIMEOUT = 3.0
+"""Seconds for the last spans of a job, once its end was told: a collector that hangs keeps the
+process for so long, and nothing else."""
+
+TRACE_HANDOVER_TIMEOUT = 0.5
+"""The same where the job goes on elsewhere: the next process is on its way to the room."""
 
 SUPERVISOR_GONE = "the supervisor is gone"
 
@@ -144,6 +155,7 @@ class _Life:
         self._line = line
         self._tasks = tasks
         self._circuits = CircuitLine(line, circuits())
+        self._figures = FiguresLine(line, here)
         self._over = asyncio.Event()
         self._shutdown = ShutdownRequest()
         self._departure = Departure()
@@ -159,11 +171,13 @@ class _Life:
         # SIGTERM to one child is an order to that child; the daemon itself uses frames.
         loop.add_signal_handler(signal.SIGTERM, self._end, "the process got SIGTERM")
         self._circuits.start()
+        self._figures.start()
         self._tasks.start(self._listen(), name="frames")
         try:
             await self._over.wait()
         finally:
             self._circuits.stop()
+            self._figures.stop()
 
     async def _listen(self) -> None:
         try:
@@ -239,7 +253,17 @@ class _Life:
             self._over.set()  # a fault of ours: the supervisor sees a job without an end
             raise
         report.ended(outcome)
+        await flush(TRACE_FLUSH_TIMEOUT)
+        self._tell_lost_spans()
         await self._see_off_the_end()
+
+    def _tell_lost_spans(self) -> None:
+        if lost := spans_lost():
+            count(SPANS_DROPPED, lost)
+            logger.warning(
+                "spans of the job have not reached the collector and are lost",
+                extra={"action": "spans_lost", "spans": lost},
+            )
 
     def _known_report(self) -> JobReport:
         if self._report is None:
@@ -249,11 +273,13 @@ class _Life:
     async def _leave(self, report: JobReport) -> None:
         """Let go of the job, which goes on in another child, and exit; or say why that can't be."""
         refusal = await self._departure.prepare()
+        self._figures.send()
         told = report.handed_over(refusal)
         if refusal:
             return
         if told and await self._line.flush(FLUSH_TIMEOUT):
             self._departure.clear_up()
+            flush_now(TRACE_HANDOVER_TIMEOUT)
             exit_at_once()
         self._departure.stay()  # the supervisor is lost, and with it whoever would go on
 
@@ -294,6 +320,7 @@ class _Life:
             return False
         report.say_again(hello)
         self._circuits.say_again()
+        self._figures.send()
         if report.has_ended:
             await self._see_off_the_end()
         return True

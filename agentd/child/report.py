@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterator
 
+from agentd.io.session_side import SessionSide
 from agentd.masking import blotted, masked
 from agentd.protocol.frames import (
     PROTOCOL_VERSION,
@@ -66,6 +67,9 @@ class JobReport:
             return
         self._snapshot = Snapshot(job_id=self._job_id, version=version, data=self._blotted(data))
         self._line.send(self._snapshot)
+
+    def session(self, session: SessionSide) -> None:
+        """Nothing that the supervisor would want to know."""
 
     async def closing(self, outcome: JobOutcome) -> None:
         """Wait for the supervisor to know, if there is one; the caller sets the deadline."""

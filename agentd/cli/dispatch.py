@@ -10,7 +10,6 @@ from agentd.management.operations import DispatchRequest
 
 from .console import error_console
 from .daemon import ask, daemon_options, the_daemon
-from .options import key_values
 from .shown_text import as_json, safe_line
 
 _EPILOG = """\
@@ -18,7 +17,7 @@ _EPILOG = """\
 Examples:
   agentd dispatch lobby
   agentd dispatch lobby --metadata '{"caller": "+4930123"}'
-  agentd dispatch lobby --agent clerk --attribute desk=7
+  agentd dispatch lobby --agent clerk --json
 
 The running daemon asks, with its own key; the job goes to whichever worker of that name
 LiveKit picks. A room that is not there is made. For a call with a caller who speaks and
@@ -34,14 +33,6 @@ Exit codes: 0 the dispatch is made, 2 usage, 4 a setting, 11 no daemon runs,
 @click.argument("room")
 @click.option("--agent", help="Name of the agent; the daemon's own unless given.")
 @click.option("--metadata", default="", help="For the job; any text.")
-@click.option(
-    "--attribute",
-    "attributes",
-    metavar="NAME=VALUE",
-    multiple=True,
-    callback=key_values,
-    help="An attribute of the agent's; may be repeated.",
-)
 @click.option("--json", "as_document", is_flag=True, help="Write JSON.")
 @daemon_options("runtime_dir")
 @click.pass_context
@@ -51,12 +42,11 @@ def dispatch(
     room: str,
     agent: str | None,
     metadata: str,
-    attributes: dict[str, str],
     as_document: bool,
     **_: object,
 ) -> None:
     """Have LiveKit send an agent to a room, by the running daemon's key."""
-    request = DispatchRequest(room=room, agent_name=agent, metadata=metadata, attributes=attributes)
+    request = DispatchRequest(room=room, agent_name=agent, metadata=metadata)
     found = the_daemon(context)
     made = ask(found.path, lambda client: client.dispatch(request))
     if as_document:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from agentd.daemon.exits import exit_code_for
+from agentd.daemon.exits import ExitCode, exit_code_for
 from agentd.errors import ControlError, ControlRefused, NoDaemon
 
 
@@ -20,6 +20,24 @@ class AskExit(IntEnum):
     """A daemon runs, but is unhealthy, does not answer, or ended with jobs left."""
     REFUSED = 13
     """The daemon did not do it: no such job, a reason that is too long."""
+
+
+class DoctorExit(IntEnum):
+    """What `agentd doctor` has found; 0 for nothing."""
+
+    WARNINGS = 14
+    """All works, and something may fail one day, or is worse than it need be."""
+    FAILURES = 15
+    """A daemon would not start, or calls would fail."""
+
+
+DOCTOR_EXITS: dict[str, int] = {
+    "ok": ExitCode.OK,
+    "skipped": ExitCode.OK,
+    "warning": DoctorExit.WARNINGS,
+    "failure": DoctorExit.FAILURES,
+}
+"""By the worst verdict."""
 
 
 ASK_EXITS: dict[type[ControlError], AskExit] = {

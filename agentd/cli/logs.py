@@ -78,7 +78,9 @@ def logs(
         asyncio.run(_follow(ControlClient(path), wanted, show))
         _tell("the daemon has ended")
         return ExitCode.OK
-    older = _show_page(context, wanted, show)
+    shown, older = _show_page(context, wanted, show)
+    if not shown and not as_documents:
+        sys.stdout.write("no events yet\n")
     if older:
         _tell(f"note: there are older ones, --limit shows up to {MAX_JOBS}")
     return ExitCode.OK
@@ -86,8 +88,8 @@ def logs(
 
 def _show_page(
     context: click.Context, wanted: RecordsQuery, show: Callable[[EventEntry], None]
-) -> bool:
-    """Show what was; says whether there is more."""
+) -> tuple[int, bool]:
+    """Show what was; says how much, and whether there is more."""
     query = Query(job=wanted.job, child=wanted.child, limit=wanted.limit)
     page: EventPage = read_records(
         context,
@@ -96,7 +98,7 @@ def _show_page(
     )
     for event in reversed(page.events):
         show(event)
-    return bool(page.before)
+    return len(page.events), bool(page.before)
 
 
 async def _follow(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from collections.abc import Sequence
 
 import click
@@ -12,16 +13,19 @@ from agentd import __version__
 from agentd.credentials import remember_environment
 from agentd.daemon.exits import ExitCode
 from agentd.errors import AgentdError
+from agentd.masking import masked
 
 from .exits import exit_code_of
 
 COMMANDS = {
     "start": "Run an app as a service.",
     "dev": "Run an app while writing it: reload on save, coloured log.",
+    "console": "Talk to an app's agent here, without a server: by text, by sound, by WAV files.",
     "config": "Print each setting and where it came from.",
     "call": "Call a running agent: speak a WAV file to it, record its answer.",
     "status": "Show what the running daemon does, and what is wrong with it.",
     "top": "Watch the running daemon: slots, jobs, breakers, events.",
+    "metrics": "Show the running daemon's figures, or write a dashboard and alerts for them.",
     "jobs": "List jobs, show one with its history, stop one, or move one.",
     "logs": "Show what has happened, of one job or of all; follow it.",
     "drain": "Let running jobs end, take no new ones, then end the daemon.",
@@ -31,9 +35,12 @@ COMMANDS = {
     "simulate": "Run a job without LiveKit, in the running daemon.",
     "loglevel": "Write more or less, while the daemon runs.",
     "stacks": "Show where the daemon's processes are: stacks of threads and tasks.",
+    "doctor": "Look at all that a daemon needs, and say what is wrong and how to mend it.",
     "models": "List, fetch and check the model files that plugins need.",
 }
-"""Each lives in the module of its name, as a click command of its name."""
+"""Each lives in the module of its name, as a click command of its name; but for these."""
+
+MODULES = {"console": "talk"}
 
 _EPILOG = """\
 \b
@@ -46,13 +53,13 @@ Examples:
 `agentd COMMAND --help` says more. Exit codes: 0 well, 1 a fault of agentd, 2 usage,
 3 the app, 4 a setting, 5 LiveKit refused, 6 LiveKit can't be reached, 7 port busy,
 8 directory, 9 drain timed out, 10 forced by a second signal, 11 no daemon runs,
-12 the daemon is unhealthy, 13 the daemon refused.
+12 the daemon is unhealthy, 13 the daemon refused, 14 and 15 doctor has found something.
 """
 
 
 def load_command(name: str) -> click.Command:
     """Import a sub-command."""
-    command = getattr(importlib.import_module(f"agentd.cli.{name}"), name)
+    command = getattr(importlib.import_module(f"agentd.cli.{MODULES.get(name, name)}"), name)
     assert isinstance(command, click.Command)
     return command
 
@@ -83,7 +90,8 @@ def agentd() -> None:
 def run_command(command: click.Command, arguments: Sequence[str]) -> int | None:
     """Run a click command and say the exit code; None when it returned without one.
 
-    An error of agentd's becomes one message; anything else is a fault and propagates.
+    An error of agentd's becomes one message; anything else is a fault, and its traceback is shown
+    without the keys that may be in it.
     """
     # The context is made here, not by click, so that its flags can be asked after a failure.
     verbose = False
@@ -107,6 +115,10 @@ def run_command(command: click.Command, arguments: Sequence[str]) -> int | None:
 
         show_error(error, verbose=verbose)
         return exit_code_of(error)
+    except Exception:  # noqa: BLE001 - the last border: Python would print it unmasked
+        sys.stderr.write(masked(traceback.format_exc()))
+        sys.stderr.write("error: a fault of agentd; please report it with the lines above\n")
+        return ExitCode.INTERNAL
     return result if isinstance(result, int) else None
 
 

@@ -101,19 +101,6 @@ def config_option(function: CommandFunction) -> CommandFunction:
     )(function)
 
 
-def key_values(
-    _ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]
-) -> dict[str, str]:
-    """Several NAME=VALUE as a mapping; raises what click shows as a usage error."""
-    found = {}
-    for each in given:
-        name, equals, value = each.partition("=")
-        if not name or not equals:
-            raise click.BadParameter(f"'{each}' is not NAME=VALUE")
-        found[name] = value
-    return found
-
-
 def run_as_main_option(function: CommandFunction) -> CommandFunction:
     """--run-as-main, with which `cli.run_app` calls us: not for people."""
     return click.option("--run-as-main", is_flag=True, hidden=True)(function)

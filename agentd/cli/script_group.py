@@ -7,7 +7,7 @@ import click
 from .main import COMMANDS, load_command
 from .options import SettingsCommand
 
-IN_SCRIPTS = ("start", "dev", "config")
+IN_SCRIPTS = ("start", "dev", "console", "config")
 _NOT_IN_SCRIPTS = ("app", "run_as_main")
 
 

@@ -48,7 +48,7 @@ class ChildList:
                 pid=child.pid,
                 job_id=child.job_id or "",
                 room=job.room if job is not None else "",
-                age=now() - child.born_at,
+                age=now() - child.started_at,
                 memory_mb=self._memory_of(child),
                 resumes=job.resumes if job is not None else 0,
                 generation=child.generation,

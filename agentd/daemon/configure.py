@@ -14,6 +14,20 @@ outcome, for the participants' entrypoints, and for each of eight steps to heed 
 the rest for a busy machine."""
 
 
+END_MARGIN = 20.0
+"""Seconds for the daemon's own end, after its last child's: the link, the journal, the tree."""
+
+
+def longest_stop(settings: Settings) -> float:
+    """Seconds from a SIGTERM to the daemon's end at the latest.
+
+    Whoever stops it must be as patient: systemd's TimeoutStopSec, a pod's grace period.
+    """
+    spec = child_spec(settings)
+    drain = settings.jobs.drain_timeout
+    return drain + spec.job_shutdown_timeout + spec.exit_timeout + END_MARGIN
+
+
 def child_config(settings: Settings) -> ChildConfig:
     """What children are told."""
     livekit, jobs = settings.livekit, settings.jobs

@@ -157,7 +157,8 @@ class DaemonControls:
 
     async def dispatch(self, request: operations.DispatchRequest) -> operations.DispatchView:
         """Have LiveKit send an agent to a room; raises ControlRefused where it does not."""
-        return await dispatch(self._parts, request)
+        parts = self._parts
+        return await dispatch(parts.api, request, own_name=parts.agent_name, view=parts.view())
 
     def simulate(self, request: operations.SimulateRequest) -> operations.SimulationView:
         """Run a job without LiveKit; raises ControlRefused where no job is taken."""

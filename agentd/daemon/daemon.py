@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -48,9 +50,10 @@ from .loopwatch import LoopWatch, Watchdog
 from .models import ModelsSeat
 from .parts import Parts
 from .plan import DaemonPlan
+from .service import Service
 from .signals import StopRequests
 from .sink import LogSink
-from .systemd import feed_watchdog, watchdog_period
+from .systemd import service_manager
 from .tree import (
     TREE,
     WATCHER,
@@ -58,6 +61,7 @@ from .tree import (
     base_children,
     loop_watch_child,
     part_children,
+    service_child,
 )
 
 logger = logging.getLogger("agentd.daemon")
@@ -69,10 +73,14 @@ Serving = tuple[Parts, Draining]
 class Daemon:
     """One run of the daemon. `run` once."""
 
-    def __init__(self, plan: DaemonPlan) -> None:
+    def __init__(self, plan: DaemonPlan, *, sockets: Sequence[socket.socket] = ()) -> None:
+        """`sockets` listen for HTTP already."""
         self._plan = plan
+        self._sockets = sockets
         self._stop = StopRequests(self._end_at_once, lambda: self.reload("SIGHUP"))
         self._why_reloaded = ""
+        self._manager = service_manager()
+        self._service = Service(self._manager, self.tree)
         self._reaper = Reaper()
         self._sink = LogSink()
         self._tasks = TaskOwner("daemon")
@@ -95,7 +103,7 @@ class Daemon:
             if not await self._first(starting):
                 return await self._give_up(starting)
             parts, draining = starting.result()
-            self._tasks.start(parts.announce_ready(), name="ready")
+            self._tasks.start(self._announce_ready(parts), name="ready")
             while True:
                 serving = self._tasks.start(parts.wait_hopeless(), name="serve", report=False)
                 await self._first(serving)
@@ -129,10 +137,15 @@ class Daemon:
         self, keeper: TemplateKeeper, tree: Supervisor, why: str, *, swap: bool = False
     ) -> None:
         self._why_reloaded = why
+        self._service.note_reloading()
         keeper.reload(swap=swap or self._plan.swap)
         tree.hurry("template")  # where it waits to be tried again
 
     # -- inside ------------------------------------------------------------------------
+
+    async def _announce_ready(self, parts: Parts) -> None:
+        await parts.announce_ready()
+        self._service.note_ready()
 
     async def _first(self, task: asyncio.Task[object]) -> bool:
         """Wait for a task or a stop signal; says whether the task came first, raises its error."""
@@ -166,6 +179,8 @@ class Daemon:
         stack.callback(self._close_pool)
         await tree.start()
         await add_child(tree, loop_watch_child(self._loop_watch(resolved)))
+        if self._service.wanted:
+            await add_child(tree, service_child(self._service))
         base = self._base = Base(resolved.settings, directories, self._reaper, self._sink)
         for spec in base_children(base, spare_jobs=not self._plan.dev):
             await add_child(tree, spec)
@@ -189,6 +204,7 @@ class Daemon:
         await models.settle(keeper.app)
         parts = self._parts = self._make_parts(keeper.app, base, keeper, tree)
         keeper.attach(base.pool)
+        keeper.on_reloaded = self._service.note_reloaded
         keeper.on_swap = lambda: base.desk.running.swaps.swap_all(self._why_reloaded)
         reload = partial(self._take_new_code, keeper, tree) if self._plan.reload else None
         watcher = partial(tree.terminate, WATCHER), partial(tree.restart, WATCHER)
@@ -196,6 +212,7 @@ class Daemon:
             parts, self._stop, dev=self._plan.dev, watcher=watcher if reload else None
         )
         controls = DaemonControls(parts, draining, drain=self.drain, reload=self.reload)
+        self._service.attach(controls)
         for spec in part_children(parts, controls, reload=reload):
             await add_child(tree, spec)
         return parts, draining
@@ -219,8 +236,8 @@ class Daemon:
         return directories
 
     def _loop_watch(self, resolved: Resolved) -> LoopWatch:
-        period = watchdog_period()
-        watchdog = Watchdog(period, feed_watchdog) if period is not None else None
+        period = self._manager.watchdog_period
+        watchdog = Watchdog(period, self._service.feed_watchdog) if period is not None else None
         return LoopWatch(resolved.settings.jobs.blocked_warning, watchdog)
 
     def _make_keeper(self, resolved: Resolved, directories: Directories) -> TemplateKeeper:
@@ -274,6 +291,7 @@ class Daemon:
         require_http_access(resolved)
         write_log(settings.log, dev=self._plan.dev)  # the app may have its own wishes
         parts = Parts(resolved, app, base=base, keeper=keeper, tree=tree)
+        parts.http_sockets = self._sockets
         keeper.on_app = lambda app: self._note_app(parts, app)
         return parts
 

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from agentd.aio.timing import monotonic
+from agentd.figures import count, observe
+from agentd.figures.families import LOOP_BLOCKED, LOOP_LAG
 from agentd.logs.record import EXCEPTION
 
 logger = logging.getLogger("agentd.daemon")
@@ -72,7 +74,9 @@ class LoopWatch:
             if dog is not None and self._renewed_at - fed_at >= dog.period / 2 - beat / 2:
                 fed_at = self._renewed_at
                 dog.feed()
+            due_at = monotonic() + beat
             await asyncio.sleep(beat)
+            observe(LOOP_LAG, monotonic() - due_at)
 
     def _renew(self) -> None:
         before, self._renewed_at = self._renewed_at, monotonic()
@@ -109,6 +113,7 @@ class LoopWatch:
         frame = sys._current_frames().get(self._thread_id)  # noqa: SLF001
         stack = "".join(traceback.format_stack(frame)) if frame is not None else ""
         self._told_of = renewed_at
+        count(LOOP_BLOCKED)
         logger.error(
             "the supervisor's event loop is blocked: jobs run on, but offers and ends of jobs wait",
             extra={

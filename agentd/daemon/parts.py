@@ -15,7 +15,7 @@ from agentd.dispatch.rooms import Rooms
 from agentd.errors import AgentdError
 from agentd.management.feed import EventFeed
 from agentd.management.health import DaemonView, Health, LinkView, judge_health
-from agentd.management.metrics import MetricsView
+from agentd.management.metrics_view import MetricsView
 from agentd.management.readiness import Readiness, judge_readiness
 from agentd.protocol.app import AppInfo
 from agentd.settings.fields import FIELDS
@@ -27,6 +27,7 @@ from agentd.supervisor.keeper import TemplateKeeper
 
 from .base import Base
 from .failing import TemplateFailing, show_failing
+from .figures import view_metrics
 from .reconciling import make_reconciler
 
 logger = logging.getLogger("agentd.daemon")
@@ -100,12 +101,7 @@ class Parts:
 
     def metrics(self) -> MetricsView:
         """What /metrics is made of."""
-        pool = self.base.pool
-        return MetricsView(
-            circuits=pool.circuits.view(),
-            circuits_opened=pool.circuits.opened,
-            totals=pool.totals.view(),
-        )
+        return view_metrics(self)
 
     def tree_view(self) -> TreeView:
         """The tree; its pool is shown as failing when its children are."""

@@ -32,6 +32,7 @@ from .base import Base
 from .loopwatch import LoopWatch
 from .parts import Parts
 from .reload import watch_app
+from .service import Service
 
 TREE = SupervisorSpec(name="daemon", intensity=Intensity(restarts=5, period=60.0))
 
@@ -58,6 +59,11 @@ async def add_child(tree: Supervisor, spec: ChildSpec) -> None:
 def loop_watch_child(watch: LoopWatch) -> ChildSpec:
     """Watches the event loop from the start, since systemd does."""
     return ChildSpec(id="loop-watch", start=task_child(watch.run, name="loop-watch"))
+
+
+def service_child(service: Service) -> ChildSpec:
+    """Keeps systemd informed, from the start and to the end."""
+    return ChildSpec(id="service", start=task_child(service.run, name="service"))
 
 
 def base_children(base: Base, *, spare_jobs: bool) -> Iterator[ChildSpec]:
@@ -134,7 +140,9 @@ async def _http(parts: Parts, controls: Controls, ready: Ready) -> None:
 
 
 async def _control(parts: Parts, controls: Controls, ready: Ready) -> None:
-    async with ControlServer(parts.base.control_path, controls, parts.feed):
+    metrics = Metrics(parts.metrics)
+    path = parts.base.control_path
+    async with ControlServer(path, controls, parts.feed, metrics=metrics):
         ready()
         await _for_ever()
 

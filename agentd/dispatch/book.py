@@ -14,10 +14,13 @@ from typing import Protocol, Unpack
 import msgspec
 
 from agentd.aio.timing import now, within
+from agentd.figures import count, observe
+from agentd.figures.families import JOB_DURATION, JOBS_ENDED
 from agentd.journal.records import JobFacts, JobRecord
 from agentd.protocol.ids import JobId
 from agentd.protocol.job import JobAssignment, JobOutcome, JobState, JobView
 
+from .dispatch_steps import measure_move
 from .jobs import Ending, Job
 from .messages import JobStatus
 from .token import token_identity
@@ -84,6 +87,8 @@ class JobBook:
                 state=job.state,
                 age=at - job.offered_at,
                 resumes=job.resumes,
+                turns=job.turns,
+                latency=job.latency,
                 fake=job.fake,
             )
             for job in self._jobs.values()
@@ -111,6 +116,7 @@ class JobBook:
 
     def move(self, job: Job, state: JobState, **facts: Unpack[JobFacts]) -> None:
         """The job goes on to the next state."""
+        measure_move(job, state, now())
         job.move(state)
         self._ledger.record_job(job.id, state, **facts)
 
@@ -155,6 +161,9 @@ class JobBook:
     def end(self, job: Job, ending: Ending, reason: str) -> None:
         """The job is over, for this stated reason."""
         job.end(ending, reason)
+        count(JOBS_ENDED, ending=ending)
+        if job.assignment is not None:
+            observe(JOB_DURATION, now() - job.offered_at)
         self._jobs.pop(job.id, None)
         if not self._jobs:
             self._empty.set()

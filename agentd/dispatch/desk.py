@@ -15,10 +15,11 @@ from typing import Protocol
 from msgspec import structs
 
 from agentd.aio.tasks import TaskOwner
-from agentd.aio.timing import now
+from agentd.aio.timing import now, wall_time
 from agentd.errors import AssignmentTimeout, ChildError
 from agentd.protocol.ids import JobId
 from agentd.protocol.job import JobAnswer, JobAssignment, JobOffer, JobView
+from agentd.protocol.trace import new_context
 from agentd.settings.model import JobSettings, LiveKitSettings
 from agentd.supervisor.child import Child
 from agentd.supervisor.guards import Refusal, RefusalCounter, RefusalKey
@@ -286,8 +287,17 @@ class JobDesk:
             if job.void or self._link is None or not self._link.send_answer(job.id, answer):
                 raise AssignmentTimeout(LINK_LOST)
             self.book.move(job, "accepted")
+            accepted_at = wall_time()
             assignment = await expected.wait(self._settings.assignment_timeout)
-        return structs.replace(assignment, answer=answer)
+        # A trace costs nothing until a process of the job records it.
+        return structs.replace(
+            assignment,
+            answer=answer,
+            traceparent=new_context().traceparent,
+            received_at=wall_time() - (now() - job.offered_at),
+            accepted_at=accepted_at,
+            assigned_at=wall_time(),
+        )
 
     def _accept_fake(self, job: Job, offer: JobOffer, answer: JobAnswer) -> JobAssignment:
         self.book.move(job, "accepted")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from agentd.protocol.ids import JobId
@@ -55,8 +56,25 @@ class Job:
         """When its process died, within the period of its policy."""
         self.resume_reason: ResumeReason = "crash"
         """Of the last resume."""
+        self.running_since = 0.0
+        """Wall time at which its entrypoint was last called."""
+        self.lost_at = 0.0
+        """Wall time at which it last lost its process, or was let go."""
+        self.lost_why = ""
         self.snapshot_version = 0
         self.snapshot = b""
+
+        self.since = offered_at
+        """When its state began."""
+        self.found = False
+        """Whether an earlier daemon has begun it."""
+        self.gone_at: float | None = None
+        """Since when its caller is without its agent; None while there is one."""
+        self.turns = 0
+        self.latency: Mapping[str, float] = {}
+        """See `JobView`."""
+        self.earlier_turns = 0
+        """Of `turns`, those in processes that it has left."""
 
     def move(self, state: JobState) -> None:
         """Go on to the next state; raises ValueError for a move that does not exist."""
@@ -79,6 +97,9 @@ class Job:
             snapshot_version=self.snapshot_version,
             snapshot=self.snapshot,
             reason=self.resume_reason,
+            began_at=self.running_since,
+            lost_at=self.lost_at,
+            why=self.lost_why,
         )
 
 

@@ -24,6 +24,8 @@ from agentd.errors import (
     LiveKitUnreachable,
     ProtocolError,
 )
+from agentd.figures import count
+from agentd.figures.families import LINK_FAILURES, LINK_REGISTRATIONS
 from agentd.protocol.app import AppInfo
 from agentd.protocol.ids import JobId
 from agentd.protocol.job import JobAnswer, JobOffer
@@ -206,9 +208,8 @@ class Link:
         try:
             async with self._dial(self._settings, self._timings) as connection:
                 failure = await self._serve(connection)
-        except LiveKitRefused as error:
-            failure = error
-        except (LiveKitUnreachable, ChannelBroken, ProtocolError) as error:
+        except (LiveKitRefused, LiveKitUnreachable, ChannelBroken, ProtocolError) as error:
+            count(LINK_FAILURES, kind="attempt")
             failure = error
         self._enter("connecting", attempts=self._state.attempts, error=str(failure))
         self._raise_if_final(failure)
@@ -238,6 +239,7 @@ class Link:
             lost = await session.serve(self._opening(), self._handle)
         finally:
             self._end(registered_at)
+        count(LINK_FAILURES, kind="lost")
         logger.warning(
             "connection to LiveKit lost",
             extra={
@@ -251,6 +253,7 @@ class Link:
 
     def _begin(self, registered: Registered) -> None:
         self._was_registered = True
+        count(LINK_REGISTRATIONS)
         self._enter("registered", worker_id=registered.worker_id)
         logger.info(
             "registered with LiveKit",

@@ -15,6 +15,8 @@ from typing import Protocol
 import msgspec
 
 from agentd.aio.timing import now, wall_time
+from agentd.figures import count
+from agentd.figures.families import JOBS_FOUND
 from agentd.ipc.listener import Peer
 from agentd.journal.records import JobRecord, SnapshotRecord
 from agentd.protocol.frames import Hello
@@ -76,6 +78,8 @@ class Restorer:
                 adopted += 1
             else:
                 orphans.append(job)
+        count(JOBS_FOUND, adopted, process="alive")
+        count(JOBS_FOUND, len(orphans), process="dead")
         if adopted or orphans:
             logger.warning(
                 "an earlier daemon has left jobs",
@@ -105,6 +109,8 @@ class Restorer:
             extra={"action": "unknown_job_found", "job": assignment.job_id, "child_pid": peer.pid},
         )
         job = Job(assignment.job_id, assignment.room, offered_at=now())
+        job.found = True
+        count(JOBS_FOUND, process="alive")
         job.resumes = hello.resumes
         job.fake = assignment.fake
         self._book.open(job, "")
@@ -117,6 +123,7 @@ class Restorer:
         """The job as it was; None for one that had not come to run, which is ended here."""
         job = Job(record.id, record.room, offered_at=_instant(record.offered_at))
         job.state = record.state
+        job.found = True
         self._book.take_over(job)
         if record.ending and not is_alive(record):
             self._book.end(job, record.ending, record.reason)
@@ -131,6 +138,7 @@ class Restorer:
         job.fake = job.assignment.fake
         job.resumes = record.resumes
         job.begun = record.running_at is not None
+        job.running_since = record.running_at or 0.0
         return job
 
 

@@ -9,7 +9,7 @@ here cost nothing more: 0.0 MB (measured, livekit-api 1.2). The session is opene
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from email.utils import parsedate_to_datetime
 from types import SimpleNamespace
 from typing import TypeVar
@@ -105,12 +105,10 @@ class RoomApi:
             return False
         return True
 
-    async def dispatch_agent(
-        self, room_name: str, agent_name: str, metadata: str, attributes: Mapping[str, str]
-    ) -> DispatchSeen:
+    async def dispatch_agent(self, room_name: str, agent_name: str, metadata: str) -> DispatchSeen:
         """Have an agent come to a room. Makes the room if there is none."""
         request = agent_dispatch.CreateAgentDispatchRequest(
-            room=room_name, agent_name=agent_name, metadata=metadata, attributes=attributes
+            room=room_name, agent_name=agent_name, metadata=metadata
         )
         return _dispatch(await self._call(self._dispatch.create_dispatch(request)))
 

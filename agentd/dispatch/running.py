@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, Protocol
 
 from agentd.aio.tasks import TaskOwner
-from agentd.aio.timing import now
+from agentd.aio.timing import now, wall_time
 from agentd.errors import AgentdError
+from agentd.figures import count
+from agentd.figures.families import ADOPTIONS, RESUMES
 from agentd.protocol.ids import ChildId, JobId
 from agentd.protocol.job import JobAssignment, JobOutcome
 from agentd.settings.model import JobSettings, LiveKitSettings
@@ -23,6 +25,7 @@ from agentd.supervisor.child import ADOPTED, Child
 from agentd.supervisor.procfs import boot_id, process_started
 
 from .book import JobBook
+from .gaps import note_gone, note_there_again
 from .jobs import Job, count_resume, resume_policy
 from .resuming import Pauses, renewed
 from .swapping import Swaps
@@ -172,10 +175,13 @@ class RunningJobs:
     def resume(self, job: Job, why: str) -> None:
         """Have a job go on in another child, if it may; else it has failed."""
         self.swaps.forget(job)
+        job.resume_reason = "crash"
         if refusal := self._closed or self._count(job):
+            count(RESUMES, reason="crash", outcome="refused")
             self._fail(job, f"{why}; {refusal}")
             return
-        job.resume_reason = "crash"
+        job.lost_at, job.lost_why = wall_time(), why
+        note_gone(job, now())
         if job.state != "resuming":
             self._book.move(job, "resuming", resumes=job.resumes)
         self._homeless.add(job.id)
@@ -200,6 +206,8 @@ class RunningJobs:
         """
         job.resumes += 1
         job.resume_reason = "swap"
+        job.lost_at, job.lost_why = wall_time(), "it was moved to another process"
+        note_gone(job, now())
         self._book.move(job, "resuming", resumes=job.resumes)
         self._go_on(job, child)
 
@@ -217,7 +225,10 @@ class RunningJobs:
         resumed = job.state == "resuming" and not adopted
         if job.state != "running":
             self._book.move(job, "running")
+        if resumed:
+            count(RESUMES, reason=job.resume_reason, outcome="resumed")
         if adopted:
+            count(ADOPTIONS)
             logger.info(
                 "job adopted",
                 extra={
@@ -241,13 +252,21 @@ class RunningJobs:
                 },
             )
         job.begun = True
+        if not adopted:
+            job.running_since = wall_time()
         self._book.report_running(job)
         self._changed()
         self.swaps.consider(job)
 
     def note_back(self, job: Job) -> None:
         """The agent of a job that goes on is in its room again."""
+        note_there_again(job, now())
         self.swaps.note_back(job)
+
+    def note_measured(self, job: Job, turns: int, latency: Mapping[str, float]) -> None:
+        """How the job fares in the process that it has now."""
+        job.turns = job.earlier_turns + turns
+        job.latency = latency
 
     def note_kept(self, job: Job, why: str) -> None:
         """The child does not let go of the job."""
@@ -300,6 +319,7 @@ class RunningJobs:
             return
         assert job.assignment is not None
         self._running[job.id] = child
+        job.earlier_turns = job.turns
         child.start_job(job.assignment, JobWatch(self, job, child), job.past())
         self._note_child(job, child)
 
@@ -333,8 +353,10 @@ class RunningJobs:
             self._homeless.discard(job.id)
         if finding.cancelled():
             end = self._unwanted.pop(job.id, "") or self._closed
+            count(RESUMES, reason=job.resume_reason, outcome="failed")
             self._fail(job, f"{why}; it could not go on: {end}")
         elif (error := finding.exception()) is not None:
+            count(RESUMES, reason=job.resume_reason, outcome="failed")
             if not isinstance(error, AgentdError):
                 logger.error("a resume failed", exc_info=error, extra={"action": "task_failed"})
             self._fail(job, f"{why}; it could not go on: {error}")
@@ -366,6 +388,9 @@ class JobWatch:
 
     def job_back(self) -> None:
         self._jobs.note_back(self._job)
+
+    def job_measured(self, turns: int, latency: Mapping[str, float]) -> None:
+        self._jobs.note_measured(self._job, turns, latency)
 
     def job_kept(self, why: str) -> None:
         self._jobs.note_kept(self._job, why)

@@ -16,6 +16,8 @@ from typing import Protocol
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now, wait_event, within
 from agentd.errors import ChildError
+from agentd.figures import count
+from agentd.figures.families import RESUMES
 from agentd.protocol.ids import JobId
 from agentd.supervision.intensity import Intensity
 from agentd.supervisor.child import Child
@@ -243,6 +245,7 @@ class Swaps:
             self.consider(swap.job)
 
     def _tell_stays(self, swap: _Swap, why: str) -> None:
+        count(RESUMES, reason="swap", outcome="stayed")
         logger.warning(
             "the call stays where it is",
             extra={

@@ -85,7 +85,7 @@ class SessionSide(Protocol):
     def participant_left(self, identity: str, reason: str) -> None:
         """The linked participant has left for good: the session closes itself, without waiting."""
 
-    def room_lost(self, reason: str) -> None:
+    def room_lost(self) -> None:
         """The room is gone for good, and everybody with it: the session closes itself."""
 
     def video_lost(self, reason: str) -> None:

@@ -15,14 +15,19 @@ from livekit import rtc
 from livekit.api.access_token import Claims
 from livekit.protocol.agent import Job
 
+from agentd.aio.timing import now
+from agentd.figures import observe
+from agentd.figures.families import ROOM_JOIN
 from agentd.protocol.job import ResumeReason
 from agentd.room.connect import AutoSubscribe
+from agentd.room.leaving import on_leaving
 from agentd.room.participants import (
     DEFAULT_KINDS,
     ParticipantKinds,
     ParticipantWatch,
     wait_for_participant,
 )
+from agentd.tracing import Attributes, span
 
 from .ending import SessionCloser, ShutdownCallback
 from .parts import JobParts
@@ -49,6 +54,8 @@ class JobContext:
         self._connected = False
         self._log_fields: dict[str, Any] = {}
         self._watch = ParticipantWatch(parts.room, parts.participant_tasks)
+        # By the first that is told: what then fails for want of the room is no crash of the job.
+        on_leaving(parts.room, lambda: parts.shutdown.request(ROOM_DISCONNECTED))
         parts.room.on("disconnected", self._on_disconnected)
 
     # -- what the job is ---------------------------------------------------------
@@ -152,15 +159,22 @@ class JobContext:
         async with self._connecting:
             if self._connected:
                 return
-            await self._parts.joiner.join(
-                self._parts.assignment.url,
-                self._parts.assignment.token,
-                auto_subscribe=auto_subscribe,
-                encryption=encryption or e2ee,
-                rtc_config=rtc_config,
-                single_peer_connection=single_peer_connection,
-            )
+            began_at = now()
+            about: Attributes = {
+                "lk.room.auto_subscribe": str(auto_subscribe),
+                "lk.room.e2ee": bool(encryption or e2ee),
+            }
+            with span("room_connect", about).apart():
+                await self._parts.joiner.join(
+                    self._parts.assignment.url,
+                    self._parts.assignment.token,
+                    auto_subscribe=auto_subscribe,
+                    encryption=encryption or e2ee,
+                    rtc_config=rtc_config,
+                    single_peer_connection=single_peer_connection,
+                )
             self._connected = True
+            observe(ROOM_JOIN, now() - began_at)
             self._watch.start()
             if not self._parts.session:  # a session that goes on says so itself, once it listens
                 self._parts.listener.back()
@@ -179,7 +193,12 @@ class JobContext:
         """
         if not self.room.isconnected():
             await self.connect()
-        return await wait_for_participant(self.room, identity=identity, kind=kind, timeout=timeout)
+        with span("wait_for_participant") as waiting:
+            found = await wait_for_participant(
+                self.room, identity=identity, kind=kind, timeout=timeout
+            )
+            waiting.set({"lk.participant_id": found.sid, "lk.participant_kind": str(found.kind)})
+            return found
 
     def add_participant_entrypoint(
         self,
@@ -204,7 +223,6 @@ class JobContext:
                 "reason": rtc.DisconnectReason.Name(reason),
             },
         )
-        self._parts.shutdown.request(ROOM_DISCONNECTED)
 
     # -- the end -----------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from agentd.aio.tasks import TaskOwner
 from agentd.app.usererror import error_fields
+from agentd.tracing import span
 
 logger = logging.getLogger("agentd.job")
 
@@ -111,6 +112,17 @@ def with_reason(callback: ShutdownCallback, reason: str) -> Callable[[], Awaitab
 
     def call() -> Awaitable[object]:
         return callback(reason) if _takes_argument(callback) else callback()
+
+    call.__qualname__ = _name(callback)
+    return call
+
+
+def traced(callback: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[object]]:
+    """The callback, in a span of its own."""
+
+    async def call() -> object:
+        with span("shutdown_callback", {"lk.callback.name": _name(callback)}):
+            return await callback()
 
     call.__qualname__ = _name(callback)
     return call

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from agentd.io.session_side import SessionSide
 from agentd.protocol.job import JobOutcome
 
 
@@ -26,6 +27,11 @@ class JobListener(Protocol):
         """What the job wants remembered; replaces the one before."""
         ...
 
+    def session(self, session: SessionSide) -> None:
+        """The job's session begins. What is put into its slots now stays there: the room fills
+        only those that are empty."""
+        ...
+
 
 class Nobody:
     """Hears nothing: for a job that has no supervisor."""
@@ -40,4 +46,7 @@ class Nobody:
         return
 
     def snapshot(self, version: int, data: bytes) -> None:
+        return
+
+    def session(self, session: SessionSide) -> None:
         return

@@ -24,6 +24,9 @@ from .servercalls import ServerCalls
 from .shutdown import ShutdownRequest
 from .state import JobState, SnapshotWriter, restore
 
+FAKE_CALLER = "caller"
+"""Who is in the room of a fake job: an agent that waits for a participant goes on."""
+
 
 class SessionDirectory:
     """A directory for the job's files: made when first asked for, removed with the job."""
@@ -104,5 +107,6 @@ def make_parts(
 
 def _room(assignment: JobAssignment) -> rtc.Room:
     if assignment.fake:
-        return FakeRoom(name=assignment.room, identity=assignment.answer.identity)
+        identity = assignment.answer.identity
+        return FakeRoom(name=assignment.room, identity=identity, caller=FAKE_CALLER)
     return rtc.Room()

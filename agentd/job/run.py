@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from agentd.aio.tasks import TaskOwner
+from agentd.aio.timing import wall_time
 from agentd.app.options import EntrypointFnc
 from agentd.app.server import AgentServer
 from agentd.app.usererror import error_fields, one_line
@@ -15,12 +16,13 @@ from agentd.errors import NoEntrypoint
 from agentd.masking import masked
 from agentd.protocol.frames import ChildConfig
 from agentd.protocol.job import JobAssignment, JobOutcome, Resume
+from agentd.tracing import JobTrace, span, trace_job
 from agentd.voice.host import hosting
 
 from .context import JobContext
 from .current import current_job
 from .departure import Departure
-from .ending import CANCEL_GRACE, Steps, finish, with_reason
+from .ending import CANCEL_GRACE, Steps, finish, traced, with_reason
 from .listener import JobListener
 from .logfields import fields_from
 from .parts import JobParts, make_parts
@@ -68,10 +70,18 @@ async def run_job(  # noqa: PLR0913 - who calls it has made all of these
     """
     if app.entrypoint_fnc is None:
         raise NoEntrypoint
+    taken_at = wall_time()
     parts = make_parts(assignment, process, config, shutdown, listener, resume, departure)
-    parts.departure.open(parts.snapshots, shutdown, lambda: _remove_directory(parts))
+    traced_job = _trace_of(parts, resume, taken_at)
+
+    def clear_up() -> None:
+        _remove_directory(parts)
+        traced_job.leave()
+
+    parts.departure.open(parts.snapshots, shutdown, clear_up)
     context = JobContext(parts)
     with (
+        trace_job(traced_job),
         current_job(context),
         hosting(JobSessionHost(context, parts)),
         fields_from(lambda: context.log_context_fields),
@@ -91,12 +101,31 @@ async def run_job(  # noqa: PLR0913 - who calls it has made all of these
             )
             await _finish_entrypoint(entrypoint, parts, budget=config.entrypoint_timeout)
             outcome = run.outcome()
-            await _end(app, context, parts, config, lambda: listener.closing(outcome))
+            with span("job_shutdown", {"lk.shutdown.reason": shutdown.reason}):
+                await _end(app, context, parts, config, lambda: listener.closing(outcome))
         finally:
             run.cancel()
             parts.snapshots.close()
             _remove_directory(parts)
+            traced_job.end(run.outcome())
     return run.outcome()
+
+
+def _trace_of(parts: JobParts, resume: Resume | None, taken_at: float) -> JobTrace:
+    job = parts.job
+    return JobTrace(
+        parts.assignment,
+        resume,
+        taken_at=taken_at,
+        attributes={
+            "lk.agent_name": job.agent_name,
+            "lk.dispatch_id": job.dispatch_id,
+            "lk.job.worker_id": parts.assignment.worker_id,
+            "lk.pii.room_name": parts.assignment.room,
+            "lk.room_sid": job.room.sid,
+        },
+        had_session=bool(parts.session),
+    )
 
 
 class _JobRun:
@@ -212,7 +241,7 @@ async def _end(
     await steps.run("participant entrypoints", parts.participant_tasks.aclose, budget=CANCEL_GRACE)
     await steps.run_all(
         "shutdown callback",
-        [with_reason(callback, reason) for callback in parts.at_end.callbacks],
+        [traced(with_reason(callback, reason)) for callback in parts.at_end.callbacks],
         budget=config.callback_timeout,
     )
     closers = [parts.calls.aclose, parts.http.aclose]

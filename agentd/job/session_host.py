@@ -62,5 +62,7 @@ class JobSessionHost:
 
     def claim(self, session: Any) -> bool:
         """See SessionHost."""
-        self._session = self._session or session
+        if self._session is None:
+            self._session = session
+            self._parts.listener.session(session)
         return self._session is session

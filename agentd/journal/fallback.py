@@ -11,6 +11,8 @@ from msgspec.structs import replace
 
 from agentd.aio.timing import monotonic
 from agentd.errors import JournalCorrupt, JournalError, JournalTooNew
+from agentd.figures import count
+from agentd.figures.families import JOURNAL_ERRORS
 from agentd.protocol.ids import JobId
 from agentd.supervision.backoff import Backoff
 
@@ -162,6 +164,7 @@ class FallbackStore:
 
     def _fail(self, error: JournalError) -> None:
         """The disk failed in the middle of things."""
+        count(JOURNAL_ERRORS)
         if self._disk is not None:
             self._disk.close()
             self._disk = None

@@ -59,9 +59,7 @@ class Onlooker:
 @contextmanager
 def look_into(path: Path) -> Iterator[Onlooker]:
     """A journal's file, for looking only; raises JournalError when it can't be read."""
-    with errors_of(path):
-        connection = sqlite3.connect(f"file:{quote(str(path))}?{_how(path)}", uri=True)
-    with closing(connection):
+    with open_for_looking(path) as connection:
         with errors_of(path):
             version = version_of(connection)
         if version != len(STEPS):
@@ -70,6 +68,15 @@ def look_into(path: Path) -> Iterator[Onlooker]:
                 "a daemon brings it up to date when it starts"
             )
         yield Onlooker(SqliteReading(path, connection))
+
+
+@contextmanager
+def open_for_looking(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that can't write; raises JournalError."""
+    with errors_of(path):
+        connection = sqlite3.connect(f"file:{quote(str(path))}?{_how(path)}", uri=True)
+    with closing(connection):
+        yield connection
 
 
 def _how(path: Path) -> str:

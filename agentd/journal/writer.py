@@ -9,6 +9,8 @@ from threading import Thread
 from typing import ParamSpec, TypeVar
 
 from agentd.aio.timing import monotonic
+from agentd.figures import count, observe
+from agentd.figures.families import JOURNAL_DROPPED, JOURNAL_WRITE
 from agentd.settings.model import JournalSettings
 
 from .backlog import Backlog, Work
@@ -101,9 +103,12 @@ class Writer:
 
     def _do(self, work: Work) -> None:
         if work.batch:
+            began_at = monotonic()
             self._store.write(work.batch)
+            observe(JOURNAL_WRITE, monotonic() - began_at)
             self._written += len(work.batch)
         if work.dropped:
+            count(JOURNAL_DROPPED, work.dropped)
             logger.warning(
                 "the journal could not keep up and dropped records",
                 extra={"action": "journal_dropped", "count": work.dropped},

@@ -11,12 +11,13 @@ from agentd.aio.channel import Channel
 from agentd.aio.tasks import TaskOwner, cancel_and_wait
 from agentd.aio.timing import now, wait_event
 from agentd.errors import APIError
+from agentd.figures import count
+from agentd.figures.families import HEDGES
 from agentd.given import NOT_GIVEN, NotGivenOr
 from agentd.resilience import (
     DEFAULT_API_CONNECT_OPTIONS,
     APIConnectOptions,
     circuits,
-    count,
 )
 
 from .base import LLM
@@ -108,7 +109,7 @@ class HedgeAdapter(LLM):
             await wait_event(changed, self._hedge_after)
             if self._may_hedge(runners[0]):
                 other = self._second or self._first
-                count("hedges", model=other.label)
+                count(HEDGES, model=other.label)
                 runners.append(_Runner(self._ask(other, request), changed, owner))
             winner = await _first_to_answer(runners, changed)
             await cancel_and_wait(*(each.task for each in runners if each is not winner))

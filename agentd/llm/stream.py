@@ -23,11 +23,13 @@ from agentd.errors import (
 from agentd.ids import shortuuid
 from agentd.metrics import LLMMetrics
 from agentd.resilience import Retries, circuits
+from agentd.tracing import NOTHING, Span, said
 
 from .chat import ChatContext
 from .clean_text import REPLACEMENT, CleanPieces, clean
 from .events import ChatChunk, ChoiceDelta, CompletionUsage, FunctionToolCall
 from .request import ChatRequest
+from .request_span import begin_request, end_request
 from .tools import Tool
 
 logger = logging.getLogger("agentd.llm")
@@ -98,6 +100,7 @@ class LLMStream:
         self._llm = llm
         self._request = request
         self._reply = _Reply(request_id=shortuuid("llm_"))
+        self._span: Span = NOTHING
         self._chunks: AsyncGenerator[ChatChunk, None] | None = None
         self._ended = False
 
@@ -171,6 +174,7 @@ class LLMStream:
         reply = self._reply
         reply.started_at = now()
         retries = Retries(self._request.conn_options, self._llm.circuit)
+        self._span = begin_request(self._llm, self._request)
         try:
             while True:
                 try:
@@ -186,10 +190,13 @@ class LLMStream:
                     pause = None if reply.was_handed_out else retries.after(error)
                     self._tell(error, recoverable=pause is not None)
                     if pause is None:
+                        self._span.fail(error)
                         raise
                 await asyncio.sleep(pause)
         finally:
-            self._llm.emit("metrics_collected", self._metrics())
+            metrics = self._metrics()
+            end_request(self._span, metrics, reply.said)
+            self._llm.emit("metrics_collected", metrics)
 
     async def _attempt(self, first_time: float) -> AsyncGenerator[ChatChunk, None]:
         """One attempt, every fault of which is an APIError; so many seconds for its first piece."""
@@ -217,7 +224,8 @@ class LLMStream:
             raise APIConnectionError(f"{self._llm.label} ended the reply before it began")
 
     async def _next(self, chunks: AsyncIterator[ChatChunk], seconds: float) -> ChatChunk | None:
-        with self._faults(seconds):
+        # Not around the whole of a try: what is current in a generator is so for its reader too.
+        with self._span.current(), self._faults(seconds):
             async with asyncio.timeout(seconds):
                 return await anext(chunks, None)
 
@@ -241,6 +249,8 @@ class LLMStream:
             raise APIError(f"{label} failed: {what}", retryable=False) from error
 
     def _tell(self, error: APIError, *, recoverable: bool) -> None:
+        if recoverable:
+            self._span.note("attempt_failed", {"error.type": type(error).__name__})
         self._llm.emit(
             "error",
             LLMError(
@@ -278,6 +288,8 @@ class _Reply:
         self.ttft = -1.0
         self.usage: CompletionUsage | None = None
         self.was_handed_out = False
+        self.said: list[ChoiceDelta] = []
+        """What was handed out, where somebody records that."""
         self.ended = False
         self._chars = 0
         self._chunks = 0
@@ -299,6 +311,8 @@ class _Reply:
         self.usage = chunk.usage or self.usage
         if chunk.delta is not None and (chunk.delta.content or chunk.delta.tool_calls):
             self.was_handed_out = True
+            if said("") is not None:
+                self.said.append(chunk.delta)
             if self.ttft < 0:
                 self.ttft = now() - self.started_at
         if chunk.id == self.request_id:

@@ -7,12 +7,11 @@ line loads.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from agentd.masking import masked
 
-from .record import OUTPUT_LOGGER, entry_of, safe_text
+from .record import OUTPUT_LOGGER, entry_of, pairs
 
 _RESET = "\x1b[0m"
 _DIM = "\x1b[2m"
@@ -53,7 +52,7 @@ class ConsoleFormatter(logging.Formatter):
             entry.message,
         ]
         if entry.fields:
-            parts.append(self._paint(_DIM, _pairs(entry.fields)))
+            parts.append(self._paint(_DIM, pairs(entry.fields)))
         line = " ".join(parts)
         return f"{line}\n{entry.exception}" if entry.exception else line
 
@@ -63,7 +62,3 @@ class ConsoleFormatter(logging.Formatter):
 
 def _style(level: int) -> str:
     return next((style for lowest, style in _LEVEL_STYLES if level >= lowest), _DIM)
-
-
-def _pairs(fields: Mapping[str, object]) -> str:
-    return " ".join(f"{name}={safe_text(value)}" for name, value in fields.items())

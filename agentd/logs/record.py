@@ -84,3 +84,8 @@ def safe_text(value: object) -> str:
     except Exception:  # noqa: BLE001 - a user's __repr__ may raise anything
         text = f"<{type(value).__name__} without a repr>"
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def pairs(fields: Mapping[str, object]) -> str:
+    """Fields as people read them: `job=AJ_x ending=completed`."""
+    return " ".join(f"{name}={safe_text(value)}" for name, value in fields.items())

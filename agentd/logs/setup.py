@@ -1,7 +1,8 @@
 """Sets the stdlib's logging up for a process that writes lines.
 
-Both formats go to standard output: journald and `docker logs` read it, and standard
-error is left for what ends the command (an error of the command line, a crash).
+Lines go to standard output: journald and `docker logs` read it, and standard error is left
+for what ends the command (an error of the command line, a crash). Where standard output is
+the journal itself, records go to it whole, with their fields.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import logging
 from typing import Literal, TextIO
 
 from .console_lines import ConsoleFormatter
-from .handlers import BackgroundHandler, LineHandler
+from .handlers import BackgroundHandler, LineHandler, background_lines
+from .journald import JournalSocket, fields_of
 from .json_lines import JsonLinesFormatter
 
-Format = Literal["json", "console"]
+Format = Literal["json", "console", "journal"]
 
 TRACE = 5
 DEV = 23
@@ -47,11 +49,15 @@ def quiet_noisy_libraries(level: str) -> None:
         logging.getLogger(name).setLevel(quiet)
 
 
-def choose_format(log_format: Literal["auto", "json", "console"], *, dev: bool) -> Format:
-    """What `log_format = auto` means here."""
-    if log_format == "auto":
-        return "console" if dev else "json"
-    return log_format
+def choose_format(
+    log_format: Literal["auto", "json", "console", "journal"], *, dev: bool, journal: bool = False
+) -> Format:
+    """What `log_format = auto` means here; `journal`: our output is the journal."""
+    if log_format != "auto":
+        return log_format
+    if journal:
+        return "journal"
+    return "console" if dev else "json"
 
 
 def setup_logging(
@@ -73,12 +79,25 @@ def setup_logging(
         root.removeHandler(handler)
         if isinstance(handler, LineHandler | BackgroundHandler):  # others have another owner
             handler.close()
-    _prepare(stream)
-    writer = BackgroundHandler(stream) if background else LineHandler(stream)
-    writer.setFormatter(_formatter(log_format, stream, colour=colour))
-    root.addHandler(writer)
+    root.addHandler(_handler(log_format, stream, colour=colour, background=background))
     root.setLevel(level)
     quiet_noisy_libraries(level)
+
+
+def _handler(
+    log_format: Format, stream: TextIO, *, colour: bool, background: bool
+) -> logging.Handler:
+    if log_format == "journal":
+        # Always from a thread: journald may be slow, or stopped.
+        journal = JournalSocket()
+        return BackgroundHandler(fields_of, journal.send, done=journal.close)
+    _prepare(stream)
+    formatter = _formatter(log_format, stream, colour=colour)
+    if background:
+        return background_lines(stream, formatter)
+    writer = LineHandler(stream)
+    writer.setFormatter(formatter)
+    return writer
 
 
 def _prepare(stream: TextIO) -> None:

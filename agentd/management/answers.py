@@ -37,6 +37,7 @@ STATUSES = {
     "wrong_host": 421,
     "too_many_failures": 429,
     "internal": 500,
+    "livekit": 502,
     "busy": 503,
     "timeout": 504,
 }

@@ -127,6 +127,10 @@ class ControlClient:
         """One job with its history."""
         return await self._get(f"/jobs/{quote(job_id, safe='')}", JobDetails)
 
+    async def metrics(self) -> str:
+        """Its figures, in Prometheus' text format."""
+        return (await self._request("GET", "/metrics", under="")).decode()
+
     async def children(self) -> ChildList:
         """Its children at this moment."""
         return await self._get("/children", ChildList)
@@ -283,11 +287,12 @@ class ControlClient:
         *,
         query: dict[str, str] | None = None,
         body: Struct | None = None,
+        under: str = PREFIX,
     ) -> bytes:
         sent = None if body is None else msgspec.json.encode(body)
         headers = {"Content-Type": "application/json"} if sent else {}
         # The path is quoted already, and must not be unquoted on the way.
-        url = URL(f"{PREFIX}{path}", encoded=True)
+        url = URL(f"{under}{path}", encoded=True)
         with self._told():
             async with self._open().request(
                 method, url, params=query, data=sent, headers=headers

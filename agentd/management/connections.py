@@ -14,6 +14,9 @@ from typing import cast
 
 from aiohttp import web
 
+from agentd.figures import count
+from agentd.figures.families import HTTP_REFUSED
+
 from .answers import Handler
 
 logger = logging.getLogger("agentd.management")
@@ -59,6 +62,7 @@ class Connections:
         """A connection has come; False when there is no room for it."""
         if self.count >= MAX_CONNECTIONS:
             self.refused += 1
+            count(HTTP_REFUSED, why="full")
             if not self._idle:
                 return False
             oldest = next(iter(self._idle))
@@ -91,6 +95,7 @@ class Connections:
 
     def _expire(self, transport: asyncio.Transport) -> None:
         self.expired += 1
+        count(HTTP_REFUSED, why="idle")
         self.closed(transport)
         transport.abort()
 

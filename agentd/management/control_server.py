@@ -18,7 +18,9 @@ from .control import ControlApi
 from .controls import Controls
 from .events_stream import EventsStream
 from .feed import EventFeed
+from .metrics import Metrics
 from .mounting import mount
+from .scrape import add_metrics
 
 logger = logging.getLogger("agentd.management")
 
@@ -32,12 +34,22 @@ KEEPALIVE_TIMEOUT = 15.0
 class ControlServer:
     """Serves until closed. `async with` starts and ends it."""
 
-    def __init__(self, path: Path, controls: Controls, feed: EventFeed | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        controls: Controls,
+        feed: EventFeed | None = None,
+        *,
+        metrics: Metrics | None = None,
+    ) -> None:
+        """`metrics`: served too, for who has no way to the HTTP port."""
         self._path = path
         app = web.Application(middlewares=[json_errors, only_our_user], client_max_size=MAX_BODY)
         mount(app, ControlApi(controls))
         if feed is not None:
             EventsStream(feed).add_to(app)
+        if metrics is not None:
+            add_metrics(app, metrics)
         self._runner = web.AppRunner(
             app,
             access_log=None,

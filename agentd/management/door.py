@@ -15,6 +15,8 @@ from aiohttp import hdrs, web
 
 from agentd.aio.timing import now
 from agentd.errors import ControlRefused
+from agentd.figures import count
+from agentd.figures.families import HTTP_REFUSED
 from agentd.settings.http_access import allowed_hosts
 from agentd.settings.model import HttpSettings
 
@@ -109,6 +111,7 @@ class Door:
 
     def _note_failure(self, peer: str, path: str) -> None:
         self.failures += 1
+        count(HTTP_REFUSED, why="token")
         is_last = self._attempts.note_failure(peer, self._clock())
         logger.warning(
             "a request with a wrong token was refused",

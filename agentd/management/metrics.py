@@ -1,129 +1,124 @@
 """/metrics: figures of the daemon for Prometheus, made when they are asked for.
 
-Small so far: what calls to the outside have come to. Each family is one function of the list at
-the end; more of them go there.
+What is counted as it happens is in `agentd.figures`, what is read off the daemon in
+`metrics_shown`; here both are written, in Prometheus' text format or as OpenMetrics.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import Metric
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
 
-from agentd.supervisor.snapshot import CircuitView
-from agentd.supervisor.totals import Total
+from agentd.figures import Tally, here
+from agentd.figures.families import FAMILIES
+from agentd.figures.family import Family
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+from .metrics_shown import SHOWN, Shown
+from .metrics_view import MetricsView
 
-STATES = ("closed", "half_open", "open")
+PREFIX = "agentd_"
 
 
-class MetricsView(Struct, frozen=True, kw_only=True):
-    """What the figures are made of."""
+class Described(Struct, frozen=True, kw_only=True):
+    """A family as it is seen from outside."""
 
-    circuits: tuple[CircuitView, ...] = ()
-    """Those that are not closed."""
-    circuits_opened: Mapping[str, int] = {}
-    """How often each has opened since the start; closed ones too."""
-    totals: tuple[Total, ...] = ()
-    """What the children have counted."""
+    name: str
+    """That of its samples: with `_total` for a counter; a histogram's have `_bucket`, ..."""
+    kind: str
+    labels: tuple[str, ...]
+    text: str
+
+
+def described() -> list[Described]:
+    """Every family of our own."""
+    return [
+        *(
+            Described(
+                name=f"{PREFIX}{each.name}{'_total' if each.kind == 'counter' else ''}",
+                kind=each.kind,
+                labels=each.labels,
+                text=each.text,
+            )
+            for each in SHOWN
+        ),
+        *(
+            Described(
+                name=f"{PREFIX}{each.name}{'' if each.bounds else '_total'}",
+                kind="histogram" if each.bounds else "counter",
+                labels=each.labels,
+                text=each.text,
+            )
+            for each in FAMILIES
+        ),
+    ]
 
 
 class Metrics:
-    """Writes the figures of a view."""
+    """Writes the figures of a view, of a tally, and of this process (`process_*`)."""
 
-    def __init__(self, view: Callable[[], MetricsView]) -> None:
+    def __init__(
+        self, view: Callable[[], MetricsView], tally: Tally = here, *, process: bool = True
+    ) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(_Collector(view))
+        self._registry.register(_Collector(view, tally))
+        if process:
+            ProcessCollector(registry=self._registry)  # which finds nothing but on Linux
 
-    def text(self) -> bytes:
-        """All of them, in Prometheus' text format."""
-        return generate_latest(self._registry)
+    def text(self, accept: str = "") -> tuple[bytes, str]:
+        """All of them and their content type: OpenMetrics for who accepts it."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self._registry), content_type
 
 
 class _Collector(Collector):
-    def __init__(self, view: Callable[[], MetricsView]) -> None:
+    def __init__(self, view: Callable[[], MetricsView], tally: Tally) -> None:
         self._view = view
+        self._tally = tally
 
     def collect(self) -> Iterable[Metric]:
         view = self._view()
+        for shown in SHOWN:
+            yield _shown(shown, view)
         for family in FAMILIES:
-            yield from family(view)
+            yield _counted(family, self._tally)
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: it would be asked for while the daemon starts."""
         return ()
 
 
-def circuit_states(view: MetricsView) -> Iterator[Metric]:
-    """One of three states of each circuit that was ever open is 1."""
-    family = GaugeMetricFamily(
-        "agentd_circuit_state",
-        "State of the circuit breaker of a service: 1 for the one that it is in.",
-        labels=("circuit", "state"),
+def _shown(shown: Shown, view: MetricsView) -> Metric:
+    metric = Metric(f"{PREFIX}{shown.name}", shown.text, shown.kind)
+    name = f"{metric.name}_total" if shown.kind == "counter" else metric.name
+    for labels, value in shown.read(view):
+        metric.add_sample(name, dict(zip(shown.labels, labels, strict=True)), value)
+    return metric
+
+
+def _counted(family: Family, tally: Tally) -> Metric:
+    metric = Metric(
+        f"{PREFIX}{family.name}", family.text, "histogram" if family.bounds else "counter"
     )
-    states = dict.fromkeys(view.circuits_opened, "closed")
-    states |= {circuit.key: circuit.state for circuit in view.circuits}
-    for key, state in states.items():
-        for each in STATES:
-            family.add_metric((key, each), float(each == state))
-    yield family
+    if family.bounds:
+        metric.samples.extend(_histogram(family, metric.name, tally))
+    else:
+        for labels, value in tally.counts(family).items():
+            named = dict(zip(family.labels, labels, strict=True))
+            metric.add_sample(f"{metric.name}_total", named, value)
+    return metric
 
 
-def circuits_opened(view: MetricsView) -> Iterator[Metric]:
-    """How often each circuit has opened."""
-    family = CounterMetricFamily(
-        "agentd_circuit_opened",
-        "Times that a service was found to fail, and was left alone.",
-        labels=("circuit",),
-    )
-    for key, times in view.circuits_opened.items():
-        family.add_metric((key,), times)
-    yield family
-
-
-def retries_refused(view: MetricsView) -> Iterator[Metric]:
-    """Retries that were not made, by circuit."""
-    yield _counted(
-        view,
-        "retries_refused",
-        "Retries of calls to a service that its retry budget refused.",
-        "circuit",
-    )
-
-
-def fallback_switches(view: MetricsView) -> Iterator[Metric]:
-    """Calls that another model took over, by the model that failed."""
-    yield _counted(
-        view,
-        "fallback_switches",
-        "Calls that a fallback adapter gave to another model, by the model that had failed.",
-        "model",
-    )
-
-
-def hedges(view: MetricsView) -> Iterator[Metric]:
-    """Second requests, by the model that they went to."""
-    yield _counted(
-        view, "hedges", "Second requests that were made since the first gave nothing yet.", "model"
-    )
-
-
-def _counted(view: MetricsView, name: str, text: str, label: str) -> Metric:
-    family = CounterMetricFamily(f"agentd_{name}", text, labels=(label,))
-    for total in view.totals:
-        if total.name == name:
-            family.add_metric((total.labels.get(label, ""),), total.times)
-    return family
-
-
-FAMILIES: tuple[Callable[[MetricsView], Iterator[Metric]], ...] = (
-    circuit_states,
-    circuits_opened,
-    retries_refused,
-    fallback_switches,
-    hedges,
-)
+def _histogram(family: Family, name: str, tally: Tally) -> Iterator[Sample]:
+    bounds = [*(repr(bound) for bound in family.bounds), "+Inf"]
+    for labels, cumulative, total in tally.bins(family):
+        named = dict(zip(family.labels, labels, strict=True))
+        for bound, times in zip(bounds, cumulative, strict=True):
+            yield Sample(f"{name}_bucket", {**named, "le": bound}, times)
+        yield Sample(f"{name}_count", named, cumulative[-1])
+        yield Sample(f"{name}_sum", named, total)

@@ -34,7 +34,6 @@ class DispatchRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     agent_name: Line | None = None
     """Left out: this daemon's own."""
     metadata: str = ""
-    attributes: Mapping[str, str] = {}
 
 
 class DispatchView(Struct, frozen=True, kw_only=True):

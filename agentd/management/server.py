@@ -24,10 +24,11 @@ from .events_stream import EventsStream
 from .feed import EventFeed
 from .health import Health
 from .listening import BACKLOG, open_sockets, shown_url, take_inherited
-from .metrics import CONTENT_TYPE, Metrics
+from .metrics import Metrics
 from .mounting import mount
 from .pagefiles import add_page
 from .readiness import Readiness
+from .scrape import add_metrics
 from .tls import make_tls
 
 logger = logging.getLogger("agentd.management")
@@ -69,7 +70,6 @@ class HttpServer:
         """`sockets` listen already, and stay open for whoever gave them; else one is opened."""
         self._settings = settings
         self._daemon = daemon
-        self._metrics = metrics
         self._inherited = sockets
         self.door = Door(settings)
         self.connections = Connections()
@@ -78,8 +78,8 @@ class HttpServer:
         app = web.Application(middlewares=guards, client_max_size=MAX_BODY)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
-        app.router.add_get("/metrics", self._show_metrics)
         add_page(app)
+        add_metrics(app, metrics)
         EventsStream(feed).add_to(app)
         mount(app, ControlApi(controls))
         app.on_response_prepare.append(_add_headers)
@@ -138,9 +138,6 @@ class HttpServer:
     async def _readyz(self, _request: web.Request) -> web.Response:
         readiness = self._daemon.readiness()
         return answer(readiness, readiness.http_status)
-
-    async def _show_metrics(self, _request: web.Request) -> web.Response:
-        return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
 
 class _Site(web.BaseSite):

@@ -66,7 +66,11 @@ class JobAssignment(Struct, frozen=True, kw_only=True):
     fake: bool = False
     """Run without a LiveKit room (simulation, console, tests)."""
     traceparent: str = ""
-    """W3C trace context of what led to this job; empty where nothing is traced."""
+    """W3C trace context that the job's spans belong to, in each process that runs it."""
+    received_at: float = 0.0
+    """Wall time of its offer; 0 where there was none."""
+    accepted_at: float = 0.0
+    assigned_at: float = 0.0
 
     def __repr__(self) -> str:
         # The token opens the room, and so may what the job's metadata holds: not for logs.
@@ -82,6 +86,12 @@ class Resume(Struct, frozen=True, kw_only=True):
     snapshot: bytes = b""
     """The latest that the job had taken; empty when there was none."""
     reason: ResumeReason = "crash"
+    began_at: float = 0.0
+    """Wall time at which the process before had begun; 0 where that is not known."""
+    lost_at: float = 0.0
+    """Wall time at which it was found dead, or had let go."""
+    why: str = ""
+    """What became of it, for people."""
 
     def __repr__(self) -> str:
         # The snapshot is a conversation: not for logs.

@@ -9,7 +9,6 @@ from __future__ import annotations
 from .breaker import BreakerPolicy, CircuitState
 from .circuit import Attempt, Circuit
 from .circuits import Circuits, circuits, forget_circuits
-from .counts import count, counts
 from .options import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 from .recovery import Standby
 from .retries import Retries
@@ -25,7 +24,5 @@ __all__ = [
     "Retries",
     "Standby",
     "circuits",
-    "count",
-    "counts",
     "forget_circuits",
 ]

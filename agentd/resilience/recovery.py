@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from agentd.aio.tasks import TaskOwner
 from agentd.errors import APIError, CircuitOpen, ModelError
+from agentd.figures import count
+from agentd.figures.families import FALLBACK_SWITCHES
 from agentd.supervision.backoff import Backoff
 
 from .circuits import circuits
-from .counts import count
 
 logger = logging.getLogger("agentd.resilience")
 
@@ -68,7 +69,7 @@ class Standby:
     def failed(self, number: int, error: Exception) -> None:
         """A real call failed: others are preferred until a probe goes well."""
         if any(self._available[:number] + self._available[number + 1 :]):
-            count("fallback_switches", model=self._names[number])
+            count(FALLBACK_SWITCHES, model=self._names[number])
         if not self._available[number]:
             return
         logger.warning(

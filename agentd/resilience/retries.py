@@ -6,10 +6,11 @@ import random
 
 from agentd.aio.timing import now
 from agentd.errors import APIError, APIStatusError
+from agentd.figures import count
+from agentd.figures.families import RETRIES_REFUSED
 
 from .circuit import Circuit
 from .circuits import circuits
-from .counts import count
 from .options import APIConnectOptions
 
 SPREAD = 0.1
@@ -54,7 +55,7 @@ class Retries:
         if pause is None or pause >= self._left() or self._stays_open(pause):
             return None
         if self._circuit.key and not self._circuit.budget.spend(now()):
-            count("retries_refused", circuit=self._circuit.key)
+            count(RETRIES_REFUSED, circuit=self._circuit.key)
             return None
         self._made += 1
         return pause

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
 from unittest.mock import create_autospec
 
 from livekit import rtc
 
 
 class FakeRoom(rtc.Room):
-    """Is connected from the start, to nothing; nobody is in it.
+    """Is connected from the start, to nothing. In it is who is named as its caller, or nobody.
 
-    The local participant takes every call of the SDK's and does nothing.
+    The participants take every call of the SDK's and do nothing.
     """
 
-    def __init__(self, *, name: str, identity: str) -> None:
+    def __init__(self, *, name: str, identity: str, caller: str = "") -> None:
         super().__init__()
         self._fake_name = name
         self._open = True
-        # A stand-in from the SDK's own class: it has all of its methods and no others,
-        # where a class of ours would lag behind the SDK.
+        # Stand-ins from the SDK's own classes: they have all of their methods and no others,
+        # where classes of ours would lag behind the SDK.
         self._fake_participant: rtc.LocalParticipant = create_autospec(
-            rtc.LocalParticipant,
-            instance=True,
-            identity=identity,
-            name=identity,
-            sid="PA_fake",
-            metadata="",
-            attributes={},
-            track_publications={},
+            rtc.LocalParticipant, instance=True, **_facts(identity, "PA_fake")
         )
+        if caller:
+            self._remote_participants[caller] = create_autospec(
+                rtc.RemoteParticipant,
+                instance=True,
+                kind=rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD,
+                **_facts(caller, "PA_fake_caller"),
+            )
 
     @property
     def name(self) -> str:
@@ -49,7 +50,23 @@ class FakeRoom(rtc.Room):
         *,
         reason: rtc.DisconnectReason.ValueType = rtc.DisconnectReason.CLIENT_INITIATED,
     ) -> None:
-        """Leave, once; handlers of `disconnected` hear of it."""
+        """Leave, once; who listens hears of it as from the SDK's room."""
         if self._open:
-            self._open = False
+            self.lose()
             self.emit("disconnected", reason)
+
+    def lose(self) -> None:
+        """Be disconnected, and tell of the state alone, as the SDK's room now and then does."""
+        self._open = False
+        self.emit("connection_state_changed", rtc.ConnectionState.CONN_DISCONNECTED)
+
+
+def _facts(identity: str, sid: str) -> dict[str, Any]:
+    return {
+        "identity": identity,
+        "name": identity,
+        "sid": sid,
+        "metadata": "",
+        "attributes": {},
+        "track_publications": {},
+    }

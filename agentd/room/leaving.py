@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from livekit import rtc
 
 
-@contextmanager
-def told_of_leaving(room: rtc.Room, callback: Callable[[], None]) -> Iterator[None]:
-    """Call back, once or twice, when the room is left within this block.
+def on_leaving(room: rtc.Room, callback: Callable[[], None]) -> Callable[[], None]:
+    """Call back, once or twice, when the room is left; returns how to stop that.
 
-    The SDK tells the state first, and now and then not the event (livekit 1.2.1).
+    The SDK tells the state first, the event `disconnected` turns of the event loop later, and now
+    and then not at all (livekit 1.2.1). Whoever hears of it by the event alone comes last.
     """
 
     def gone(_reason: object) -> None:
@@ -22,10 +22,20 @@ def told_of_leaving(room: rtc.Room, callback: Callable[[], None]) -> Iterator[No
         if not room.isconnected():
             callback()
 
+    def stop() -> None:
+        room.off("disconnected", gone)
+        room.off("connection_state_changed", changed)
+
     room.on("disconnected", gone)
     room.on("connection_state_changed", changed)
+    return stop
+
+
+@contextmanager
+def told_of_leaving(room: rtc.Room, callback: Callable[[], None]) -> Iterator[None]:
+    """Call back, once or twice, when the room is left within this block."""
+    stop = on_leaving(room, callback)
     try:
         yield
     finally:
-        room.off("disconnected", gone)
-        room.off("connection_state_changed", changed)
+        stop()

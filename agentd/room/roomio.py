@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from livekit import rtc
@@ -28,6 +29,7 @@ from .audio_input import RoomAudioInput
 from .audio_output import RoomAudioOutput
 from .av_output import AVOutput
 from .deprecated import RoomInputOptions, RoomOutputOptions, room_options
+from .leaving import on_leaving
 from .linking import ParticipantLink
 from .options import (
     CLOSING_REASONS,
@@ -93,6 +95,7 @@ class RoomIO:
         self._text_input: TextInput | None = None
         self._pre_connect: PreConnectAudio | None = None
         self._closed = False
+        self._stop_listening: Callable[[], None] = lambda: None
 
     @property
     def room(self) -> rtc.Room:
@@ -133,7 +136,7 @@ class RoomIO:
         self._session.on(USER_INPUT_TRANSCRIBED, self._on_transcribed)
         self._room.on("sip_dtmf_received", self._on_dtmf)
         self._room.on("participant_connected", self._on_company)
-        self._room.on("disconnected", self._on_room_lost)
+        self._stop_listening = on_leaving(self._room, self._on_room_lost)
         self._state.publish(self._session.agent_state)
         self._link.start()
 
@@ -155,7 +158,7 @@ class RoomIO:
         self._session.off(USER_INPUT_TRANSCRIBED, self._on_transcribed)
         self._room.off("sip_dtmf_received", self._on_dtmf)
         self._room.off("participant_connected", self._on_company)
-        self._room.off("disconnected", self._on_room_lost)
+        self._stop_listening()
         parts = (
             self._text_input,
             self._pre_connect,
@@ -286,11 +289,12 @@ class RoomIO:
             },
         )
 
-    def _on_room_lost(self, reason: rtc.DisconnectReason.ValueType) -> None:
+    def _on_room_lost(self) -> None:
+        self._stop_listening()  # it is told twice
         self._link.stop()
         self._follow(None)
         self._session.audience_present(False)
-        self._session.room_lost(rtc.DisconnectReason.Name(reason))
+        self._session.room_lost()
 
     def _on_left(self, participant: rtc.RemoteParticipant) -> None:
         self._follow(None)

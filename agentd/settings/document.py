@@ -64,6 +64,9 @@ _FOOT = """\
 | `STATE_DIRECTORY` | Set by systemd; used when `state_dir` is not set. |
 | `XDG_STATE_HOME` | Used when systemd set none; without it `~/.local/state/agentd`. |
 | `RUNTIME_DIRECTORY` | Set by systemd; used when `runtime_dir` is not set. |
+| `NOTIFY_SOCKET`, `WATCHDOG_USEC` | Set by systemd: where it is told how we are, how often. |
+| `LISTEN_PID`, `LISTEN_FDS` | Set by systemd: the HTTP port that it has opened for us. |
+| `JOURNAL_STREAM` | Set by systemd: by it we know that our output is the journal. |
 | `XDG_RUNTIME_DIR` | Used when systemd set none; without it `/tmp/agentd-<uid>`. |
 | `NO_COLOR`, `FORCE_COLOR` | Never, or always, colour the log of `dev`. |
 
@@ -80,9 +83,11 @@ meets a service of the same user.
 ## The log
 
 Lines go to standard output, in `start` as JSON objects, in `dev` for people; standard error has
-only what ends the command. A JSON line has `time` (RFC 3339, UTC), `level`, `name`, `message`,
-`pid`, `where`, `exc_info` after an error, and every field of the record. What a job prints is a
-line of the logger `agentd.output`, whatever the level. `TRACE` lets noisy libraries speak too.
+only what ends the command. Where standard output is systemd's journal, each record goes there field
+by field instead (docs/operations.md, "systemd"). A JSON line has `time` (RFC 3339, UTC), `level`,
+`name`, `message`, `pid`, `where`, `exc_info` after an error, and every field of the record. What a
+job prints is a line of the logger `agentd.output`, whatever the level. `TRACE` lets noisy libraries
+speak too.
 """
 
 

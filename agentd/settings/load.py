@@ -30,7 +30,15 @@ SINGLE_THREADED = {
 }
 """Keeps numpy and friends from starting threads on import: a template with threads can't fork."""
 
-SYSTEMD_VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+SYSTEMD_VARIABLES = (
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "LISTEN_PID",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "JOURNAL_STREAM",
+)
 """Between systemd and the daemon: a library in a child must not speak for it."""
 
 TOKEN_VARIABLES = (FIELDS["http_token"].variable, FIELDS["http_token"].file_variable)

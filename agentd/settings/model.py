@@ -21,7 +21,7 @@ Port = Annotated[int, Meta(ge=0, le=65535)]
 Secret = Annotated[str, Meta(extra={"secret": True})]
 
 LogLevel = Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
-LogFormat = Literal["auto", "json", "console"]
+LogFormat = Literal["auto", "json", "console", "journal"]
 StartMethod = Literal["auto", "fork", "spawn"]
 OnOff = Literal["on", "off"]
 
@@ -283,7 +283,12 @@ class LogSettings(Struct, frozen=True, kw_only=True):
     ] = "INFO"
     log_format: Annotated[
         LogFormat,
-        Meta(description="auto writes JSON lines in start and coloured ones in dev."),
+        Meta(
+            description=(
+                "auto writes to systemd's journal, field by field, where standard output is the "
+                "journal, and else JSON lines in start and coloured ones in dev."
+            )
+        ),
     ] = "auto"
 
 

@@ -19,6 +19,8 @@ from msgspec.structs import replace
 
 from agentd.aio.timing import now, within
 from agentd.errors import AgentdError, ChannelError, ChildError, ProtocolError
+from agentd.figures import count, observe
+from agentd.figures.families import CHILD_START, LOGS_DROPPED
 from agentd.ipc.listener import ChildStream, Peer
 from agentd.protocol.frames import (
     Answer,
@@ -132,8 +134,8 @@ class Child:
         self._link = ChildLink()
         self._job = WatchedJob()
         self._stacks = StackTaker()
-        self.born_at = now()
-        self.recorder = FlightRecorder(self.born_at)
+        self.started_at = now()
+        self.recorder = FlightRecorder(self.started_at)
         self._end = _End()
 
     @property
@@ -218,6 +220,7 @@ class Child:
                 now() + self._spec.initialize_timeout, self._reach_ready(launcher, reaper, output)
             )
             self._end.ready = True
+            observe(CHILD_START, now() - self.started_at)
             self._move("idle")
         except ChannelError:
             return  # dead, or about to be: the process itself has the last word
@@ -300,7 +303,10 @@ class Child:
                 self._job.watcher_of(frame).job_back()
             case HandedOver():
                 self._handle_handed_over(frame)
-            case CircuitReport() | Counted():
+            case CircuitReport():
+                self._observer.child_told(self, frame)
+            case Counted():
+                self._job.note_measured(frame)
                 self._observer.child_told(self, frame)
             case Pong(seq=seq):
                 self._observer.child_answered(self, seq)
@@ -314,6 +320,7 @@ class Child:
             self.recorder.note_line(f"{logging.getLevelName(frame.level)} {frame.message}")
             self._sink.record(frame, self._origin())
             return
+        count(LOGS_DROPPED, frame.count, by="child")
         logger.warning(
             "log records of a child were dropped",
             extra={"action": "logs_dropped", "count": frame.count, **self.fields()},

@@ -14,6 +14,8 @@ from typing import Protocol
 
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now
+from agentd.figures import observe
+from agentd.figures.families import CHILD_ANSWER
 from agentd.logs.record import EXCEPTION
 from agentd.protocol.frames import LogValue
 from agentd.protocol.ids import ChildId
@@ -66,6 +68,8 @@ class Chart:
         self.memory = MemoryTrack(limits)
         self.over_limit = False
         """It was killed for its memory."""
+        self.replaced = False
+        """It was killed since it did not answer."""
         self.stacks = ""
         """Where it was when it stopped answering; empty again when it answers."""
         self.warned = False
@@ -111,6 +115,9 @@ class Health:
         chart = self._charts.get(child.id)
         if chart is None or chart.pulse is None:
             return
+        asked_at = chart.pulse.asked_at if seq == chart.pulse.seq else None
+        if asked_at is not None and chart.child.has_job:
+            observe(CHILD_ANSWER, now() - asked_at)
         blocked_for = chart.pulse.pong(seq, now())
         if blocked_for is not None:
             chart.blocked_for = blocked_for
@@ -118,6 +125,11 @@ class Health:
             self._tell_recovery(chart)
         if chart.pulse.due_at < self._due_at:
             self._arm()
+
+    def memory_mb(self, child_id: ChildId) -> float | None:
+        """The latest sample of a child's private memory; None where there is none."""
+        chart = self._charts.get(child_id)
+        return None if chart is None else chart.memory.last_mb
 
     def discharge(self, child_id: ChildId) -> Chart | None:
         """A child is gone: what was known of it, and no more of it."""
@@ -245,6 +257,7 @@ class Health:
         if not pulse.is_silent() or chart.pulse is not pulse:
             return  # it answers after all and has said so, or it is on its way out
         chart.stacks = stacks
+        chart.replaced = True
         chart.child.kill(f"its event loop was blocked for {self._patience.replace_after:g} s")
 
     # -- memory ----------------------------------------------------------------------

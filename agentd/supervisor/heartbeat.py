@@ -62,6 +62,11 @@ class Pulse:
         """Number of the latest ping."""
         return self._seq
 
+    @property
+    def asked_at(self) -> float | None:
+        """When the ping was sent whose answer is waited for; None while none is."""
+        return self._asked_at
+
     def is_silent(self) -> bool:
         """Whether a ping waits for its answer."""
         return self._asked_at is not None

@@ -80,6 +80,8 @@ class TemplateKeeper:
         self._retired = TaskOwner("retired-templates")
         self.on_app: Callable[[AppInfo], None] = _ignore
         """Told what the app says of itself each time that it was imported."""
+        self.on_reloaded: Callable[[], None] = _nothing
+        """Called when a reload has come to its end, well or not."""
         self.on_swap: Callable[[], None] = _nothing
         """Called when new jobs run new code and those that run are to go on with it too."""
 
@@ -247,6 +249,7 @@ class TemplateKeeper:
                 "seconds": round(now() - reloaded.began_at, 3),
             },
         )
+        self.on_reloaded()
         if reloaded.swap:
             self.on_swap()
 
@@ -337,6 +340,7 @@ class TemplateKeeper:
                 EXCEPTION: error.traceback if isinstance(error, AppImportFailed) else "",
             },
         )
+        self.on_reloaded()
 
 
 def template_child(

@@ -18,6 +18,8 @@ from msgspec import Struct
 
 from agentd.aio.timing import now, within
 from agentd.errors import ChannelError, ModelHostError, ProtocolError
+from agentd.figures import count
+from agentd.figures.families import LOGS_DROPPED
 from agentd.ipc.stream import FrameStream
 from agentd.protocol.frames import Log, LogsDropped, LogValue, Ping, Pong, Shutdown
 from agentd.protocol.model_frames import FromHostProcess, HostFailed, HostReady
@@ -187,10 +189,11 @@ class ModelHost:
         match frame:
             case Log():
                 self._sink.record(frame, self._origin())
-            case LogsDropped(count=count):
+            case LogsDropped(count=dropped):
+                count(LOGS_DROPPED, dropped, by="child")
                 logger.warning(
                     "log records of the model host were dropped",
-                    extra={"action": "logs_dropped", "count": count, **self._origin()},
+                    extra={"action": "logs_dropped", "count": dropped, **self._origin()},
                 )
             case HostReady() | HostFailed() | Pong():
                 self.kill()

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agentd.errors import ChildError
+from agentd.figures import count, here
+from agentd.figures.families import METRICS_DROPPED
 from agentd.protocol.frames import CircuitReport, Counted
 from agentd.protocol.ids import ChildId, JobId
 from agentd.settings.model import PoolSettings
@@ -24,7 +26,6 @@ from .process import Reaper
 from .roster import Roster
 from .snapshot import ChildView, PoolView
 from .template import Launcher
-from .totals import Totals
 from .waiting import WaitingJobs
 
 TAKES_JOBS = ("starting", "prewarming", "idle", "reserved")
@@ -46,8 +47,6 @@ class Pool:
         self._greeted: dict[ChildId, Child] = {}
         self.circuits = SharedCircuits(self._greeted.values)
         """What the children have learnt of services that fail."""
-        self.totals = Totals()
-        """What they have counted."""
         self._launching = Launching(settings)
         self._waiting = WaitingJobs()
         self._draining = False
@@ -211,7 +210,7 @@ class Pool:
         if isinstance(frame, CircuitReport):
             self.circuits.handle(child, frame)
         else:
-            self.totals.add(frame.counts)
+            _take_over(frame)
 
     def child_changed(self, child: Child) -> None:
         """A child has moved on in life."""
@@ -338,6 +337,13 @@ class Pool:
         self.circuits.close()
         self._launching.stop()
         await self.roster.aclose(reason, spare_jobs=spare_jobs)
+
+
+def _take_over(frame: Counted) -> None:
+    if refused := here.merge(frame.counts, frame.spreads):
+        count(METRICS_DROPPED, refused, why="refused")
+    if frame.dropped > 0:
+        count(METRICS_DROPPED, frame.dropped, why="full")
 
 
 def _tell_nobody() -> None:

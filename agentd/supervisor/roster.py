@@ -15,6 +15,8 @@ from msgspec.structs import replace
 
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now, within
+from agentd.figures import count
+from agentd.figures.families import CHILD_ENDS, CHILD_STARTS
 from agentd.ipc.listener import ChildStream, Peer
 from agentd.protocol.frames import Hello
 from agentd.protocol.ids import ChildId, SlotId
@@ -22,7 +24,8 @@ from agentd.protocol.ids import ChildId, SlotId
 from .autopsy import Autopsies, OnPostMortem, ignore
 from .child import ADOPTED, Child, ChildObserver, ChildSpec
 from .exit import ExitReason
-from .health import Health
+from .health import Chart, Health
+from .oom import OomVerdict
 from .output import RecordSink
 from .postmortem import PostMortem
 from .process import Reaper
@@ -116,6 +119,7 @@ class Roster:
         child = Child(child_id, slot.number, self._spec, self._owner, self._sink)
         child.generation = generation
         slot.seat(child)
+        count(CHILD_STARTS)
         life = child.run(launcher, self._reaper)
         self._tasks.start(self._run_child(slot, child, life), name=child_id)
 
@@ -184,9 +188,13 @@ class Roster:
                 "child failed",
                 extra={**_report(child, reason, "child_failed"), "next_start_in": round(delay, 3)},
             )
-            self._autopsies.hold(child.deceased(), reason, child.recorder, child.usage, chart)
+            record = self._autopsies.hold(
+                child.deceased(), reason, child.recorder, child.usage, chart
+            )
+            count(CHILD_ENDS, reason=why_ended(reason, chart, record.oom.verdict))
         else:
             logger.debug("child ended", extra=_report(child, reason, "child_ended"))
+            count(CHILD_ENDS, reason=why_ended(reason, chart))
         self._owner.seat_freed()
 
     def _has_failed(self, child: Child, reason: ExitReason) -> bool:
@@ -216,6 +224,17 @@ class Roster:
             logger.error("children could not be reaped", extra={"action": "reap_failed"})
         await self._tasks.aclose()
         await self.health.aclose()
+
+
+def why_ended(reason: ExitReason, chart: Chart | None, verdict: OomVerdict = "") -> str:
+    """One word for an end, as `child_ends` has it. Pure."""
+    if verdict == "limit" or (chart is not None and chart.over_limit):
+        return "memory"
+    if verdict in ("kernel", "likely"):
+        return "oom"
+    if reason.kind == "killed" and chart is not None and chart.replaced:
+        return "heartbeat"
+    return {"crashed": "exit", "signalled": "signal"}.get(reason.kind, reason.kind)
 
 
 def _turn_away(_hello: Hello, _peer: Peer) -> bool:

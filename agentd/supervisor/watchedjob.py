@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Protocol
 
 from agentd.errors import ChildError, ProtocolError
 from agentd.protocol.frames import (
+    Counted,
     HandedOver,
     JobBack,
     JobClosing,
@@ -36,6 +38,10 @@ class JobWatcher(Protocol):
 
     def job_back(self) -> None:
         """A job that goes on here is in its room again."""
+        ...
+
+    def job_measured(self, turns: int, latency: Mapping[str, float]) -> None:
+        """How many turns it has answered in this process, and how quick the last one was."""
         ...
 
     def job_kept(self, why: str) -> None:
@@ -111,6 +117,11 @@ class WatchedJob:
         self.started = started
         if started and self._watcher is not None:
             self._watcher.job_started()
+
+    def note_measured(self, frame: Counted) -> None:
+        """How it has fared so far; what comes after its end is too late."""
+        if self._watcher is not None:
+            self._watcher.job_measured(frame.turns, frame.latency)
 
     def end(self, outcome: JobOutcome) -> None:
         """The child has told its end."""

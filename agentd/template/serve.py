@@ -41,6 +41,7 @@ from agentd.protocol.frames import (
 )
 from agentd.protocol.ids import ChildId
 from agentd.room.native import prepare_native_library
+from agentd.tracing import prepare
 
 from .fork import fork_orphan, threads
 from .sources import app_files
@@ -81,6 +82,7 @@ def _import(boot: BootArgs, stream: TemplateStream) -> AgentServer | None:
     try:
         app = load_app(boot.app, verbose=boot.verbose)
         info = structs.replace(describe(app), files=app_files())
+        prepare()
     except AppError as error:
         stream.send(failure_frame(error))
         return None

@@ -24,6 +24,8 @@ from agentd.errors import (
     WouldBlock,
 )
 from agentd.resilience import APIConnectOptions, Retries, circuits
+from agentd.tracing import Span, span
+from agentd.tracing.genai import model_attributes
 
 from .attempt import Attempt, Spoken, Voice
 from .events import SynthesizedAudio, TTSError
@@ -125,6 +127,18 @@ class AudioStream(ABC):
     ) -> None:
         """Speak one segment, with retries; `speak` makes an attempt."""
         self._segment = segment
+        voice = self._voice
+        about = model_attributes("text_to_speech", voice.model, voice.provider)
+        with span("tts_request", {**about, "lk.tts.label": voice.label}, client=True) as asked:
+            await self._try(segment, speak, segment_id, asked)
+
+    async def _try(
+        self,
+        segment: SegmentText,
+        speak: Callable[[Callable[[], None]], AsyncIterator[Spoken]],
+        segment_id: str,
+        asked: Span,
+    ) -> None:
         retries = Retries(self._options, self._voice.circuit)
         while True:
             attempt = Attempt(self._voice, self._request_id, segment_id)
@@ -135,6 +149,7 @@ class AudioStream(ABC):
             except APIError as error:
                 pause = None if attempt.audio.duration else retries.after(error)
                 report_failure(self._voice, error, recoverable=pause is not None)
+                asked.note("attempt_failed", {"error.type": type(error).__name__})
                 if pause is None:
                     if attempt.audio.duration:
                         self._measure(attempt, segment, cancelled=False)

@@ -14,6 +14,7 @@ from .chatlog import ChatLog
 from .context import RunContext
 from .events import FunctionToolsExecutedEvent, UserTurnDroppedEvent
 from .options import OutageKind
+from .session_trace import SessionTrace
 from .speaking.mouth import Mouth
 from .speaking.spoken_text import SpeakingRate
 from .speaking.stage import Stage
@@ -68,6 +69,7 @@ class Bench:
     emit: Callable[[FunctionToolsExecutedEvent | UserTurnDroppedEvent], None]
     hand_over: Callable[[AgentBase], None]
     context: Callable[[FunctionCall, Speech], RunContext[Any]]
+    trace: SessionTrace
     progress: Callable[[], None]
     """Called when a sentence of what is being said has come to its end."""
     rate: SpeakingRate = field(default_factory=SpeakingRate)

@@ -502,12 +502,9 @@ class AgentSession(BaseSession[UserdataT]):
         )
         self._life.begin_close(CloseReason.PARTICIPANT_DISCONNECTED, drain=False)
 
-    def room_lost(self, reason: str) -> None:
+    def room_lost(self) -> None:
         """The room is gone for good, and everybody with it."""
-        logger.info(
-            "the room is gone: the session closes",
-            extra={"action": "room_lost", "reason": reason},
-        )
+        logger.info("the room is gone: the session closes", extra={"action": "room_lost"})
         self._life.room_lost()
 
     def audio_lost(self, reason: str) -> None:

@@ -19,6 +19,7 @@ from agentd.app.usererror import error_fields
 from agentd.errors import SessionError
 from agentd.ids import shortuuid
 from agentd.llm.items import ChatItem
+from agentd.tracing import NOTHING, Span
 
 logger = logging.getLogger("agentd.voice")
 
@@ -163,6 +164,8 @@ class Speech:
         self.chat_items: list[ChatItem] = []
         self.num_steps = 1
         self.error: BaseException | None = None
+        self.span: Span = NOTHING
+        """Of the agent's turn that it is."""
         self.on_protected: Callable[[Speech], object] | None = None
         """Called when `allow_interruptions` has changed."""
         self._may_be_heard = asyncio.Event()

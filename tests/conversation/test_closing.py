@@ -344,7 +344,7 @@ def test_a_room_that_is_gone_closes_the_session() -> None:
     async def scenario(scene: Scene) -> None:
         scene.session.say(SAYING)
         await scene.until(0.5)
-        scene.session.room_lost("ROOM_DELETED")
+        scene.session.room_lost()
         await scene.until(1.0)
 
     scene = on(scenario)
@@ -359,7 +359,7 @@ def test_a_room_that_is_gone_leaves_the_jobs_memory_alone() -> None:
 
     async def scenario(scene: Scene) -> None:
         await scene.session.say(SAYING)
-        scene.session.room_lost("DUPLICATE_IDENTITY")
+        scene.session.room_lost()
         await scene.until(5.0)
 
     scene = on(scenario, host=host)

@@ -20,11 +20,15 @@ from agentd.aio.timing import now, within
 from agentd.cli.exits import AskExit
 from agentd.cli.main import main
 from agentd.daemon.exits import ExitCode
+from agentd.figures import Tally
+from agentd.figures.families import TURNS
 from agentd.journal.records import Batch
 from agentd.journal.sqlite import SqliteStore
 from agentd.management.client import ControlClient
 from agentd.management.control_server import ControlServer
 from agentd.management.health import Problem
+from agentd.management.metrics import Metrics
+from agentd.management.metrics_view import MetricsView
 from tests.support.controls import (
     STATUS,
     TOKEN,
@@ -140,11 +144,53 @@ async def test_top_prints_one_frame_where_there_is_no_terminal(
     assert "\x1b" not in text
 
 
+# -- metrics -------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def counting(workdir: Path) -> AsyncIterator[Tally]:
+    """What the daemon in the runtime directory counts."""
+    tally = Tally()
+    served = Metrics(lambda: MetricsView(draining=False), tally)
+    async with ControlServer(workdir / "control.sock", ScriptedControls(), metrics=served):
+        yield tally
+
+
+async def test_figures_are_shown_as_a_table(counting: Tally, capsys: Printed) -> None:
+    """Those that say something; or those of a name."""
+    counting.add(TURNS, 3)
+
+    assert await run("metrics") == ExitCode.OK
+    everything = capsys.readouterr().out
+    assert await run("metrics", "turns") == ExitCode.OK
+    some = capsys.readouterr().out
+
+    assert "process_open_fds" in everything
+    assert [line.split() for line in some.splitlines()[1:]] == [["agentd_turns_total", "3"]]
+
+
+async def test_figures_are_shown_as_prometheus_reads_them(counting: Tally, capsys: Printed) -> None:
+    """For programs."""
+    assert await run("metrics", "--raw") == ExitCode.OK
+
+    assert "\nagentd_turns_total 0.0\n" in capsys.readouterr().out
+
+
+async def test_a_daemon_that_serves_no_figures_says_so(
+    controls: ScriptedControls, capsys: Printed
+) -> None:
+    """One of an earlier version."""
+    assert await run("metrics") == AskExit.REFUSED
+
+    assert "there is no /metrics" in capsys.readouterr().err
+
+
 # -- finding the daemon --------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "arguments", [["status"], ["drain"], ["reload"], ["jobs", "stop", "AJ_1"], ["jobs"], ["top"]]
+    "arguments",
+    [["status"], ["drain"], ["reload"], ["metrics"], ["jobs", "stop", "AJ_1"], ["jobs"], ["top"]],
 )
 def test_without_a_daemon_the_error_says_where_was_looked(
     arguments: list[str], workdir: Path, capsys: Printed
@@ -317,7 +363,10 @@ def left_journal(workdir: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("arguments", [["jobs"], ["jobs", "show", "AJ_1"], ["jobs", "--json"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["jobs"], ["jobs", "show", "AJ_1"], ["jobs", "--json"], ["logs"], ["logs", "--json"]],
+)
 def test_without_a_daemon_its_journal_is_read(
     arguments: list[str], workdir: Path, capsys: Printed
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from agentd.testing.livekit_server import LiveKitServer
 from tests.support.command import agentd
 from tests.support.daemon import Callers, running_daemon, write_app
-from tests.support.terminal import ALTERNATE_OFF, CURSOR_ON, in_terminal
+from tests.support.screen import ALTERNATE_OFF, CURSOR_ON, in_terminal
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -145,6 +145,7 @@ class ScriptedControls:
         self.show_drain(DrainView(jobs_left=len(self.shown.jobs)))
 
     def reload(self, *, swap: bool = False) -> None:
+        self._refuse_while_draining()
         self.asked.append(("reload", "swap") if swap else ("reload",))
 
     def stop_job(self, job_id: JobId, reason: str) -> bool:
@@ -176,6 +177,7 @@ class ScriptedControls:
         return DispatchView(id="AD_1", room=request.room, agent_name=name, room_created=True)
 
     def simulate(self, request: SimulateRequest) -> SimulationView:
+        self._refuse_while_draining()
         self.asked.append(("simulate", request.room, request.metadata))
         room = request.room or "simulation-1"
         return SimulationView(job="SIM_1", room=room, seconds=request.seconds)
@@ -199,6 +201,10 @@ class ScriptedControls:
             self.left.set()
 
         return unsubscribe
+
+    def _refuse_while_draining(self) -> None:
+        if self.shown.drain.draining:
+            raise ControlRefused("the daemon drains", code="conflict")
 
     def show_drain(self, drain: DrainView) -> None:
         """The drain has come so far."""

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from agentd.management.feed import EventFeed
 from agentd.management.health import DaemonView, Health, judge_health
-from agentd.management.metrics import Metrics, MetricsView
+from agentd.management.metrics import Metrics
+from agentd.management.metrics_view import MetricsView
 from agentd.management.readiness import Readiness, judge_readiness
 from agentd.management.server import HttpServer
 from agentd.settings.model import HttpSettings

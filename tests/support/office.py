@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Unpack, cast
 
+from msgspec import structs
+
 from agentd.aio.timing import now, within
 from agentd.dispatch.desk import JobDesk
 from agentd.dispatch.load import WorkerReport
@@ -40,6 +42,13 @@ class FakeChild:
         self.taken_from: list[str] = []
         self._pool = pool
         self._says = says
+
+    @property
+    def past(self) -> Resume | None:
+        """What it was given of the job's past, without the times and the words for people."""
+        if self.resume is None:
+            return None
+        return structs.replace(self.resume, began_at=0.0, lost_at=0.0, why="")
 
     async def ask(self, _offer: JobOffer, deadline_at: float) -> JobAnswer:
         assert self._says is not None

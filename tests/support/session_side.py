@@ -55,8 +55,8 @@ class WritingSession(EventEmitter):
     def participant_left(self, identity: str, reason: str) -> None:
         self._note("left", (identity, reason))
 
-    def room_lost(self, reason: str) -> None:
-        self._note("room lost", reason)
+    def room_lost(self) -> None:
+        self._note("room lost", None)
 
     def audio_lost(self, reason: str) -> None:
         self._note("audio lost", reason)

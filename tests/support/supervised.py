@@ -103,6 +103,7 @@ class Watcher:
         self.snapshots: list[tuple[int, bytes]] = []
         self.losses: list[str] = []
         self.back = 0
+        self.measured: tuple[int, dict[str, float]] = (0, {})
         self.refusals: list[str] = []
         self.handed_over = 0
         self._changes = changes
@@ -130,6 +131,11 @@ class Watcher:
     def job_back(self) -> None:
         """A job that goes on is in its room again."""
         self.back += 1
+        self._changes.note()
+
+    def job_measured(self, turns: int, latency: Mapping[str, float]) -> None:
+        """How many turns it has answered, and how quick the last one was."""
+        self.measured = (turns, dict(latency))
         self._changes.note()
 
     def job_kept(self, why: str) -> None:

@@ -1,4 +1,4 @@
-"""A terminal in memory with a program in it: its screen as a person sees it, keys, its size."""
+"""A program on a terminal of its own, as a user has it."""
 
 from __future__ import annotations
 
@@ -6,111 +6,100 @@ import asyncio
 import fcntl
 import os
 import pty
-import signal
-import struct
+import re
 import sys
 import termios
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 
-import pyte
+from .daemon import plain_environment
 
-from .daemon import DEADLINE, Daemon, plain_environment
+DEADLINE = 30.0
 
-ALTERNATE_OFF = b"\x1b[?1049l"
-CURSOR_ON = b"\x1b[?25h"
+CURSOR_QUESTION = b"\x1b[6n"
+CURSOR_ANSWER = b"\x1b[1;1R"
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Terminal:
-    """What a program writes to, and where its keys come from."""
+    """What is shown on it, and what is typed."""
 
-    def __init__(self, descriptor: int, width: int, height: int) -> None:
-        self.written = b""
-        """All bytes so far."""
-        self._descriptor = descriptor
-        self._screen = pyte.Screen(width, height)
-        self._stream = pyte.ByteStream(self._screen)
-        self._news = asyncio.Event()
-        self.process: Process | None = None
+    def __init__(self, master: int, process: Process) -> None:
+        self.shown = ""
+        """All so far, without escape sequences."""
+        self.process = process
+        self._master = master
+        self._seen = 0
+        self._came = asyncio.Event()
+        asyncio.get_running_loop().add_reader(master, self._read)
 
-    @property
-    def text(self) -> str:
-        """The screen's lines."""
-        return "\n".join(line.rstrip() for line in self._screen.display)
-
-    async def shows(self, *words: str, gone: str = "") -> str:
-        """Wait until the screen has all these, and not `gone`; returns it."""
+    async def until(self, text: str) -> None:
+        """Wait until it shows a text, after the one that was waited for last."""
         try:
             async with asyncio.timeout(DEADLINE):
-                while not all(word in self.text for word in words) or (gone and gone in self.text):
-                    self._news.clear()
-                    await self._news.wait()
+                while (at := self.shown.find(text, self._seen)) < 0:
+                    self._came.clear()
+                    await self._came.wait()
         except TimeoutError:
-            raise AssertionError(f"no {words} on the screen:\n{self.text}") from None
-        return self.text
+            raise AssertionError(f"no {text!r} in {self.shown!r}") from None
+        self._seen = at + len(text)
 
-    def press(self, keys: str) -> None:
-        """As on a keyboard."""
-        os.write(self._descriptor, keys.encode())
+    def type(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self._master, keys.encode())
 
-    def resize(self, width: int, height: int) -> None:
-        """As with the mouse: the program is told by a signal."""
-        set_size(self._descriptor, width, height)
-        self._screen.resize(height, width)
-        assert self.process is not None
-        self.process.send_signal(signal.SIGWINCH)
+    async def ended(self) -> int:
+        """Wait for the program's end; its exit code."""
+        async with asyncio.timeout(DEADLINE):
+            return await self.process.wait()
 
-    def take(self) -> None:
-        """Something was written."""
+    def close(self) -> None:
+        """Take the terminal away."""
+        asyncio.get_running_loop().remove_reader(self._master)
+        os.close(self._master)
+
+    def _read(self) -> None:
         try:
-            data = os.read(self._descriptor, 65536)
+            data = os.read(self._master, 65536)
         except OSError:  # the program has ended
-            asyncio.get_running_loop().remove_reader(self._descriptor)
+            asyncio.get_running_loop().remove_reader(self._master)
             return
-        self.written += data
-        self._stream.feed(data)
-        self._news.set()
+        for _ in range(data.count(CURSOR_QUESTION)):
+            os.write(self._master, CURSOR_ANSWER)
+        self.shown += _ESCAPES.sub("", data.decode(errors="replace")).replace("\r", "")
+        self._came.set()
 
 
-def set_size(descriptor: int, width: int, height: int) -> None:
-    """Tell the kernel how large a terminal is."""
-    fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+def _control() -> None:
+    """Have the terminal send its signals to the program."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 @asynccontextmanager
-async def in_terminal(
-    daemon: Daemon, *arguments: str, width: int = 120, height: int = 40
+async def on_terminal(
+    *arguments: str, environ: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> AsyncIterator[Terminal]:
-    """`agentd ARGUMENTS` in a terminal, with the daemon's directories."""
-    ours, its = pty.openpty()
-    set_size(its, width, height)
-    terminal = Terminal(ours, width, height)
-    loop = asyncio.get_running_loop()
-    loop.add_reader(ours, terminal.take)
-    places = {
-        "AGENTD_STATE_DIR": str(daemon.root / "state"),
-        "AGENTD_RUNTIME_DIR": str(daemon.root / "run"),
-        "TERM": "xterm-256color",
-    }
-    environ = plain_environment()
-    for name in ("COLUMNS", "LINES", "NO_COLOR"):
-        environ.pop(name, None)
-    process = terminal.process = await asyncio.create_subprocess_exec(
+    """Python with these arguments, on a terminal, for the length of a block."""
+    master, slave = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "agentd", *arguments),
-        cwd=daemon.root,
-        env=environ | places,
-        stdin=its,
-        stdout=its,
-        stderr=its,
+        *arguments,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        cwd=cwd,
+        env=plain_environment() | {"TERM": "xterm", "COLUMNS": "120"} | dict(environ or {}),
+        start_new_session=True,
+        preexec_fn=_control,
     )
-    os.close(its)
+    os.close(slave)
+    terminal = Terminal(master, process)
     try:
         yield terminal
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-        loop.remove_reader(ours)
-        os.close(ours)
+        terminal.close()

@@ -15,11 +15,12 @@ ROOT = Path(__file__).parents[2]
 HEAVY = ("livekit.rtc", "numpy", "openai")
 
 HOMES = {
-    "livekit.rtc": ("agentd/room/", "agentd/job/", "agentd/caller/"),
-    "numpy": ("agentd/audio/", "agentd/caller/", "agentd/testing/"),
+    "livekit.rtc": ("agentd/room/", "agentd/job/", "agentd/caller/", "agentd/doctor/probes/"),
+    "numpy": ("agentd/audio/", "agentd/caller/", "agentd/doctor/probes/", "agentd/testing/"),
+    "prompt_toolkit": ("agentd/console/prompt.py",),
     "rich": ("agentd/cli/",),
     "click": ("agentd/cli/",),
-    "systemd": ("agentd/daemon/systemd.py",),
+    "systemd": (),
     "watchfiles": ("agentd/daemon/reload.py",),
     "aiohttp": (
         "agentd/management/",
@@ -29,12 +30,14 @@ HOMES = {
         "agentd/utils/http_context.py",
         "agentd/caller/",
         "agentd/models/fetch.py",
+        "agentd/doctor/",
         "agentd/testing/mock_openai/",
     ),
     # daemon/describe.py asks a template one question and waits for it, with no loop running.
     "subprocess": ("agentd/supervisor/spawn.py", "agentd/daemon/describe.py", "agentd/testing/"),
     "sqlite3": ("agentd/journal/",),
     "mcp": ("agentd/llm/mcp/",),
+    "opentelemetry": ("agentd/tracing/",),
     "httpx2": ("agentd/llm/mcp/",),
     "multiprocessing": (),
     "pickle": (),

@@ -22,6 +22,7 @@ from agentd.realtime.events import GenerationCreated
 from agentd.supervision.policy import RestartPolicy
 from agentd.supervision.spec import ChildSpec
 from agentd.supervision.tasks import task_child
+from agentd.tracing import Span, span
 from agentd.voice.agent import Agent, set_place
 from agentd.voice.agent_base import AgentBase, book_of
 from agentd.voice.events import UserInputTranscribedEvent
@@ -149,14 +150,15 @@ class Activity:
         Raises what a toolset's `setup` raises; then nothing of it is left.
         """
         set_place(self.agent, self)
-        try:
-            self._setting.models.prewarm()
-            await self._toolsets.follow(self.agent.tools)
-            await self._connect()
-            await self._listen()
-        except BaseException:
-            await self.aclose()
-            raise
+        with self._span("start_agent_activity").apart():
+            try:
+                self._setting.models.prewarm()
+                await self._toolsets.follow(self.agent.tools)
+                await self._connect()
+                await self._listen()
+            except BaseException:
+                await self.aclose()
+                raise
         agent = self.agent
         self._hooks.add("on_enter")
         enter = agent.on_enter if resume is None else partial(agent.on_resume, resume.context)
@@ -168,6 +170,10 @@ class Activity:
 
     async def drain(self) -> None:
         """Call `on_exit`, and let what is being said come to its end. Nothing new is begun."""
+        with self._span("drain_agent_activity"):
+            await self._drain()
+
+    async def _drain(self) -> None:
         self.speaker.begin_closing()
         self._hooks.add("on_exit")
         leaving = self._owner.start(
@@ -206,12 +212,14 @@ class Activity:
 
     async def pause(self) -> None:
         """Another agent has the word for a while: neither listen nor answer."""
-        await self._listening.stop()
-        await self._preemption.aclose()
+        with self._span("pause_agent_activity").apart():
+            await self._listening.stop()
+            await self._preemption.aclose()
 
     async def resume(self) -> None:
         """It is this agent's turn again."""
-        await self._listen()
+        with self._span("resume_agent_activity").apart():
+            await self._listen()
 
     async def aclose(self) -> None:
         """Stop at once: what is said is cut off. May be repeated."""
@@ -228,6 +236,7 @@ class Activity:
 
     def take_turn(self, turn: CommitTurn) -> None:
         """The user has finished a turn."""
+        self._core.bench.trace.turn_taken(turn)
         self._take(self._taker.take(turn), turn.turn_id)
 
     def exceed_turn(self, turn: UserTurnExceeded) -> None:
@@ -354,12 +363,16 @@ class Activity:
     async def _hook(self, kind: ScopeKind, hook: Callable[[], Coroutine[Any, Any, None]]) -> None:
         enter_scope(Scope(kind, self.agent))
         try:
-            await hook()
+            with self._span(kind):
+                await hook()
         except Exception as error:  # noqa: BLE001 - the user's hook; the session goes on
             self._tell_failed(kind, error)
         finally:
             self._hooks.discard(kind)
             self._core.changed()
+
+    def _span(self, name: str) -> Span:
+        return span(name, {"lk.agent_label": self.agent.label})
 
     def _tell_failed(self, hook: str, error: BaseException) -> None:
         logger.error(

@@ -15,6 +15,8 @@ from typing import Protocol
 from agentd.aio.timing import now
 from agentd.app.usererror import error_fields
 from agentd.audio.frame import AudioFrame
+from agentd.figures import count
+from agentd.figures.families import APOLOGIES
 from agentd.voice.options import OutageKind, OutageOptions
 from agentd.voice.speech import SpeechHandle
 
@@ -55,6 +57,7 @@ class Apologies:
             return ""
         self._last_at = now()
         self._is_owed_an_end = True
+        count(APOLOGIES, cause="outage")
         self._say(text, clip=self._clip())
         return text
 

@@ -29,6 +29,8 @@ from agentd.voice.events import (
     OutputDegradedEvent,
     SpeechCreatedEvent,
     UserStateChangedEvent,
+    UserTranscriptionTimeoutEvent,
+    UserTurnDroppedEvent,
 )
 from agentd.voice.face import BaseSession
 from agentd.voice.models import Adapters, Models
@@ -41,6 +43,7 @@ from agentd.voice.options import (
 from agentd.voice.scope import current_scope
 from agentd.voice.senses.ears import Ears
 from agentd.voice.senses.eyes import Eyes
+from agentd.voice.session_trace import SessionTrace
 from agentd.voice.speaking.floor import Floor
 from agentd.voice.speaking.mouth import Mouth
 from agentd.voice.speaking.stage import Stage
@@ -61,6 +64,7 @@ from .activity import Activity
 from .apologies import Apologies
 from .core import Core
 from .faults import Faults
+from .figures import SessionFigures
 from .metering import Metering
 from .outages import Outages
 from .speaker import ReplyRequest
@@ -103,6 +107,8 @@ class Engine:
         """Whether somebody is there; to nobody no speech is owed."""
         self.manual = ManualTurns()
         self.metering = Metering(emit)
+        self.trace = SessionTrace()
+        self._figures = SessionFigures()
         self.log = ChatLog(config.history, emit=emit, changed=config.changed)
         self.speeches = Speeches(self.feed, changed=self._ring)
         self.mouth = Mouth(self.speeches, delay=self._speech_delay)
@@ -274,6 +280,7 @@ class Engine:
             emit=self._emit,
             hand_over=self._hand_over,
             context=self._context,
+            trace=self.trace,
             progress=self.config.changed,
         )
 
@@ -295,13 +302,20 @@ class Engine:
         match event:
             case SpeechCreatedEvent(source="generate_reply"):
                 self.news.are_told()
-            case UserStateChangedEvent():
+            case UserStateChangedEvent(new_state=state):
+                self.trace.user_speaks(state == "speaking")
                 self.watchdog.heard()
                 self._ring()
-            case AgentStateChangedEvent():
+            case AgentStateChangedEvent(new_state=state):
+                self.trace.agent_speaks(self.mouth.current if state == "speaking" else None)
                 self._ring()
+            case UserTurnDroppedEvent(reason=reason):
+                self.trace.turn_dropped(reason)
+            case UserTranscriptionTimeoutEvent():
+                self.trace.turn_dropped("no_transcript")
             case _:
                 pass
+        self._figures.note(event)
         self.config.session.emit(event.type, event)
 
     def _audible(self) -> None:

@@ -15,6 +15,7 @@ from agentd.io.session_side import SessionSide
 from agentd.llm.chat import ChatContext
 from agentd.recording.options import Record, recording_path
 from agentd.recording.recorder import RecorderIO
+from agentd.tracing import Attributes, span
 from agentd.voice.agent import Agent
 from agentd.voice.events import CloseEvent, CloseReason, RecordingFailedEvent
 from agentd.voice.host import SessionHost, current_host
@@ -79,16 +80,10 @@ class Lifetime:
         self._begun.clear()
         engine = self.engine = self._kept.make_engine()
         engine.log.run = run
+        engine.trace.begin({"lk.agent_label": agent.label})
         try:
-            await self._join(wishes)
-            await self._record(record)
-            await engine.tree.start()
-            await engine.toolsets.follow(engine.config.tools)
-            engine.states.set_agent("listening")
-            if self.room_link is None:
-                engine.feed(ParticipantPresent(at=now(), present=True))
-            await self._enter(engine, agent)
-            await asyncio.sleep(0)  # what `on_enter` asks for at once comes before all else
+            with engine.trace.session.current(), span("session_start").apart():
+                await self._begin(engine, agent, wishes, record)
         except BaseException as error:
             await self._close_now(CloseReason.ERROR, error, drain=False)
             raise
@@ -96,6 +91,19 @@ class Lifetime:
         self._tasks.start(self._watch_tree(engine), name="tree")
         if self._host is not None and self._primary:
             self._host.at_work(self._settle)
+
+    async def _begin(
+        self, engine: Engine, agent: Agent, wishes: RoomWishes, record: Record
+    ) -> None:
+        await self._join(wishes)
+        await self._record(record)
+        await engine.tree.start()
+        await engine.toolsets.follow(engine.config.tools)
+        engine.states.set_agent("listening")
+        if self.room_link is None:
+            engine.feed(ParticipantPresent(at=now(), present=True))
+        await self._enter(engine, agent)
+        await asyncio.sleep(0)  # what `on_enter` asks for at once comes before all else
 
     async def wait_until_begun(self) -> None:
         """Wait until the first agent has the word."""
@@ -220,6 +228,14 @@ class Lifetime:
         engine = self.engine
         if engine is None:
             return
+        about: Attributes = {"lk.close_reason": reason.value, "lk.close.drain": drain}
+        with span("session_close", about, parent=engine.trace.session):
+            await self._close_parts(engine, reason, error, drain=drain)
+        engine.trace.end(reason.value, engine.metering.usage, error)
+
+    async def _close_parts(
+        self, engine: Engine, reason: CloseReason, error: Any, *, drain: bool
+    ) -> None:
         await close(engine, drain=drain)
         if self.recorder is not None:
             await self.recorder.aclose()

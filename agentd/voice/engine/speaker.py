@@ -15,6 +15,7 @@ from agentd.llm.instructions import Instructions
 from agentd.llm.items import ChatMessage, FunctionCall
 from agentd.llm.toolset import ToolContext
 from agentd.realtime.events import GenerationCreated
+from agentd.tracing import NOTHING, Span
 from agentd.voice.agent import Agent, is_overridden
 from agentd.voice.events import SpeechCreatedEvent
 from agentd.voice.models import Setting
@@ -221,7 +222,13 @@ class Speaker:
             asked_by=scope.call if scope is not None else None,
         )
         work = Reply(self._core.bench, plan, speech, prepared=prepared, calls=calls)
-        return self._begin(speech, work, work.run(), user_initiated=request.user_initiated)
+        return self._begin(
+            speech,
+            work,
+            work.run(),
+            user_initiated=request.user_initiated,
+            turn=prepared.turn if prepared is not None else NOTHING,
+        )
 
     def _asked_for(self, request: ReplyRequest) -> Speech:
         speech = self._make(
@@ -297,9 +304,13 @@ class Speaker:
         *,
         user_initiated: bool,
         owed: bool = True,
+        turn: Span = NOTHING,
     ) -> SpeechHandle:
-        """Without `owed` nothing is done about it where it is not heard."""
-        core = self._core
+        """Without `owed` nothing is done about it where it is not heard. `turn` is its span, where
+        it was begun ahead."""
+        core, trace = self._core, self._core.bench.trace
+        turn = turn if turn.is_recorded else trace.agent_turn(self._agent)
+        trace.carry(speech, turn, modality=speech.input_details.modality)
         self._speeches[speech.id] = speech
         speech.add_done_callback(self._after)
         core.speeches.add(speech, core.bench.mouth, work)
@@ -313,7 +324,7 @@ class Speaker:
             )
         )
         try:
-            speech.start(self._owner, _unscoped(run))
+            speech.start(self._owner, _unscoped(run, speech))
         except RuntimeError as error:  # its tasks are being ended
             run.close()
             speech.finish()
@@ -361,6 +372,7 @@ class Speaker:
             raise SessionError(f"the agent '{self._agent.id}' is leaving: it says nothing new")
 
 
-async def _unscoped(work: Coroutine[Any, Any, None]) -> None:
+async def _unscoped(work: Coroutine[Any, Any, None], speech: Speech) -> None:
     leave_scope()
-    await work
+    with speech.span.current():
+        await work

@@ -11,6 +11,7 @@ from agentd.aio.bell import Bell
 from agentd.aio.timing import now
 from agentd.app.usererror import error_fields
 from agentd.errors import SessionError
+from agentd.tracing import span
 from agentd.voice.agent import Agent
 from agentd.voice.agent_base import AgentBase
 from agentd.voice.restoring import Restored
@@ -141,13 +142,18 @@ class Switchboard:
             old = self._current
             if old is None or old.agent is agent or self._closing:
                 return
-            await old.drain()
-            await old.aclose()
-            try:
-                await self._begin(agent, old.agent)
-            except Exception as error:  # noqa: BLE001 - an agent or toolset of the user's
-                self._tell_failed(agent, error)
-                await self._begin(old.agent, agent)
+            about = {"lk.agent_label": agent.label, "agentd.old_agent_label": old.agent.label}
+            with span("update_agent", about):
+                await self._replace(old, agent)
+
+    async def _replace(self, old: Activity, agent: Agent) -> None:
+        await old.drain()
+        await old.aclose()
+        try:
+            await self._begin(agent, old.agent)
+        except Exception as error:  # noqa: BLE001 - an agent or toolset of the user's
+            self._tell_failed(agent, error)
+            await self._begin(old.agent, agent)
 
     async def _begin(self, agent: Agent, old: Agent) -> None:
         activity = Activity(self._core, agent, self.lend)

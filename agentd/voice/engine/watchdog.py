@@ -15,6 +15,8 @@ from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 from agentd.aio.timing import now, wait_event
+from agentd.figures import count
+from agentd.figures.families import APOLOGIES
 from agentd.voice.events import DeadAirEvent
 from agentd.voice.options import DeadAirOptions
 from agentd.voice.speech import Speech
@@ -94,6 +96,7 @@ class Watchdog:
     def apologise(self) -> None:
         """A reply has failed before anything of it was heard: tell the user."""
         if self._options.apology:
+            count(APOLOGIES, cause="reply")
             self._say(self._options.apology)
 
     async def run(self) -> None:
@@ -171,6 +174,7 @@ class Watchdog:
                 self._apologised = True
                 owed.hopeless = True
                 owed.speech.interrupt()
+                count(APOLOGIES, cause="dead_air")
                 self._say(self._options.apology or "")
             case "outage":
                 owed.hopeless = True  # the reply is over, and the user is told by the outage

@@ -16,6 +16,7 @@ from agentd.voice.agent import Agent
 from agentd.voice.bench import Bench
 from agentd.voice.default_nodes import ModelSettings
 from agentd.voice.models import Setting
+from agentd.voice.session_trace import drop_agent_turn
 from agentd.voice.turns.actions import StartPreemptive
 
 from .prompting import call_ids, offered, prompt
@@ -61,17 +62,19 @@ class Preemption:
         )
         tools = self._tools()
         running = {run.call.name for run in self._bench.runner.running}
-        step = ReplyPass(self._bench, self._agent, self._setting)
-        step.think(told, offered(tools, running), ModelSettings(tool_choice=NOT_GIVEN))
-        if order.synthesize:
-            step.synthesize()
+        turn = self._bench.trace.agent_turn(self._agent, ahead=True)
+        step = ReplyPass(self._bench, self._agent, self._setting, turn=turn)
+        with turn.current():
+            step.think(told, offered(tools, running), ModelSettings(tool_choice=NOT_GIVEN))
+            if order.synthesize:
+                step.synthesize()
         self._begun[order.generation_id] = _Begun(step, known, tools, self._agent.instructions)
 
     def drop(self, generation_id: int) -> None:
         """It is not wanted any more."""
         begun = self._begun.pop(generation_id, None)
         if begun is not None:
-            self._owner.start(begun.step.aclose(), name="drop preemptive reply")
+            self._owner.start(_drop(begun.step), name="drop preemptive reply")
 
     def take(self, generation_id: int | None, turn_ctx: ChatContext) -> ReplyPass | None:
         """What was begun, if the model would be told the same now: history, instructions, tools."""
@@ -85,7 +88,7 @@ class Preemption:
             and begun.step.thought.error is None
         )
         if not same:
-            self._owner.start(begun.step.aclose(), name="drop preemptive reply")
+            self._owner.start(_drop(begun.step), name="drop preemptive reply")
             return None
         return begun.step
 
@@ -93,4 +96,11 @@ class Preemption:
         """Give up what was begun. May be repeated."""
         steps = [begun.step for begun in self._begun.values()]
         self._begun.clear()
-        await asyncio.gather(*(step.aclose() for step in steps))
+        await asyncio.gather(*(_drop(step) for step in steps))
+
+
+async def _drop(step: ReplyPass) -> None:
+    try:
+        await step.aclose()
+    finally:
+        drop_agent_turn(step.turn)

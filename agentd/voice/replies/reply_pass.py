@@ -11,6 +11,7 @@ from agentd.aio.tasks import TaskOwner, cancel_and_wait
 from agentd.llm.chat import ChatContext
 from agentd.llm.items import FunctionCall
 from agentd.llm.tools import Tool
+from agentd.tracing import NOTHING, Span
 from agentd.voice.agent import Agent
 from agentd.voice.bench import Bench
 from agentd.voice.default_nodes import ModelSettings
@@ -38,7 +39,11 @@ class PassEnd(Enum):
 class ReplyPass:
     """A step. It may be begun before it is known whether it will be heard at all."""
 
-    def __init__(self, bench: Bench, agent: Agent, setting: Setting) -> None:
+    def __init__(
+        self, bench: Bench, agent: Agent, setting: Setting, *, turn: Span = NOTHING
+    ) -> None:
+        """`turn` is the span of the agent's turn, where this is begun ahead of it."""
+        self.turn = turn
         self.thought = Thought()
         self.runs: list[ToolCallRun] = []
         """The calls that were begun."""

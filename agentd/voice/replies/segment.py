@@ -11,6 +11,7 @@ from agentd.aio.timing import now
 from agentd.audio.frame import AudioFrame, as_frame
 from agentd.errors import ChannelClosed
 from agentd.llm.clean_text import CleanPieces
+from agentd.tracing import said, span
 from agentd.tts.events import SynthesizedAudio
 from agentd.tts.segment import is_speakable
 from agentd.voice.default_nodes import SpokenFrame, as_spoken
@@ -86,6 +87,14 @@ class Segment:
 
     async def synthesize(self, node: TextNode) -> None:
         """Have the text spoken. Never raises: what goes wrong is `error`."""
+        with span("tts_node") as speaking:
+            await self._synthesize(node)
+            if self.error is not None:
+                speaking.fail(self.error)
+            text = said(lambda: self.spoken.text)
+            speaking.set({"lk.response.ttfb": self.ttfb, "lk.pii.input_text": text})
+
+    async def _synthesize(self, node: TextNode) -> None:
         try:
             async for audio in stream_of(node(self._to_voice), "tts_node"):
                 await self._take(_as_frame(audio))

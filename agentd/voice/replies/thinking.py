@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from agentd.aio.channel import Channel
@@ -14,6 +15,7 @@ from agentd.llm.events import ChatChunk, ChoiceDelta, CompletionUsage, FunctionT
 from agentd.llm.items import FunctionCall
 from agentd.llm.stream import MAX_REPLY_CALLS, MAX_REPLY_CHARS
 from agentd.llm.tools import Tool
+from agentd.tracing import Attributes, said, span
 from agentd.voice.agent import Agent
 from agentd.voice.default_nodes import FlushSentinel, ModelSettings
 from agentd.voice.node_stream import stream_of
@@ -54,16 +56,21 @@ class Thought:
         self, agent: Agent, chat_ctx: ChatContext, tools: list[Tool], settings: ModelSettings
     ) -> None:
         """Ask the agent's node. Never raises: what goes wrong is `error`."""
-        try:
-            async for piece in stream_of(agent.llm_node(chat_ctx, tools, settings), "llm_node"):
-                await self._take(piece)
-            await self._add(self._clean.finish())
-        except Exception as error:  # noqa: BLE001 - the user's node, or a model: told by the reply
-            self.error = error
-        finally:
-            self.ended_at = now()
-            self.pieces.close()
-            self.calls.close()
+        with span("llm_node") as asked:
+            if asked.is_recorded:
+                asked.set(_asked(chat_ctx, tools))
+            try:
+                async for piece in stream_of(agent.llm_node(chat_ctx, tools, settings), "llm_node"):
+                    await self._take(piece)
+                await self._add(self._clean.finish())
+            except Exception as error:  # noqa: BLE001 - the user's node, or a model: told by the reply
+                self.error = error
+                asked.fail(error)
+            finally:
+                self.ended_at = now()
+                self.pieces.close()
+                self.calls.close()
+                asked.set({"lk.response.ttft": self.ttft, "lk.pii.response.text": said(self.text)})
 
     async def _take(self, piece: Any) -> None:
         match piece:
@@ -135,3 +142,10 @@ class Thought:
     def _note_first(self) -> None:
         if self.first_at is None:
             self.first_at = now()
+
+
+def _asked(chat_ctx: ChatContext, tools: list[Tool]) -> Attributes:
+    return {
+        "lk.function_tools": [getattr(tool, "id", "") for tool in tools],
+        "lk.pii.chat_ctx": said(lambda: json.dumps(chat_ctx.to_dict(), ensure_ascii=False)),
+    }

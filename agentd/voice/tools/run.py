@@ -20,6 +20,7 @@ from agentd.llm.execute import call_tool
 from agentd.llm.items import FunctionCall, FunctionCallOutput
 from agentd.llm.tools import CallContext, ToolFlag
 from agentd.llm.toolset import AnyFunctionTool, ToolContext
+from agentd.tracing import Attributes, said, span
 from agentd.voice.agent_base import AgentBase
 from agentd.voice.events import (
     ToolCallEnded,
@@ -213,6 +214,15 @@ class ToolRunner:
     async def _see_through(
         self, run: ToolCallRun, tools: ToolContext, context: Callable[[FunctionCall], CallContext]
     ) -> None:
+        with span("function_tool", _called(run.call)) as traced:
+            try:
+                await self._see_to_its_end(run, tools, context)
+            finally:
+                traced.set(_ended(run))
+
+    async def _see_to_its_end(
+        self, run: ToolCallRun, tools: ToolContext, context: Callable[[FunctionCall], CallContext]
+    ) -> None:
         status = "cancelled"
         result = failure(run.call, ToolError("The tool was cancelled."))
         try:
@@ -318,6 +328,31 @@ class ToolRunner:
 def names_of(runs: Sequence[ToolCallRun]) -> str:
     """The tools that are at work, for people."""
     return ", ".join(f"{run.call.name} for {now() - run.started_at:.1f} s" for run in runs)
+
+
+def _called(call: FunctionCall) -> Attributes:
+    return {
+        "lk.function_tool.id": call.call_id,
+        "lk.function_tool.name": call.name,
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": call.name,
+        "gen_ai.tool.call.id": call.call_id,
+        "gen_ai.tool.type": "function",
+        "lk.pii.function_tool.arguments": said(call.arguments),
+        "gen_ai.tool.call.arguments": said(call.arguments),
+    }
+
+
+def _ended(run: ToolCallRun) -> Attributes:
+    output = run.ended.result().output if run.ended.done() else None
+    if output is None:
+        return {"lk.function_tool.is_error": False, "agentd.cancelled": run.cancelled or None}
+    return {
+        "lk.function_tool.is_error": output.is_error,
+        "agentd.cancelled": run.cancelled or None,
+        "lk.pii.function_tool.output": said(output.output),
+        "gen_ai.tool.call.result": said(output.output),
+    }
 
 
 def _told(run: ToolCallRun) -> FunctionCallOutput | None:

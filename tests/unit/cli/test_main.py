@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from agentd import __version__
@@ -68,6 +69,23 @@ def test_a_mistake_gives_one_clear_error_and_its_code(
     assert message in captured.err
     assert "Traceback" not in captured.err
     assert captured.out == ""
+
+
+def test_a_fault_of_ours_is_shown_without_the_keys_in_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Python's own traceback would tell them."""
+
+    @click.command
+    def faulty() -> None:
+        raise ZeroDivisionError("Authorization: Bearer abcdefghijklmnopqrstuvwxyz")
+
+    assert run_command(faulty, []) == ExitCode.INTERNAL
+
+    text = capsys.readouterr().err
+    assert "Traceback" in text
+    assert "ZeroDivisionError: Authorization: Bearer ***" in text
+    assert text.splitlines()[-1].startswith("error: a fault of agentd")
 
 
 def test_verbose_shows_our_own_frames(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,12 +17,10 @@ import pytest
 
 from agentd.aio.tasks import cancel_and_wait
 from agentd.aio.timing import now
-from agentd.daemon import systemd
 from agentd.daemon.loopwatch import LoopWatch, Watchdog
+from agentd.daemon.systemd import service_manager
 from agentd.logs.record import EXCEPTION
 from tests.support.changes import Changes
-
-pytest.importorskip("systemd.daemon", reason="the extra 'systemd' is not installed")
 
 
 def block_the_loop(seconds: float) -> None:
@@ -90,9 +88,10 @@ async def test_the_loop_feeds_the_watchdog_and_a_blocked_one_does_not(
     notices: socket.socket,
 ) -> None:
     """Through a real socket, at least twice in its period; at the first chance after a block."""
-    period = systemd.watchdog_period()
-    assert period == 1.0
-    watching = asyncio.create_task(LoopWatch(0, Watchdog(period, systemd.feed_watchdog)).run())
+    manager = service_manager()
+    assert manager.watchdog_period == 1.0
+    watchdog = Watchdog(manager.watchdog_period, manager.feed_watchdog)
+    watching = asyncio.create_task(LoopWatch(0, watchdog).run())
     loop = asyncio.get_running_loop()
 
     fed_at = []

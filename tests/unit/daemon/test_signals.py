@@ -58,6 +58,33 @@ async def test_the_first_signal_after_a_drain_by_request_forces_nothing() -> Non
     assert forced == [True]
 
 
+async def test_a_request_can_be_taken_back_and_made_again() -> None:
+    """`agentd undrain`: the next request has a reason of its own, the next signal is the first."""
+    forced: list[bool] = []
+    stop = StopRequests(lambda: forced.append(True), ignore)
+    assert not stop.take_back()
+    stop.request("release")
+
+    assert stop.take_back()
+
+    assert (stop.requested.is_set(), stop.taken_back.is_set(), stop.reason) == (False, True, "")
+    stop.handle(signal.SIGTERM)
+    assert (stop.reason, stop.final, forced) == ("SIGTERM", True, [])
+
+
+@pytest.mark.parametrize("requested_before", [False, True])
+async def test_what_a_signal_has_asked_can_not_be_taken_back(requested_before: bool) -> None:
+    """systemd waits for the end, also where somebody else had asked before."""
+    stop = StopRequests(ignore, ignore)
+    if requested_before:
+        stop.request("release")
+    stop.handle(signal.SIGTERM)
+
+    assert not stop.take_back()
+
+    assert (stop.requested.is_set(), stop.final) == (True, True)
+
+
 async def test_a_hangup_by_an_operator_asks_for_a_reload() -> None:
     """The real signal; nothing is stopped."""
     reloads = asyncio.Event()

@@ -441,6 +441,24 @@ def test_a_drain_waits_for_the_jobs_but_no_longer_than_it_may(ends_at: float, en
     assert run_virtual(run()) is ended
 
 
+def test_a_desk_that_drains_no_more_takes_offers_again() -> None:
+    """And says that it has room."""
+
+    async def run() -> Office:
+        office = Office()
+        office.desk.drain("release")
+        office.desk.undrain()
+        office.offer()
+        await settle()
+        return office
+
+    office = run_virtual(run())
+
+    assert office.accepted() == [True]
+    assert not office.link.load[-1].draining
+    assert not office.desk.draining
+
+
 def test_closing_gives_up_open_offers_with_a_reason(caplog: pytest.LogCaptureFixture) -> None:
     """No job is left without an ending."""
 

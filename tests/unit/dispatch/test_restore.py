@@ -94,7 +94,7 @@ def test_a_job_whose_process_is_gone_goes_on_from_its_snapshot() -> None:
     office = restored(Memory(DEAD, b"what was said"))
 
     assert office.child.assignment is not None
-    assert office.child.resume == Resume(resumes=2, snapshot_version=1, snapshot=b"what was said")
+    assert office.child.past == Resume(resumes=2, snapshot_version=1, snapshot=b"what was said")
 
 
 def test_a_job_that_nobody_waits_for_is_lost_with_the_reason() -> None:

@@ -64,7 +64,10 @@ def test_a_job_goes_on_in_another_child_and_livekit_hears_of_no_failure() -> Non
     office = run_virtual(run())
 
     assert office.child.id == "c2"
-    assert office.child.resume == Resume(resumes=1, snapshot_version=1, snapshot=b"what was said")
+    assert office.child.past == Resume(resumes=1, snapshot_version=1, snapshot=b"what was said")
+    assert office.child.resume is not None
+    assert 0 < office.child.resume.began_at <= office.child.resume.lost_at
+    assert office.child.resume.why
     assert office.pool.urgent == [False, True]
     assert [state for _, state in office.ledger.states] == [
         "offered", "accepted", "assigned", "running", "resuming", "running",
@@ -105,9 +108,7 @@ def test_a_snapshot_that_the_journal_refuses_is_not_gone_on_from() -> None:
         await kill(office)
         return office
 
-    assert run_virtual(run()).child.resume == Resume(
-        resumes=1, snapshot_version=1, snapshot=b"small"
-    )
+    assert run_virtual(run()).child.past == Resume(resumes=1, snapshot_version=1, snapshot=b"small")
 
 
 def test_a_job_that_dies_too_often_has_failed_with_the_last_error() -> None:

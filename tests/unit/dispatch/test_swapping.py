@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from agentd.dispatch.swapping import BACK_TIMEOUT, CHILD_TIMEOUT, HAND_OVER_TIMEOUT
+from agentd.protocol.ids import JobId
 from agentd.protocol.job import JobOutcome, Resume
 from agentd.settings.model import JobSettings
 from agentd.testing.virtual_time import run_virtual
@@ -62,7 +63,7 @@ def test_a_job_goes_on_in_a_child_of_the_new_code(caplog: pytest.LogCaptureFixtu
 
     office = run_virtual(run())
 
-    assert office.child.resume == Resume(
+    assert office.child.past == Resume(
         resumes=1, snapshot_version=1, snapshot=b"the last words", reason="swap"
     )
     assert [state for _, state in office.ledger.states][-3:] == ["running", "resuming", "running"]
@@ -163,7 +164,7 @@ def test_a_child_that_does_not_answer_is_killed_and_the_last_snapshot_counts(
 
     assert before == []
     assert office.pool.children[0].taken_from == ["it did not hand its job over within 10 s"]
-    assert office.child.resume == Resume(
+    assert office.child.past == Resume(
         resumes=1, snapshot_version=1, snapshot=b"said before", reason="swap"
     )
     (line,) = lines(caplog, "job_swapped")
@@ -377,3 +378,66 @@ def test_nothing_is_moved_when_the_daemon_ends() -> None:
 
     assert office.pool.children[0].asked_to_hand_over == ["app.py"]
     assert office.child.state == "idle"
+
+
+# -- one job, by hand ----------------------------------------------------------------------
+
+
+def test_a_job_is_moved_by_hand_onto_the_same_code(caplog: pytest.LogCaptureFixture) -> None:
+    """The next child first; then the old one lets go; the line tells why it was moved."""
+
+    async def run() -> Office:
+        office = await running()
+        office.pool.add_children(1)
+        assert office.desk.running.move(JobId("AJ_1"), "it eats memory") == ""
+        await settle()
+        old = office.pool.children[0]
+        assert old.asked_to_hand_over == ["it eats memory"]
+        old.let_go()
+        office.child.arrive()
+        await settle()
+        return office
+
+    office = run_virtual(run())
+
+    assert office.child.resume is not None
+    assert (office.child.resume.resumes, office.child.resume.reason) == (1, "swap")
+    (line,) = lines(caplog, "job_swapped")
+    assert line.getMessage() == "the call goes on in another child"
+    assert line.what == "it eats memory"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("settings", "twice", "refusal"),
+    [
+        (JobSettings(max_resumes=0), False, "it may not begin a second time (max_resumes is 0)"),
+        (POLICY, True, "it is being moved already"),
+    ],
+)
+def test_what_can_not_be_moved_is_refused_at_once(
+    settings: JobSettings, twice: bool, refusal: str
+) -> None:
+    """The old child is not asked."""
+
+    async def run() -> str | None:
+        office = await running(settings)
+        office.pool.add_children(1)
+        if twice:
+            assert office.desk.running.move(JobId("AJ_1"), "first") == ""
+        return office.desk.running.move(JobId("AJ_1"), "second")
+
+    assert run_virtual(run()) == refusal
+
+
+def test_only_a_job_that_runs_can_be_moved() -> None:
+    """One that has lost its child is on its way already; one that is not here is unknown."""
+
+    async def run() -> tuple[str | None, str | None]:
+        office = await running()
+        office.pool.warm.clear()
+        office.child.die()
+        await settle()
+        moved = office.desk.running.move(JobId("AJ_1"), "why not")
+        return moved, office.desk.running.move(JobId("AJ_9"), "why not")
+
+    assert run_virtual(run()) == ("it is resuming: only a job that runs can be moved", None)

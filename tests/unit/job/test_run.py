@@ -20,6 +20,7 @@ from agentd.job.run import ShutdownRequest, run_job
 from agentd.logs.record import EXCEPTION
 from agentd.protocol.frames import ChildConfig
 from agentd.protocol.job import JobOutcome
+from agentd.room.fake import FakeRoom
 
 if TYPE_CHECKING:
     from agentd.job.process import JobProcess
@@ -83,6 +84,23 @@ async def test_parents_request_ends_a_running_job(run: Runner) -> None:
     shutdown.request("the daemon stops")
 
     assert await running == JobOutcome(outcome="completed", reason="the daemon stops")
+
+
+async def test_a_room_whose_state_alone_says_that_it_is_left_ends_the_job(run: Runner) -> None:
+    """What fails for it is no crash; the SDK's event comes later, and now and then never."""
+
+    async def entrypoint(ctx: JobContext) -> None:
+        waiting = asyncio.ensure_future(ctx.wait_for_participant(identity="anna"))
+        await asyncio.sleep(0)
+        room = ctx.room
+        assert isinstance(room, FakeRoom)
+        room.lose()
+        await waiting
+
+    outcome = await run(entrypoint)
+
+    assert outcome.reason == "room disconnected"
+    assert "the room was left" in outcome.error
 
 
 async def test_disconnected_room_ends_the_job(run: Runner) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from agentd.aio.timing import now
 from agentd.errors import APIConnectionError, APIError
+from agentd.figures import here
 from agentd.llm import LLM, ChatContext, HedgeAdapter, LLMStream
-from agentd.resilience import APIConnectOptions, circuits, counts
+from agentd.resilience import APIConnectOptions, circuits
 from agentd.resilience.budget import RESERVE, SHARE
 from agentd.testing import FakeLLM, FakeReply, Fault, Misbehaviour
 from agentd.testing.virtual_time import run_virtual
@@ -52,12 +53,12 @@ def test_a_quick_reply_is_asked_for_once() -> None:
 def test_a_second_request_wins_where_the_first_hangs() -> None:
     """The first is ended, and nothing of it is heard."""
     llm = FakeLLM(default="a reply of five words", ttft=0.3, faults=[HANG])
-    counts.take()
+    here.take()
 
     assert asked(HedgeAdapter(llm, hedge_after=1.0)) == ("a reply of five words", 1.3)
     assert len(llm.requests) == 2
     assert llm.closed == 1
-    assert [name for name, _, _ in counts.take()] == ["hedges"]
+    assert [count.name for count in here.take().counts] == ["hedges"]
 
 
 def test_the_first_may_still_win() -> None:

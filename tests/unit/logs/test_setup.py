@@ -53,19 +53,23 @@ def test_livekits_two_levels_have_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "dev", "chosen"),
+    ("asked", "dev", "journal", "chosen"),
     [
-        ("auto", False, "json"),
-        ("auto", True, "console"),
-        ("json", True, "json"),
-        ("console", False, "console"),
+        ("auto", False, False, "json"),
+        ("auto", True, False, "console"),
+        ("auto", False, True, "journal"),
+        ("auto", True, True, "journal"),
+        ("json", True, False, "json"),
+        ("json", False, True, "json"),
+        ("console", False, False, "console"),
+        ("journal", False, False, "journal"),
     ],
 )
-def test_auto_is_json_in_start_and_lines_for_people_in_dev(
-    asked: Literal["auto", "json", "console"], dev: bool, chosen: str
+def test_auto_is_the_journal_where_there_is_one_and_else_by_who_reads(
+    asked: Literal["auto", "json", "console", "journal"], dev: bool, journal: bool, chosen: str
 ) -> None:
-    """An explicit format is kept."""
-    assert choose_format(asked, dev=dev) == chosen
+    """JSON in start, lines for people in dev; an explicit format is kept."""
+    assert choose_format(asked, dev=dev, journal=journal) == chosen
 
 
 def test_a_character_that_the_output_cant_carry_is_escaped() -> None:

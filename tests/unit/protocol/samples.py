@@ -128,6 +128,9 @@ ASSIGNMENT = JobAssignment(
     answer=ANSWER,
     fake=True,
     traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    received_at=1700000000.25,
+    accepted_at=1700000000.5,
+    assigned_at=1700000000.75,
 )
 
 FRAMES: list[Frame] = [
@@ -156,7 +159,15 @@ FRAMES: list[Frame] = [
     Withdraw(reason="no assignment"),
     StartJob(
         assignment=ASSIGNMENT,
-        resume=Resume(resumes=2, snapshot_version=1, snapshot=b"\x80", reason="swap"),
+        resume=Resume(
+            resumes=2,
+            snapshot_version=1,
+            snapshot=b"\x80",
+            reason="swap",
+            began_at=1700000001.0,
+            lost_at=1700000009.5,
+            why="it was moved to another process",
+        ),
     ),
     ClosingNoted(),
     Shutdown(reason="terminated by LiveKit"),

@@ -7,7 +7,9 @@ import asyncio
 import pytest
 
 from agentd.errors import APIConnectionError, APIError, APIStatusError
-from agentd.resilience import APIConnectOptions, Retries, circuits, counts
+from agentd.figures import here
+from agentd.protocol.frames import Count
+from agentd.resilience import APIConnectOptions, Retries, circuits
 from agentd.resilience.budget import RESERVE, WINDOW, RetryBudget
 from agentd.resilience.retries import pause_after
 from agentd.testing.virtual_time import run_virtual
@@ -120,7 +122,7 @@ def test_no_try_is_waited_for_that_would_be_turned_away() -> None:
 
 def test_retries_of_many_calls_share_a_budget_and_those_refused_are_counted() -> None:
     """A fifth of the calls, and a few."""
-    counts.take()
+    here.take()
 
     async def scenario() -> int:
         made = 0
@@ -129,7 +131,7 @@ def test_retries_of_many_calls_share_a_budget_and_those_refused_are_counted() ->
         return made
 
     assert run_virtual(scenario()) == 30
-    assert counts.take() == [("retries_refused", {"circuit": KEY}, 70)]
+    assert here.take().counts == [Count(name="retries_refused", labels={"circuit": KEY}, amount=70)]
 
 
 @pytest.mark.parametrize(("calls", "granted"), [(0, 10), (1, 11), (50, 20), (100, 30)])

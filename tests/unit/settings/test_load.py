@@ -139,6 +139,7 @@ def test_colour_is_for_terminals_unless_told(
 
 
 SERVICE = {"NOTIFY_SOCKET": "/run/notify", "WATCHDOG_USEC": "30000000"}
+GIVEN = {"LISTEN_PID": "1", "LISTEN_FDS": "1", "LISTEN_FDNAMES": "http", "JOURNAL_STREAM": "8:1"}
 
 
 @pytest.mark.parametrize(
@@ -161,10 +162,11 @@ def test_the_watchdog_of_systemd_is_read(environ: dict[str, str], seconds: float
 
 def test_children_are_not_told_of_systemd(monkeypatch: pytest.MonkeyPatch) -> None:
     """What they would say there would be taken for the daemon's word."""
-    for name, value in SERVICE.items():
+    ours = SERVICE | GIVEN
+    for name, value in ours.items():
         monkeypatch.setenv(name, value)
 
-    assert load.child_environment(Settings()).keys() & SERVICE.keys() == set()
+    assert load.child_environment(Settings()).keys() & ours.keys() == set()
 
 
 def test_livekits_secret_comes_from_a_file_that_is_named(

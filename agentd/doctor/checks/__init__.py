@@ -1,0 +1,1 @@
+"""The checks, by what they look at: each a rule (`judge_...`) and how its facts are found."""
