@@ -42,8 +42,8 @@ Examples:
   watch -n 5 agentd top --once
   agentd top --runtime-dir /run/agentd
 
-What it shows comes as it happens; nothing is polled. A daemon that goes away is said to be
-gone, and watched again once it is back. q or Ctrl+C ends it. Where output is no terminal one
+What it shows comes as it happens; nothing is polled. When the daemon goes away that is
+said, and it is watched again once it is back. q or Ctrl+C ends it. Where output is no terminal one
 frame is printed, as with --once.
 
 \b

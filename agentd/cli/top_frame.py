@@ -82,7 +82,7 @@ def _lost_lines(state: TopState, at: float) -> Iterable[Text]:
     if state.lost:
         since = duration(state.lost_for(at))
         why = safe_line(state.lost)
-        yield Text(f"the daemon is gone since {since}; this is old. {why}", style="bold red")
+        yield Text(f"no word of the daemon since {since}; this is old. {why}", style="bold red")
 
 
 def _header(status: StatusView, elapsed: float) -> Iterable[Text]:

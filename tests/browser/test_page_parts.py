@@ -189,6 +189,12 @@ async def tabbed(page: Page) -> list[str]:
         stops.append(name)
 
 
+async def press_yes(page: Page) -> None:
+    """In a dialog that has just been opened: past its way out."""
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+
+
 async def test_everything_is_done_by_keyboard(browser: Browser, stub: PageStub) -> None:
     """In the order in which it is read; a dialog keeps the focus, and gives it back."""
     stub.begin_with("hello", HELLO)
@@ -209,7 +215,15 @@ async def test_everything_is_done_by_keyboard(browser: Browser, stub: PageStub) 
         await page.keyboard.press("Escape")
         await expect(page.locator("#drain")).to_be_focused()
         assert stub.posted == []
+
+        stub.forbidden = "set http_token to steer over HTTP"
         await page.keyboard.press("Enter")
+        await press_yes(page)
+        await expect(page.locator("#ask-error")).to_have_text(stub.forbidden)
+        await page.keyboard.press("Escape")
+        stub.forbidden = ""
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#ask-error")).to_be_hidden()
         await page.keyboard.press("Shift+Tab")
         await page.keyboard.type("new release")
         await page.keyboard.press("Enter")

@@ -46,7 +46,7 @@ async def test_it_shows_what_happens_and_outlives_the_daemon(
             assert "\x1b" not in once.out
 
             await daemon.crash()
-            await terminal.shows("the daemon is gone since", "1 running")
+            await terminal.shows("no word of the daemon since", "1 running")
             async with running_daemon(
                 workdir,
                 "start",
@@ -56,7 +56,7 @@ async def test_it_shows_what_happens_and_outlives_the_daemon(
                 agent_name=daemon.agent_name,
             ) as successor:
                 await successor.wait_ready()
-                await terminal.shows("registered", "1 running", gone="is gone")
+                await terminal.shows("registered", "1 running", gone="no word")
                 terminal.press("q")
                 assert terminal.process is not None
                 assert await terminal.process.wait() == 0

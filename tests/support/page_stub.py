@@ -33,6 +33,8 @@ class PageStub:
         self.answers = answers or {}
         """Bodies of GET below /api/v1, by path; what is not there is 404."""
         self.token = token
+        self.forbidden = ""
+        """Why nothing may be steered."""
         self.posted: list[tuple[str, Document]] = []
         self.ids: list[str] = []
         """What each stream said of where it stands."""
@@ -110,6 +112,8 @@ class PageStub:
 
     async def _post(self, request: web.Request) -> web.Response:
         self._check(request)
+        if self.forbidden:
+            return _refused(403, "forbidden", self.forbidden)
         self.posted.append((request.match_info["path"], await request.json()))
         return web.json_response({"accepted": "drain"}, status=202)
 

@@ -17,6 +17,7 @@ let status = null;
 let statusAt = 0;
 let lost = null;
 let boot = "";
+let version = "";
 let treeMissing = false;
 let deathsMissing = false;
 const seenDeaths = [];
@@ -36,6 +37,7 @@ function opened() {
   lost = null;
   showConnection();
   lookSoon();
+  jobSoon();
 }
 
 function wasLost({ error, retryAt }) {
@@ -92,9 +94,14 @@ function taken({ event: kind, data, id }) {
 
 function greeted(hello) {
   if (!boot) readPast();
-  if (boot && hello.boot !== boot) events.note(`the daemon was restarted; this is agentd ${hello.version ?? ""}`);
+  if (boot && hello.boot !== boot) {
+    events.note(`the daemon was restarted; this is agentd ${hello.version ?? ""}`);
+    if (hello.version !== version) events.note("it is of another version than this page: load the page anew");
+    treeMissing = deathsMissing = false;
+  }
   if (hello.missed) events.note("some events before this were missed");
   boot = hello.boot;
+  version = hello.version;
 }
 
 // What happened before the page was opened; an older daemon does not tell.

@@ -122,10 +122,10 @@ def test_a_lost_daemon_s_figures_are_called_old_and_do_not_age() -> None:
 
     text = drawn(state, at=65.0)
 
-    assert "the daemon is gone since 1 min 0 s; this is old. nobody listens" in text
+    assert "no word of the daemon since 1 min 0 s; this is old. nobody listens" in text
     assert "1 min 5 s  lobby" in text
     state.take_status(STATUS, 66.0)
-    assert "is gone" not in drawn(state, at=66.0)
+    assert "no word" not in drawn(state, at=66.0)
 
 
 @pytest.mark.parametrize("width", [20, 60, 200])
