@@ -37,7 +37,8 @@ def status_lines(status: StatusView) -> Iterator[tuple[str, str]]:
             safe_line(f"{job.id}  {job.state}, {duration(job.age)} old{resumes}, room {job.room}"),
         )
     for reason, count in sorted(status.refusals.items(), key=lambda item: -item[1]):
-        yield "refused", safe_line(f"{plural(count, 'offer')}: {reason}")
+        if count:
+            yield "refused", safe_line(f"{plural(count, 'offer')}: {reason}")
 
 
 def status_style(name: str) -> str:

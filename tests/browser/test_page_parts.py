@@ -46,6 +46,7 @@ def full_status(**changed: Any) -> dict[str, Any]:
         "children": children,
         "jobs": [job | {"turns": 4, "latency": latency}],
         "circuits": [circuit],
+        "refusals": {"slots": 2, "memory": 0},
         "problems": [{"part": "pool", "message": f"no warm child {HOSTILE}"}],
     } | changed
 
@@ -97,6 +98,8 @@ async def test_all_that_comes_is_shown_as_text(browser: Browser, stub: PageStub)
         )
         await expect(page.locator("#circuits")).to_contain_text("tried again in")
         await expect(page.locator("#wrong")).to_contain_text(f"no warm child {SHOWN}")
+        await expect(page.locator("header .facts")).to_contain_text("2 offers: slots")
+        await expect(page.locator("header .facts")).not_to_contain_text("memory")
         await expect(page.locator("#events li .kind")).to_have_text(SHOWN)
         await page.locator("#job-rows a").click()
         await expect(page.locator("#job-body")).to_contain_text(SHOWN)

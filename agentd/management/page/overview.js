@@ -74,7 +74,9 @@ function showFacts(status, elapsed) {
 }
 
 function declined(refusals) {
-  const counts = Object.entries(refusals ?? {}).sort((one, other) => other[1] - one[1]);
+  const counts = Object.entries(refusals ?? {})
+    .filter(([, count]) => count)
+    .sort((one, other) => other[1] - one[1]);
   return counts.map(([reason, count]) => `${plural(count, "offer")}: ${reason}`).join("; ");
 }
 

@@ -82,16 +82,20 @@ function childWhy(child) {
 
 // -- post-mortems --------------------------------------------------------------------
 
+// What the line of a post-mortem says already.
+const SAID = new Set(["child", "pid", "job", "text", "reason"]);
+
 const keyOf = (death) => `${death.time} ${death.child}`;
 
 export function showDeaths(deaths, total) {
-  write($("deaths-sum"), total ? `the last ${deaths.length}` : "");
+  write($("deaths-sum"), total && deaths.length > 1 ? `the last ${deaths.length}` : "");
   show($("no-deaths"), deaths.length === 0);
   sync($("deaths"), deaths, keyOf, deathItem);
 }
 
 export function deathItem(death) {
   const { short, long } = sorted(death.fields);
+  const facts = short.filter(([name]) => !SAID.has(name));
   const job = death.job ?? "";
   return make(
     "li",
@@ -109,7 +113,7 @@ export function deathItem(death) {
         make("span", { class: "why" }, ` ${safe(death.text)}`),
       ),
       job && make("p", {}, make("a", { href: `#job/${encodeURIComponent(job)}` }, safe(job))),
-      make("dl", { class: "facts" }, ...short.map(([name, text]) => make("div", {}, make("dt", {}, safe(name)), make("dd", {}, safe(text))))),
+      make("dl", { class: "facts" }, ...facts.map(([name, text]) => make("div", {}, make("dt", {}, safe(name)), make("dd", {}, safe(text))))),
       ...long.flatMap(([name, text]) => [
         make("h4", {}, safe(name)),
         make("pre", { tabindex: "0", role: "region", "aria-label": safe(name) }, safeLines(text)),

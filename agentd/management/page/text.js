@@ -46,20 +46,30 @@ export function clock(seconds, fine = false) {
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${shown}`;
 }
 
-// A field of an event: words as they are, the rest as JSON.
-export const value = (field) => (typeof field === "string" ? field : JSON.stringify(field) ?? "");
+const isEmpty = (field) => field === "" || field == null;
+
+// A field of an event: words as they are, facts as name=value, the rest as JSON.
+export function value(field) {
+  if (typeof field === "string") return field;
+  if (field === null || typeof field !== "object" || Array.isArray(field)) return JSON.stringify(field) ?? "";
+  return Object.entries(field)
+    .filter(([, one]) => !isEmpty(one))
+    .map(([name, one]) => `${name}=${value(one)}`)
+    .join(" ");
+}
 
 const isLong = (field) =>
   (typeof field === "string" && field.trim().includes("\n")) ||
-  (Array.isArray(field) && field.length > 0 && field.every((one) => typeof one === "string"));
+  (Array.isArray(field) && field.length > 0 && field.every((one) => typeof one === "string" || isFacts(one)));
+const isFacts = (one) => one !== null && typeof one === "object" && !Array.isArray(one);
 
 // Fields of one line each, and those that need lines of their own: [name, text] pairs.
 export function sorted(fields) {
   const short = [];
   const long = [];
   for (const [name, field] of Object.entries(fields ?? {})) {
-    if (isLong(field)) long.push([name, Array.isArray(field) ? field.join("\n") : field.trim()]);
-    else if (field !== "" && field != null) short.push([name, value(field)]);
+    if (isLong(field)) long.push([name, Array.isArray(field) ? field.map(value).join("\n") : field.trim()]);
+    else if (!isEmpty(field)) short.push([name, value(field)]);
   }
   return { short, long };
 }
