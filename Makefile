@@ -15,7 +15,7 @@ WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup server demo test unit lint format bench chaos dist image clean
+.PHONY: help setup server demo test unit lint format bench chaos dist image deb deb-test clean
 
 help: ## this list
 	@echo 'agentd: supervised voice agents for LiveKit'
@@ -27,8 +27,8 @@ help: ## this list
 	@echo '(from PATH, or built once into ~/.cache/agentd: 2.5 minutes on two cores).'
 	@echo
 	@echo 'While developing:'
-	@grep -hE '^(setup|server|unit|lint|format|bench|chaos|dist|image|clean):.*##' $(MAKEFILE_LIST) \
-		| sed -E 's/^([a-z]+):[^#]*## (.*)/\1|\2/' | awk -F'|' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^(setup|server|unit|lint|format|bench|chaos|dist|image|deb|deb-test|clean):.*##' $(MAKEFILE_LIST) \
+		| sed -E 's/^([a-z-]+):[^#]*## (.*)/\1|\2/' | awk -F'|' '{ printf "  make %-8s %s\n", $$1, $$2 }'
 	@echo
 	@echo 'One test: .venv/bin/pytest tests/unit/settings -k name'
 
@@ -76,6 +76,12 @@ dist: setup ## wheels and sdists of agentd, its plugins and the bridge, in dist/
 
 image: ## the container image agentd, by docker, podman or buildah (BASE, PLUGINS)
 	@packaging/docker/build.sh
+
+deb: setup ## a Debian package with an environment of its own, in build/ (minutes)
+	@packaging/debian/build.sh build
+
+deb-test: server ## the same, installed, run, upgraded and purged under a real systemd (root)
+	@AGENTD_TEST_DEB=$$(packaging/debian/build.sh $(CURDIR)/build) $(PY) -m pytest -q tests/systemd
 
 clean: ## remove .venv, caches and build products (the built livekit-server stays in its cache)
 	rm -rf .venv .uv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*

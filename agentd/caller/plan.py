@@ -16,13 +16,12 @@ def random_room() -> str:
     return f"call-{secrets.token_hex(4)}"
 
 
-class CallPlan(Struct, frozen=True, kw_only=True, eq=False):
-    """Whom to call, and what to say."""
+class Access(Struct, frozen=True, kw_only=True, eq=False):
+    """Whom to call, and where."""
 
     url: str
     api_key: str
     api_secret: str
-    speech: Clip
     agent_name: str = ""
     """Empty: no dispatch is made, and the room's creation is to bring the agent."""
     room: str = field(default_factory=random_room)
@@ -30,13 +29,19 @@ class CallPlan(Struct, frozen=True, kw_only=True, eq=False):
     """Metadata of the dispatch, which the agent finds in its job."""
     timeout: float = 20.0
     """Seconds for each step: joining, the agent's coming, its listening, its reply."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(room={self.room!r}, agent_name={self.agent_name!r}, ...)"
+
+
+class CallPlan(Access, frozen=True, kw_only=True, eq=False):
+    """Whom to call, and what to say."""
+
+    speech: Clip
     silence_after: float = 2.0
     """Seconds of silence after which an answer is over."""
     max_answer: float = 120.0
     """Seconds after which an answer that does not end is left."""
-
-    def __repr__(self) -> str:
-        return f"CallPlan(room={self.room!r}, agent_name={self.agent_name!r}, ...)"
 
 
 class CallReport(Struct, frozen=True, kw_only=True, eq=False):

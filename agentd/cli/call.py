@@ -1,4 +1,4 @@
-"""`agentd call`: a scripted caller, to hear whether an agent answers."""
+"""`agentd call`: a caller, to hear whether an agent answers, and whether as expected."""
 
 from __future__ import annotations
 
@@ -31,8 +31,14 @@ _EPILOG = """\
 Examples:
   agentd call --agent parrot --say hello.wav --record answer.wav
   agentd call --say hello.wav --json      (an agent without a name)
+  agentd call --script talk.yaml
+  agentd call --script talk.yaml --callers 20 --ramp 5 --json r.json --html r.html
 
-Exit codes: 0 the agent answered, 1 it did not, 2 usage, 4 a setting.
+A script has turns (words, WAV files, keys, chat, silence) and what is expected of the
+agent after each: docs/console.md has the form.
+
+Exit codes: 0 the agent answered (with --script: all was as expected), 1 it did not,
+2 usage, 4 a setting or a mistake in the script, 8 a report that can't be written.
 """
 
 
@@ -42,7 +48,25 @@ ACCESS = ("url", "api_key", "api_secret")
 
 @click.command(epilog=_EPILOG, params=[SettingOption(FIELDS[name]) for name in ACCESS])
 @click.option("--agent", default="", help="Name of the agent; without one, it comes by itself.")
-@click.option("--say", required=True, metavar="FILE", help="PCM16 WAV file to speak.")
+@click.option("--say", metavar="FILE", help="PCM16 WAV file to speak.")
+@click.option("--script", metavar="FILE", help="YAML or TOML file of turns and expectations.")
+@click.option(
+    "--var", "given", multiple=True, metavar="NAME=VALUE", help="For ${NAME} in a script."
+)
+@click.option(
+    "--callers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    help="Callers at once, with --script, each in a room of its own.",
+)
+@click.option(
+    "--ramp", default=0.0, type=click.FloatRange(0.0), help="Seconds over which they come."
+)
+@click.option(
+    "--repeat", type=click.IntRange(min=1), help="Calls by each, in place of the script's."
+)
+@click.option("--html", default="", metavar="FILE", help="Write a page, with --script.")
 @click.option("--record", metavar="FILE", help="WAV file for what the agent says.")
 @click.option("--room", default="", help="Room to call in; a new one unless given.")
 @click.option("--metadata", default="", help="Metadata of the dispatch, for the agent's job.")
@@ -54,29 +78,59 @@ ACCESS = ("url", "api_key", "api_secret")
     type=click.FloatRange(min=0.1),
     help="Seconds for each step: joining, the agent's coming, its listening, its reply.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@click.option(
+    "--json",
+    "json_to",
+    is_flag=False,
+    flag_value="-",
+    default="",
+    metavar="[FILE]",
+    help="Write JSON, to a file if one is named (with --script).",
+)
 @config_option
 @verbose_option
 def call(  # noqa: PLR0913, PLR0917 - click gives each option as an argument
     agent: str,
-    say: str,
+    say: str | None,
+    script: str | None,
+    given: tuple[str, ...],
+    callers: int,
+    ramp: float,
+    repeat: int | None,
+    html: str,
     record: str | None,
     room: str,
     metadata: str,
     step_timeout: float,
-    as_json: bool,
+    json_to: str,
     config: str | None,
     verbose: bool,
     **flags: str | None,
-) -> None:
-    """Call an agent: speak a WAV file to it, record its answer, print a timeline."""
+) -> int:
+    """Call an agent: speak a WAV file to it and record its answer, or talk by a script."""
+    if (say is None) == (script is None):
+        raise click.UsageError("give what to say: --say FILE, or --script FILE")
+    if not verbose:
+        _hush()
+    if script is not None:
+        if record is not None:
+            raise click.UsageError("--record goes with --say")
+        return _by_script(
+            script,
+            given,
+            (callers, ramp, repeat),
+            (json_to, html),
+            _livekit(flags, config),
+            (agent, room, metadata),
+        )
+    if callers != 1 or ramp or repeat or html or given or json_to not in {"", "-"}:
+        raise click.UsageError("--callers, --ramp, --repeat, --html, --var go with --script")
+    assert say is not None
     # Imported here, since they load the media library, which no other command needs.
     from agentd.audio.wav import read_wav, write_wav
     from agentd.caller.call import place_call
     from agentd.caller.plan import CallPlan, random_room
 
-    if not verbose:
-        _hush()
     livekit = _livekit(flags, config)
     plan = CallPlan(
         url=livekit.url,
@@ -91,10 +145,46 @@ def call(  # noqa: PLR0913, PLR0917 - click gives each option as an argument
     report = asyncio.run(place_call(plan))
     if record is not None:
         write_wav(record, report.recording)
-    if as_json:
+    if json_to:
         sys.stdout.write(report_json(report) + "\n")
     else:
         _print_report(report, record)
+    return 0
+
+
+def _by_script(
+    script: str,
+    given: tuple[str, ...],
+    crowd: tuple[int, float, int | None],
+    reports: tuple[str, str],
+    livekit: LiveKitSettings,
+    called: tuple[str, str, str],
+) -> int:
+    # Late, for the same reason.
+    from agentd.caller.many import Crowd
+    from agentd.caller.plan import Access, random_room
+
+    from .call_script import ScriptRun, run_script, variables
+
+    callers, ramp, repeat = crowd
+    agent, room, metadata = called
+    access = Access(
+        url=livekit.url,
+        api_key=livekit.api_key,
+        api_secret=livekit.api_secret,
+        agent_name=agent,
+        room=room or random_room(),
+        metadata=metadata,
+    )
+    run = ScriptRun(
+        script=script,
+        variables=variables(given),
+        crowd=Crowd(callers=callers, ramp=ramp),
+        repeat=repeat,
+        json=reports[0],
+        html=reports[1],
+    )
+    return run_script(access, run)
 
 
 def _hush() -> None:

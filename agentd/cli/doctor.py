@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from agentd.errors import SettingsError
+from agentd.errors import AppNotFound, SettingsError
 from agentd.settings.load import config_path, environment, load_layers
 
 from .console import error_console, output_console
@@ -58,7 +58,7 @@ well, 14 there are warnings, 15 there are failures, 2 usage.
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @click.option(
     "--timeout",
-    default=9.5,
+    default=8.5,
     show_default=True,
     type=click.FloatRange(min=0.5, max=600.0),
     help="Seconds for everything; more draws out each check's own deadline, too.",
@@ -110,11 +110,15 @@ def doctor(  # noqa: PLR0913, PLR0917 - click gives each option as an argument
 def _patient(
     app: str | None, config: str | None, flags: dict[str, Any], *, as_main: bool
 ) -> Patient:
-    """Settings that can't be had are a finding, not the end; a wrong APP is."""
+    """Settings or an app that can't be had are a finding, not the end."""
     from agentd.doctor.patient import Patient
 
     environ = environment()
-    ref = None if app is None else app_ref(app, run_as_main=as_main)
+    ref, app_error = None, ""
+    try:
+        ref = None if app is None else app_ref(app, run_as_main=as_main)
+    except AppNotFound as wrong:
+        app_error = str(wrong)
     try:
         layers, error = load_layers(given_flags(flags), config=config), ""
     except SettingsError as wrong:
@@ -125,6 +129,7 @@ def _patient(
         app=ref,
         config=config_path(config, environ),
         settings_error=error,
+        app_error=app_error,
     )
 
 

@@ -19,7 +19,7 @@ Examples:
   agentd jobs show "$(agentd simulate --json | jq -r .job)"
 
 The app's code runs as for a real job, in a warm child: `on_request`, the entrypoint, the
-shutdown and its callbacks. Only the room is a stand-in, with nobody in it, and
+shutdown and its callbacks. Only the room is a stand-in, with one silent participant, and
 `ctx.is_fake_job()` is true. It takes a slot, LiveKit hears nothing of it, and when its
 time is over it is shut down. `agentd jobs show ID` says how it went. For a call with a
 caller see `agentd call`.

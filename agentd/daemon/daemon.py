@@ -11,7 +11,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -213,6 +213,8 @@ class Daemon:
         )
         controls = DaemonControls(parts, draining, drain=self.drain, reload=self.reload)
         self._service.attach(controls)
+        # In this order: what is shown of the drain is what is told of it.
+        draining.on_change = partial(_call_all, controls.note_change, self._service.note_drain)
         for spec in part_children(parts, controls, reload=reload):
             await add_child(tree, spec)
         return parts, draining
@@ -329,3 +331,8 @@ class Daemon:
             self._models.kill()
         logging.shutdown()
         os._exit(ExitCode.FORCED)
+
+
+def _call_all(*callbacks: Callable[[], None]) -> None:
+    for callback in callbacks:
+        callback()

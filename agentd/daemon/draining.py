@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now, within
-from agentd.errors import ControlRefused
+from agentd.errors import ControlRefused, SupervisionError
 from agentd.management.views import DrainView
 
 from .configure import child_spec
@@ -133,8 +133,17 @@ class Draining:
         base.desk.undrain()
         self.on_change()
         if self._watcher is not None:
-            await self._watcher[1]()
+            await self._watch_again(self._watcher)
         logger.info("serving again", extra={"action": "undrained", "jobs": base.desk.job_count})
+
+    async def _watch_again(self, watcher: Watcher) -> None:
+        try:
+            await watcher[1]()
+        except SupervisionError as error:
+            logger.warning(
+                "the app's files are not watched any more; `agentd reload` imports it anew",
+                extra={"action": "watch_failed", "reason": str(error)},
+            )
 
     async def _end(self, timeout: float, *, all_ended: bool) -> ExitCode:
         base = self._parts.base

@@ -42,6 +42,8 @@ class Service:
         self._changed = asyncio.Event()
         self._ready = False
         self._reloading = False
+        self._owes_ready = False
+        """It could not be told; without it a start or reload never ends."""
         self._told = ""
         self._ill = ""
 
@@ -61,8 +63,7 @@ class Service:
     def note_ready(self) -> None:
         """Jobs can come."""
         self._ready = True
-        self._told = self._text(self._look())
-        self._manager.ready(self._told)
+        self._say_ready(self._look())
 
     def note_reloading(self) -> None:
         """The app is imported anew."""
@@ -77,8 +78,7 @@ class Service:
         """That has come to its end, well or not."""
         if self._reloading:
             self._reloading = False
-            self._told = self._text(self._look())
-            self._manager.ready(self._told)
+            self._say_ready(self._look())
 
     def feed_watchdog(self) -> None:
         """Say that we are well, if we are; called by the loop's own heartbeat."""
@@ -106,6 +106,8 @@ class Service:
                 status = self._look()
                 self._tell(status)
                 await asyncio.sleep(PACE)
+                if self._owes_ready:
+                    continue
                 if self._needs_time(status):
                     await wait_event(self._changed, EXTEND_EVERY - PACE)
                 else:
@@ -113,8 +115,8 @@ class Service:
         finally:
             self._unsubscribe()
 
-    def note_stopping(self) -> None:
-        """The daemon begins to end: said at once, since systemd counts from here."""
+    def note_drain(self) -> None:
+        """A drain begins, or was taken back: said at once, since systemd counts from here."""
         if self.wanted:
             self._tell(self._look())
 
@@ -124,9 +126,16 @@ class Service:
             self._manager.stopping(text, within=EXTENSION)
         elif self._needs_time(status):
             self._manager.extend(text, within=EXTENSION)
+        elif self._owes_ready:
+            self._say_ready(status)
         elif text != self._told:
             self._manager.status(text)
         self._told = text
+
+    def _say_ready(self, status: StatusView | None) -> None:
+        self._told = self._text(status)
+        self._owes_ready = not self._manager.ready(self._told)
+        self._changed.set()
 
     def _needs_time(self, status: StatusView | None) -> bool:
         return not self._ready or (status is not None and status.drain.draining)
@@ -146,7 +155,7 @@ def _stops(status: StatusView | None) -> bool:
 
 def is_final(drain: DrainView) -> bool:
     """Whether a drain ends in the daemon's end, whatever comes."""
-    return drain.draining and (drain.final or drain.ending)
+    return drain.draining and (drain.final or drain.ending or not drain.jobs_left)
 
 
 def describe(status: StatusView, *, ready: bool, reloading: bool = False) -> str:

@@ -32,9 +32,9 @@ class ServiceManager:
         """Whether we are a service that is asked for its state."""
         return bool(self._address)
 
-    def ready(self, status: str) -> None:
-        """Started, or a reload is over."""
-        self._send("READY=1", f"STATUS={status}")
+    def ready(self, status: str) -> bool:
+        """Started, or a reload is over; says whether it was told: systemd may be behind."""
+        return self._send("READY=1", f"STATUS={status}")
 
     def reloading(self, status: str) -> None:
         """A reload has begun; the instant lets Type=notify-reload tell it from an earlier one."""
@@ -57,17 +57,18 @@ class ServiceManager:
         """We are well."""
         self._send("WATCHDOG=1")
 
-    def _send(self, *assignments: str) -> None:
+    def _send(self, *assignments: str) -> bool:
         if not self._address:
-            return
+            return True
         # STATUS is one line; a line break would begin another assignment.
         text = "\n".join(" ".join(each.splitlines()) for each in assignments)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sending:
             sending.setblocking(False)
             try:
                 sending.sendto(text.encode("utf-8", "backslashreplace"), self._address)
-            except OSError:  # it is behind, or gone: there is nothing that we could do about it
-                return
+            except OSError:  # it is behind, or gone; we wait for neither
+                return False
+        return True
 
 
 def service_manager() -> ServiceManager:

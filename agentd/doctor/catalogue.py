@@ -11,6 +11,7 @@ from .checks import (
     access,
     app,
     daemon,
+    http,
     limits,
     machine,
     media,
@@ -22,7 +23,7 @@ from .checks import (
     storage,
 )
 
-IMPORT_SECONDS = 9.0
+IMPORT_SECONDS = 8.0
 """For what the app has a say in: its import gets nearly all the time there is."""
 
 CHECKS: tuple[Check, ...] = (
@@ -87,13 +88,6 @@ CHECKS: tuple[Check, ...] = (
         group="settings",
         looks_at="every value can be used, where it comes from, variables that set nothing",
         run=settings.settings,
-        deadline=IMPORT_SECONDS,
-    ),
-    Check(
-        id="http-token",
-        group="settings",
-        looks_at="a token where HTTP listens beyond loopback",
-        run=settings.http_token,
         deadline=IMPORT_SECONDS,
     ),
     Check(
@@ -205,7 +199,7 @@ CHECKS: tuple[Check, ...] = (
         group="media",
         looks_at="two participants hear each other: route, round trip, loss",
         run=media.by_udp,
-        deadline=9.0,
+        deadline=8.0,
         network=True,
     ),
     Check(
@@ -213,7 +207,7 @@ CHECKS: tuple[Check, ...] = (
         group="media",
         looks_at="the same where UDP does not pass",
         run=media.by_tcp,
-        deadline=9.0,
+        deadline=8.0,
         network=True,
     ),
     Check(
@@ -291,6 +285,20 @@ CHECKS: tuple[Check, ...] = (
         group="service",
         looks_at="the HTTP port is free, or our daemon's",
         run=daemon.http_port,
+        deadline=IMPORT_SECONDS,
+    ),
+    Check(
+        id="http-token",
+        group="service",
+        looks_at="a token where HTTP listens beyond loopback",
+        run=http.token,
+        deadline=IMPORT_SECONDS,
+    ),
+    Check(
+        id="http-certificate",
+        group="service",
+        looks_at="certificate and key of HTTP: a pair, readable, days left",
+        run=http.certificate,
         deadline=IMPORT_SECONDS,
     ),
     Check(

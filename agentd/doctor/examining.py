@@ -14,7 +14,7 @@ from .check import Check
 from .finding import CheckReport, Finding, Unexaminable, failure, shown, skipped
 from .patient import Patient
 
-WHOLE_TIMEOUT = 9.5
+WHOLE_TIMEOUT = 8.5
 """Seconds for an examination, unless more are given."""
 
 BLOCKED_REMEDY = "run it alone with more time: agentd doctor --only {id} --timeout 60"

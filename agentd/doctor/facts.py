@@ -87,6 +87,8 @@ class Route(Struct, frozen=True, kw_only=True):
     local: str
     remote: str
     relayed: bool
+    kind: str = ""
+    """Of both candidates, such as `host to host`."""
     round_trip_ms: float
 
 

@@ -52,15 +52,19 @@ class Patient:
         app: AppRef | None = None,
         config: Path | None = None,
         settings_error: str = "",
+        app_error: str = "",
         root: Path = Path("/"),
     ) -> None:
-        """`settings_error` says why there are no layers. `root` is the machine's."""
+        """`settings_error` says why there are no layers, `app_error` why there is no app though one
+        was named. `root` is the machine's.
+        """
         self.environ = environ
         self.app_ref = app
         self.config = config
         """The configuration file that counts."""
         self.root = root
         self.settings_error = settings_error
+        self._app_error = app_error
         self._layers = layers
         self._resolved: Resolved | None = None
         if not settings_error:
@@ -125,6 +129,8 @@ class Patient:
 
     async def imported(self) -> Imported:
         """The app, imported in a process of its own; raises Unexaminable, or ProbeEnded."""
+        if self._app_error:
+            return Imported(facts=AppFacts(error=self._app_error), seconds_by_package={})
         if self.app_ref is None:
             raise Unexaminable("no APP was named: run `agentd doctor APP`")
         return await self._imported.get()

@@ -37,7 +37,7 @@ class OwnProcess(Struct, frozen=True, kw_only=True):
 
 
 def own_processes(proc: Path) -> list[OwnProcess]:
-    """Those that can be seen; forked children are among them, under their template's name."""
+    """Those of this machine and not of its containers; forked children go by their template."""
     uptime = float((read(proc / "uptime").split() or ["0"])[0])
     found = []
     for entry in proc.iterdir():
@@ -45,13 +45,23 @@ def own_processes(proc: Path) -> list[OwnProcess]:
             continue
         arguments = read(entry / "cmdline").split("\0")
         named = parse_arguments(arguments)
+        if named is None or not _sees_our_files(entry, proc):
+            continue
         started = process_started(int(entry.name), proc)
-        if named is None or started is None:
+        if started is None:
             continue
         module, runtime = named
         age = max(0.0, uptime - started / TICKS_PER_SECOND)
         found.append(OwnProcess(pid=int(entry.name), module=module, runtime=runtime, age=age))
     return sorted(found, key=lambda each: each.pid)
+
+
+def _sees_our_files(entry: Path, proc: Path) -> bool:
+    """Whether its paths mean the same as ours: those of a container's processes do not."""
+    try:
+        return (entry / "ns/mnt").readlink() == (proc / "self/ns/mnt").readlink()
+    except OSError:
+        return True  # another user's: its daemon's socket will not answer us either
 
 
 def parse_arguments(arguments: list[str]) -> tuple[str, Path] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -21,13 +22,15 @@ EMPTY_SECONDS = 10
 
 TOKEN_LIFE = timedelta(minutes=5)
 
-NOBODY = "agentd-doctor-nobody"
+PREFIX = "agentd-doctor-"
+
+NOBODY = f"{PREFIX}nobody"
 """A room that names an agent gets no other: a worker without a name is not sent to it."""
 
 
 def probe_name(purpose: str) -> str:
     """A name that nobody else has."""
-    return f"agentd-doctor-{purpose}-{secrets.token_hex(4)}"
+    return f"{PREFIX}{purpose}-{secrets.token_hex(4)}"
 
 
 def probe_token(livekit: LiveKitSettings, room: str, identity: str) -> str:
@@ -62,4 +65,5 @@ async def probe_room(
         finally:
             # The server empties it in any case; what goes wrong here harms nobody.
             with suppress(api.TwirpError, aiohttp.ClientError, OSError):
-                await rooms.delete_room(api.DeleteRoomRequest(room=name))
+                async with asyncio.timeout(DELETE_SECONDS):
+                    await rooms.delete_room(api.DeleteRoomRequest(room=name))

@@ -148,6 +148,7 @@ class FallbackStore:
     def _move_aside(self, damage: JournalCorrupt) -> None:
         if not self._opened:
             self._begin_with(salvage(self._path))
+        count(JOURNAL_ERRORS)
         moved_to = move_aside(self._path, self._clock())
         self._damage = None
         self._opened = True
@@ -164,7 +165,6 @@ class FallbackStore:
 
     def _fail(self, error: JournalError) -> None:
         """The disk failed in the middle of things."""
-        count(JOURNAL_ERRORS)
         if self._disk is not None:
             self._disk.close()
             self._disk = None
@@ -175,6 +175,7 @@ class FallbackStore:
             self._use_memory(error)
 
     def _use_memory(self, error: JournalError) -> None:
+        count(JOURNAL_ERRORS)
         delay = self._backoff.next_delay()
         self.retry_at = monotonic() + delay
         if self.problem == str(error):  # told already

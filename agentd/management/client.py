@@ -32,7 +32,7 @@ from .operations import (
     StacksView,
     UndrainRequest,
 )
-from .routes import PREFIX
+from .routes import PREFIX, STREAM
 from .views import (
     Accepted,
     ChildList,
@@ -129,7 +129,13 @@ class ControlClient:
 
     async def metrics(self) -> str:
         """Its figures, in Prometheus' text format."""
-        return (await self._request("GET", "/metrics", under="")).decode()
+        text = (await self._request("GET", "/metrics", under="")).decode(errors="replace")
+        if "\n# TYPE agentd_" not in text:
+            raise ControlError(
+                f"the daemon on '{self._path}' answered with something else than figures: "
+                f"{OTHER_VERSION}"
+            )
+        return text
 
     async def children(self) -> ChildList:
         """Its children at this moment."""
@@ -152,7 +158,9 @@ class ControlClient:
         """How a drain goes on, until the last job has ended or the daemon has."""
         limits = aiohttp.ClientTimeout(sock_connect=self._timeout, sock_read=SILENCE_TIMEOUT)
         with self._told():
-            answer = await self._open().get(f"{PREFIX}/drain", timeout=limits)
+            answer = await self._open().get(
+                f"{PREFIX}/drain", headers={"Accept": STREAM}, timeout=limits
+            )
         async with answer:
             await self._check(answer)
             yield self._drain_lines(answer)

@@ -33,6 +33,7 @@ from .operations import (
     StacksView,
     UndrainRequest,
 )
+from .routes import STREAM
 from .views import (
     Accepted,
     ChildList,
@@ -153,6 +154,9 @@ class ControlApi:
 
     # -- watching a drain --------------------------------------------------------------
 
+    async def get_drain(self) -> DrainView:
+        return self._controls.status().drain
+
     async def watch_drain(self, request: web.Request) -> web.StreamResponse:
         """One line of JSON for each change, and every second, until the last job has ended."""
         if self._closing or len(self._watchers) >= MAX_WATCHERS:
@@ -175,7 +179,7 @@ class ControlApi:
     async def _stream_drain(
         self, request: web.Request, changed: asyncio.Event
     ) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        response = web.StreamResponse(headers={"Content-Type": STREAM})
         await within(now() + WRITE_TIMEOUT, response.prepare(request))
         try:
             while True:

@@ -64,10 +64,13 @@ class EventsStream:
 
     async def _tell(self, response: web.StreamResponse, reader: Reader) -> None:
         """Until the reader goes away, or the server ends."""
-        while not self._closing and self._feed.serves:
+        while True:
+            ends = self._closing or not self._feed.serves  # and then once more, for the last words
             news = self._feed.read(reader)
             if news:
                 await within(now() + WRITE_TIMEOUT, response.write(news))
+            if ends:
+                return
             # The status comes that often anyway; twice that is for a loop that is busy.
             await wait_event(reader.woken, 2 * KEEP_ALIVE)
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 from msgspec import Struct
 
 from agentd.errors import ControlRefused
@@ -14,7 +14,7 @@ from agentd.errors import ControlRefused
 from .answers import Handler, answer, document_answer, read_body, read_query, timed
 from .control import ControlApi
 from .openapi import make_document
-from .routes import PREFIX, ROUTES, Route
+from .routes import PREFIX, ROUTES, STREAM, Route
 from .views import MAX_TEXT, is_line
 
 
@@ -34,15 +34,23 @@ def mount(app: web.Application, api: ControlApi, routes: Iterable[Route] = ROUTE
 
 def _handler_of(route: Route, api: ControlApi) -> Handler:
     called: Callable[..., Awaitable[Any]] = getattr(api, route.name)
-    if route.stream:
-        return called  # each of its steps is timed
 
     async def handle(request: web.Request) -> web.StreamResponse:
         given = await _read(route, request)
         told: Struct = await called(**given)
         return answer(told, route.status)
 
-    return timed(handle)
+    return _streamed(getattr(api, route.stream), timed(handle)) if route.stream else timed(handle)
+
+
+def _streamed(stream: Handler, once: Handler) -> Handler:
+    """Only who asks for a stream is given one: others would wait for its end."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        wants_stream = STREAM in request.headers.get(hdrs.ACCEPT, "")
+        return await (stream if wants_stream else once)(request)
+
+    return handle
 
 
 async def _read(route: Route, request: web.Request) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from .routes import PREFIX, Route
+from .routes import PREFIX, STREAM, Route
 from .views import MAX_TEXT, ErrorBody, Line
 
 Json = dict[str, Any]
@@ -24,7 +24,8 @@ ERROR = "ErrorBody"
 
 DESCRIPTION = (
     "What a daemon does, and what it can be told to do. Every failure is answered with an "
-    f"{ERROR}; its `code` is a stable word."
+    f"{ERROR}; its `code` is a stable word. Streams, for which OpenAPI 3.1 has no words, are left "
+    f"out: GET /events, and GET {PREFIX}/drain for those who accept {STREAM}."
 )
 
 
@@ -62,7 +63,6 @@ def _kinds(routes: Iterable[Route]) -> Iterable[type[Struct]]:
 
 
 def _operation(route: Route, refs: Mapping[type, Json]) -> Json:
-    media = "application/x-ndjson" if route.stream else "application/json"
     operation: Json = {
         "operationId": route.name,
         "summary": route.summary,
@@ -73,7 +73,7 @@ def _operation(route: Route, refs: Mapping[type, Json]) -> Json:
         "responses": {
             str(route.status): {
                 "description": "It went well.",
-                "content": {media: {"schema": refs[route.answer]}},
+                "content": {"application/json": {"schema": refs[route.answer]}},
             },
             "default": {
                 "description": "Why it did not.",

@@ -45,6 +45,9 @@ from .views import (
 
 PREFIX = "/api/v1"
 
+STREAM = "application/x-ndjson"
+"""What a client accepts that wants to be told of each change."""
+
 _IN_BRACES = re.compile(r"\{(\w+)\}")
 
 
@@ -64,8 +67,9 @@ class Route(Struct, frozen=True, kw_only=True):
     answer: type[Struct]
     status: int = 200
     """Of the answer, when it went well."""
-    stream: bool = False
-    """Whether there is a line of JSON for each change: the handler gets the whole request."""
+    stream: str = ""
+    """The handler for those who accept `STREAM`: a line of JSON for each change. It gets the whole
+    request, and has deadlines of its own."""
 
     @property
     def steers(self) -> bool:
@@ -142,10 +146,10 @@ ROUTES: tuple[Route, ...] = (
     Route(
         method="GET",
         path="/drain",
-        name="watch_drain",
-        summary="How a drain goes on: a line for each change, until the last job has ended.",
+        name="get_drain",
+        summary="How far a drain has come.",
         answer=DrainView,
-        stream=True,
+        stream="watch_drain",
     ),
     # -- steering ----------------------------------------------------------------------
     Route(

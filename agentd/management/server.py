@@ -11,11 +11,12 @@ from contextlib import AsyncExitStack
 from typing import Protocol
 
 from aiohttp import hdrs, web
+from aiohttp.http import HttpProcessingError
 
 from agentd.errors import PortBusy
 from agentd.settings.model import HttpSettings
 
-from .answers import MAX_BODY, answer, json_errors
+from .answers import MAX_BODY, as_json, json_errors
 from .connections import IDLE_TIMEOUT, Connections
 from .control import ControlApi
 from .controls import Controls
@@ -23,6 +24,7 @@ from .door import Door
 from .events_stream import EventsStream
 from .feed import EventFeed
 from .health import Health
+from .kept import Kept
 from .listening import BACKLOG, open_sockets, shown_url, take_inherited
 from .metrics import Metrics
 from .mounting import mount
@@ -37,6 +39,12 @@ SHUTDOWN_TIMEOUT = 1.0
 
 HANDSHAKE_TIMEOUT = 10.0
 """Seconds for TLS to be agreed on."""
+
+PROBE_INTERVAL = 0.1
+"""Seconds that the answer to a probe is kept: probes need no token, so anybody may send many."""
+
+Probe = tuple[bytes, int]
+"""An answer and its status."""
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -69,7 +77,8 @@ class HttpServer:
     ) -> None:
         """`sockets` listen already, and stay open for whoever gave them; else one is opened."""
         self._settings = settings
-        self._daemon = daemon
+        self._health = Kept(lambda: _encoded(daemon.health()), PROBE_INTERVAL)
+        self._readiness = Kept(lambda: _encoded(daemon.readiness()), PROBE_INTERVAL)
         self._inherited = sockets
         self.door = Door(settings)
         self.connections = Connections()
@@ -86,6 +95,7 @@ class HttpServer:
         self._runner = web.AppRunner(
             app,
             access_log=None,
+            logger=_aiohttp_logger(),
             shutdown_timeout=SHUTDOWN_TIMEOUT,
             keepalive_timeout=IDLE_TIMEOUT,
             handler_cancellation=True,  # a stream ends when its client goes away
@@ -132,12 +142,10 @@ class HttpServer:
             raise PortBusy(f"can't listen on port {self.port}: {error}") from error
 
     async def _healthz(self, _request: web.Request) -> web.Response:
-        health = self._daemon.health()
-        return answer(health, health.http_status)
+        return _probe_answer(self._health.get())
 
     async def _readyz(self, _request: web.Request) -> web.Response:
-        readiness = self._daemon.readiness()
-        return answer(readiness, readiness.http_status)
+        return _probe_answer(self._readiness.get())
 
 
 class _Site(web.BaseSite):
@@ -168,6 +176,27 @@ class _Site(web.BaseSite):
             ssl=self._tls,
             ssl_handshake_timeout=None if self._tls is None else HANDSHAKE_TIMEOUT,
         )
+
+
+def _aiohttp_logger() -> logging.Logger:
+    """aiohttp's word on its own faults, without a traceback for everybody who sends no HTTP."""
+    found = logging.getLogger("agentd.management.aiohttp")
+    found.addFilter(_is_no_bad_request)
+    return found
+
+
+def _is_no_bad_request(record: logging.LogRecord) -> bool:
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is None or not issubclass(kind, HttpProcessingError)
+
+
+def _encoded(judged: Health | Readiness) -> Probe:
+    return as_json(judged), judged.http_status
+
+
+def _probe_answer(probe: Probe) -> web.Response:
+    body, status = probe
+    return web.Response(body=body, status=status, content_type="application/json")
 
 
 async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:

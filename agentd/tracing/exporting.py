@@ -55,7 +55,8 @@ class TellingExporter(SpanExporter):
         self._told = False
         self._heard: list[str] = []
         # It tells of every batch; we tell once, with what it says.
-        logging.getLogger(trace_exporter.__name__).addFilter(self._overhear)
+        self._library = logging.getLogger(trace_exporter.__name__)
+        self._library.addFilter(self._overhear)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """See SpanExporter."""
@@ -78,6 +79,7 @@ class TellingExporter(SpanExporter):
     def shutdown(self) -> None:
         """See SpanExporter."""
         self._inner.shutdown()
+        self._library.removeFilter(self._overhear)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """See SpanExporter."""

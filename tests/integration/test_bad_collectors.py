@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 from agentd.child.life import TRACE_FLUSH_TIMEOUT
 from tests.support.collector import Behaviour, Collector, Seen
-from tests.support.daemon import Daemon, Line, running_daemon, write_app
+from tests.support.daemon import running_daemon, write_app
 from tests.support.fake_livekit import FakeLiveKit
 
 APP = """\
@@ -69,32 +68,3 @@ async def test_a_job_ends_on_time_whatever_the_collector_does(workdir: Path) -> 
     assert len(told) == len(set(told))
     assert set(told) >= {"fails"}
     assert not daemon.seen(action="child_failed")
-
-
-async def test_a_collector_that_is_not_there_costs_nothing_but_its_spans(workdir: Path) -> None:
-    """Its connection is refused; that is said once, with the reason."""
-    write_app(workdir, APP)
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))  # and does not listen
-        endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        ended, lost, daemon = await run_one(workdir, endpoint)
-
-    assert (ended["ending"], lost["spans"]) == ("completed", 3)
-    (unsent,) = daemon.seen(action="spans_unsent")
-    assert unsent["endpoint"] == endpoint
-    assert "refused" in unsent["reason"]
-
-
-async def run_one(workdir: Path, endpoint: str) -> tuple[Line, Line, Daemon]:
-    """One job in a daemon; the lines of its end and of its spans."""
-    async with FakeLiveKit() as fake:
-        environ = environment(fake, endpoint) | {"OTEL_EXPORTER_OTLP_TIMEOUT": "2"}
-        async with running_daemon(workdir, "start", "app.py", environ=environ) as daemon:
-            await daemon.wait_ready()
-            await fake.next_worker()
-            fake.dispatch(daemon.agent_name, "nobody")
-            ended = await daemon.wait_for(action="job_ended")
-            lost = await daemon.wait_for(action="spans_lost")
-            assert await daemon.stop() == 0
-
-    return ended, lost, daemon

@@ -29,6 +29,8 @@ from agentd.daemon.exits import ExitCode
 from agentd.management import answers
 from agentd.management.control_server import ControlServer
 from agentd.management.feed import EventFeed
+from agentd.management.metrics import Metrics
+from agentd.management.metrics_view import MetricsView
 from agentd.management.views import DrainView
 from tests.support.controls import STATUS, ScriptedControls, full_record, history_of
 
@@ -75,6 +77,10 @@ STAYING = (Command(("drain",)), Command(("logs", "--follow"), reads_journal=True
 """They end with the daemon only, so they are not in all of the tests."""
 
 ALL = (*TABLE, *STAYING)
+
+
+METRICS = Metrics(MetricsView)
+"""What `agentd metrics` shows."""
 
 
 def typed(command: Command) -> str:
@@ -178,7 +184,7 @@ async def test_a_daemon_that_drains(command: Command, workdir: Path, capsys: Pri
     controls = ScriptedControls(replace(STATUS, drain=drain))
     controls.keep(full_record())
 
-    async with ControlServer(workdir / "control.sock", controls):
+    async with ControlServer(workdir / "control.sock", controls, metrics=METRICS):
         code = await run(command)
 
     captured = capsys.readouterr()
@@ -274,7 +280,7 @@ async def test_a_later_daemon_tells_more_than_is_understood(
         controls.show_drain(DrainView(draining=True, jobs_left=1))
     monkeypatch.setattr(answers, "as_json", lambda body: msgspec.json.encode(grown(body)))
 
-    async with ControlServer(workdir / "control.sock", controls):
+    async with ControlServer(workdir / "control.sock", controls, metrics=METRICS):
         code = await run(command)
 
     captured = capsys.readouterr()

@@ -137,16 +137,18 @@ async def test_what_is_asked_reaches_the_daemon(
     client: ControlClient, controls: ScriptedControls
 ) -> None:
     """With its reason, or a stated one."""
-    await client.drain("new release")
     await client.reload()
     await client.reload(swap=True)
+    await client.drain("new release")
     await client.stop_job(JobId("AJ_1"))
+    await client.drain("new release")
 
     assert controls.asked == [
-        ("drain", "new release"),
         ("reload",),
         ("reload", "swap"),
+        ("drain", "new release"),
         ("stop", "AJ_1", "stopped by the operator"),
+        ("drain", "new release"),
     ]
 
 
@@ -429,7 +431,7 @@ async def test_a_client_that_reads_nothing_is_dropped(
     monkeypatch.setattr(control, "WATCH_INTERVAL", 0.001)
     controls.shown = replace(STATUS, drain=replace(left(1), reason="x" * 100_000))
     _, writer = await asyncio.open_unix_connection(str(path), limit=1)
-    writer.write(b"GET /api/v1/drain HTTP/1.1\r\nHost: x\r\n\r\n")
+    writer.write(b"GET /api/v1/drain HTTP/1.1\r\nHost: x\r\nAccept: application/x-ndjson\r\n\r\n")
 
     await within(now() + SOON, controls.left.wait())
 

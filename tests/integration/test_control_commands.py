@@ -176,15 +176,6 @@ async def test_figures_are_shown_as_prometheus_reads_them(counting: Tally, capsy
     assert "\nagentd_turns_total 0.0\n" in capsys.readouterr().out
 
 
-async def test_a_daemon_that_serves_no_figures_says_so(
-    controls: ScriptedControls, capsys: Printed
-) -> None:
-    """One of an earlier version."""
-    assert await run("metrics") == AskExit.REFUSED
-
-    assert "there is no /metrics" in capsys.readouterr().err
-
-
 # -- finding the daemon --------------------------------------------------------------
 
 

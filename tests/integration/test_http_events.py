@@ -256,12 +256,13 @@ async def test_only_so_many_may_watch(scripted: Scripted, monkeypatch: pytest.Mo
 
 
 async def test_a_server_that_closes_ends_its_streams_in_good_order() -> None:
-    """Readers see the end, not a broken connection."""
+    """Readers see the last words and the end, not a broken connection."""
     async with asyncio.timeout(SOON), aiohttp.ClientSession() as session:
         async with served() as scripted:
             answer = await session.get(f"http://127.0.0.1:{scripted.port}/events")
             await Stream(answer).next("status")
-        await answer.content.read()
+            happen("stopped")
+        assert b'"kind":"stopped"' in await answer.content.read()
         assert answer.content.at_eof()
 
 

@@ -190,11 +190,15 @@ async def test_an_app_that_crashes_in_a_loop_is_a_stated_condition(
         assert await daemon.stop() == 0
 
 
+def is_ready(word: bytes) -> bool:
+    """Whether that is what ends a start."""
+    return word.startswith(b"READY=1\n")
+
+
 async def test_the_watchdog_of_systemd_is_fed_by_the_daemon_alone(
     livekit_server: LiveKitServer, workdir: Path
 ) -> None:
     """Through the socket that systemd names; no child is told of it."""
-    pytest.importorskip("systemd.daemon", reason="the extra 'systemd' is not installed")
     write_app(workdir)
     path = str(workdir / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
@@ -205,12 +209,11 @@ async def test_the_watchdog_of_systemd_is_fed_by_the_daemon_alone(
             workdir, "start", "app.py", server=livekit_server, environ=environ
         ) as daemon:
             await daemon.wait_ready()
+            heard: list[bytes] = []
             async with asyncio.timeout(10.0):
-                heard = [
-                    await asyncio.get_running_loop().sock_recv(listening, 100) for _ in range(3)
-                ]
+                while heard.count(b"WATCHDOG=1") < 3 or not any(map(is_ready, heard)):
+                    heard.append(await asyncio.get_running_loop().sock_recv(listening, 1000))
             told = [child.pid for child in daemon.children() if "NOTIFY_SOCKET" in child.environ()]
-            assert heard == [b"WATCHDOG=1"] * 3
             assert told == []
             assert await daemon.stop() == 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -9,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from agentd.testing.livekit_server import LiveKitServer
-from tests.support.collector import Collector
-from tests.support.daemon import Callers, running_daemon
+from tests.support.collector import Collector, Tree
+from tests.support.daemon import Callers, Daemon, Line, running_daemon
 
 pytestmark = pytest.mark.timeout(90)
 """A daemon, a caller and their media: seconds each, more on a busy machine."""
@@ -48,10 +49,11 @@ SESSION = {
 """Of every session, below `agent_session`."""
 
 
-async def test_a_call_is_one_trace_from_its_dispatch_to_its_last_word(
+async def test_each_call_is_one_trace_also_where_its_process_is_killed(
     tmp_path: Path, livekit_server: LiveKitServer, callers: Callers
 ) -> None:
-    """Every span has its place; what was said is in none, and the collector's key in no line."""
+    """Two calls at once: every span has its place; what was said is in none, and the collector's
+    key in no line."""
     async with Collector() as collector:
         environ = collector.environ | {
             "OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer%20{KEY}",
@@ -61,25 +63,50 @@ async def test_a_call_is_one_trace_from_its_dispatch_to_its_last_word(
             tmp_path, "start", str(APP), server=livekit_server, environ=environ
         ) as daemon:
             await daemon.wait_ready()
-            dispatch = await callers.dispatch(daemon, "talk")
-            await callers.join(dispatch.room)
-            ended = await daemon.wait_for(action="job_ended", room=dispatch.room)
-            await collector.wait_for("job_entrypoint")
+            talk, crash = await asyncio.gather(
+                one_call(daemon, callers, "talk"), killed_call(daemon, callers, collector)
+            )
+            await collector.wait_for("job_entrypoint", 3)
             assert await daemon.stop() == 0
         assert KEY not in daemon.output()
 
-    tree = collector.tree()
-    session = {f"job_dispatch/job_entrypoint/agent_session/{path}" for path in SESSION}
-    assert tree.paths() >= CALL | session
-    assert not [path for path in tree.paths() if path.startswith("?")]
-    assert len({span.trace_id for span in tree.spans}) == 1
     assert collector.headers[0]["Authorization"] == f"Bearer {KEY}"
-    assert {span.resource["service.name"] for span in tree.spans} == {"the-shop"}
-    assert not [span for span in tree.spans if span.failed]
+    spans = collector.spans
+    assert {span.resource["service.name"] for span in spans} == {"the-shop"}
+    assert "paid" not in str([span.attributes for span in spans])
+    judge_call(collector.tree(talk["job"]), talk)
+    judge_crash(collector.tree(crash["job"]))
 
+
+async def one_call(daemon: Daemon, callers: Callers, task: str) -> Line:
+    """The line of a job's end."""
+    dispatch = await callers.dispatch(daemon, task)
+    await callers.join(dispatch.room)
+    return await daemon.wait_for(action="job_ended", room=dispatch.room)
+
+
+async def killed_call(daemon: Daemon, callers: Callers, collector: Collector) -> Line:
+    """The same of one whose process is killed once its first turn has been sent."""
+    call = asyncio.create_task(one_call(daemon, callers, "wait"))
+    waits = await daemon.wait_for(action="waits")
+    await collector.wait_for("agent_turn", job_id=waits["job"])
+    os.kill(waits["pid"], signal.SIGKILL)
+    ended = await call
+    assert (ended["ending"], ended["resumes"]) == ("completed", 1)
+    return ended
+
+
+def judge_call(tree: Tree, ended: Line) -> None:
+    """From its dispatch to its last word."""
+    session = {f"job_dispatch/job_entrypoint/agent_session/{path}" for path in SESSION}
+    assert tree.paths() >= CALL | session, tree.show()
+    assert not tree.lost()
+    assert not [span for span in tree.spans if span.failed]
     job = tree.one("job_entrypoint")
-    assert job.attributes["lk.job_id"] == ended["job"]
-    assert job.attributes["lk.pii.room_name"] == dispatch.room
+    assert (job.attributes["lk.job_id"], job.attributes["lk.pii.room_name"]) == (
+        ended["job"],
+        ended["room"],
+    )
     stages = ("accept", "assignment", "launch", "entrypoint")
     assert sum(job.attributes[f"lk.job.{stage}_latency"] for stage in stages) == pytest.approx(
         job.attributes["lk.job.dispatch_latency"], abs=0.05
@@ -93,36 +120,13 @@ async def test_a_call_is_one_trace_from_its_dispatch_to_its_last_word(
     assert tree.one("agent_turn").links == (tree.one("user_turn").span_id,)
     assert tree.one("agent_turn").attributes["lk.e2e_latency"] > 0
     assert tree.path(tree.one("update_agent")).endswith("/agent_turn/update_agent")
-    assert "paid" not in str([span.attributes for span in tree.spans])
 
 
-async def test_a_call_whose_process_is_killed_stays_one_trace(
-    tmp_path: Path, livekit_server: LiveKitServer, callers: Callers
-) -> None:
-    """The process that goes on writes down what the dead one could not, and links to it."""
-    async with (
-        Collector() as collector,
-        running_daemon(
-            tmp_path, "start", str(APP), server=livekit_server, environ=collector.environ
-        ) as daemon,
-    ):
-        await daemon.wait_ready()
-        dispatch = await callers.dispatch(daemon, "wait")
-        await callers.join(dispatch.room)
-        await daemon.wait_for(action="answered")
-        await collector.wait_for("agent_turn")
-        process = (await daemon.wait_for(action="answered"))["pid"]
-        os.kill(process, signal.SIGKILL)
-        ended = await daemon.wait_for(action="job_ended", room=dispatch.room)
-        await collector.wait_for("job_entrypoint", 2)
-        assert (ended["ending"], ended["resumes"]) == ("completed", 1)
-        assert await daemon.stop() == 0
-
-    tree = collector.tree()
-    assert len({span.trace_id for span in tree.spans}) == 1
-    assert not [path for path in tree.paths() if path.startswith("?")]
+def judge_crash(tree: Tree) -> None:
+    """The process that goes on has written down what the dead one could not, and links to it."""
+    assert not tree.lost(), tree.show()
     died, went_on = tree.named("job_entrypoint")
-    assert "killed" in str(died.failed) or "SIGKILL" in str(died.failed)
+    assert "SIGKILL" in str(died.failed)
     assert died.attributes["agentd.process_died"] is True
     assert went_on.failed is None
     assert went_on.links == (died.span_id,)
@@ -131,7 +135,5 @@ async def test_a_call_whose_process_is_killed_stays_one_trace(
     first, second = tree.named("agent_session")
     assert (first.parent_id, second.parent_id) == (died.span_id, went_on.span_id)
     assert second.links == (first.span_id,)
-    assert [turn.parent_id for turn in tree.named("agent_turn")] == [
-        first.span_id,
-        second.span_id,
-    ]
+    turns = tree.named("agent_turn")
+    assert [turn.parent_id for turn in turns] == [first.span_id, second.span_id]

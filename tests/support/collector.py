@@ -73,9 +73,13 @@ class Tree:
             names.append(span.name)
         return "/".join(reversed(names))
 
+    def lost(self) -> list[str]:
+        """Paths of spans whose parent has not arrived."""
+        return [path for path in self.paths() if path.startswith("?")]
+
     def show(self) -> str:
         """All of it, for people."""
-        start = min(span.began_at for span in self.spans)
+        start = min((span.began_at for span in self.spans), default=0.0)
         return "\n".join(
             f"{span.began_at - start:8.3f} {span.seconds:8.3f} {self.path(span)}"
             for span in self.spans
@@ -110,14 +114,17 @@ class Collector:
         traces = {s.trace_id for s in self.spans if s.attributes.get("lk.job_id") == job_id}
         return Tree([s for s in self.spans if not job_id or s.trace_id in traces])
 
-    async def wait_for(self, name: str, count: int = 1) -> list[Seen]:
-        """The spans of a name, once so many have come."""
+    async def wait_for(self, name: str, count: int = 1, *, job_id: str = "") -> None:
+        """Wait until so many spans of a name have come, of all jobs or of one."""
+
+        def has_come() -> bool:
+            return len(self.tree(job_id).named(name)) >= count
+
         try:
             async with asyncio.timeout(DEADLINE), self._arrived:
-                await self._arrived.wait_for(lambda: len(self.tree().named(name)) >= count)
+                await self._arrived.wait_for(has_come)
         except TimeoutError:
-            raise AssertionError(f"no {count} {name} in {self.tree().paths()}") from None
-        return self.tree().named(name)
+            raise AssertionError(f"no {count} {name} in\n{self.tree().show()}") from None
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=2**26)

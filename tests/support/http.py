@@ -32,6 +32,8 @@ class Scripted:
 
     def __init__(self, settings: HttpSettings, sockets: Sequence[socket.socket] = ()) -> None:
         self.view = VIEW
+        self.looks = 0
+        """How often it was looked at for a probe."""
         self.settings = settings
         self.controls = ScriptedControls()
         self.feed = EventFeed()
@@ -45,9 +47,11 @@ class Scripted:
         )
 
     def health(self) -> Health:
+        self.looks += 1
         return judge_health(self.view)
 
     def readiness(self) -> Readiness:
+        self.looks += 1
         return judge_readiness(self.view)
 
     @property

@@ -65,9 +65,10 @@ async def entry(ctx: JobContext) -> None:
     await session.start(Cashier())
     mic.speak(0.3)
     await answered.wait()
-    logger.info("answered", extra={"action": "answered", "pid": os.getpid()})
     if ctx.job.metadata == "talk" or ctx.resumed:
         ctx.shutdown("the talk is over")
+    else:
+        logger.info("waits", extra={"action": "waits", "pid": os.getpid()})
 
 
 def note(item: object, answered: asyncio.Event) -> None:

@@ -14,7 +14,8 @@ from agentd.dispatch.connection import shown_key
 from agentd.dispatch.roomapi import RoomApi
 from agentd.doctor.finding import Finding, failure, ok, skipped, warning
 from agentd.doctor.patient import Patient
-from agentd.doctor.rooms import probe_name, probe_room
+from agentd.doctor.rooms import PREFIX, probe_name, probe_room
+from agentd.doctor.threads import in_thread
 from agentd.doctor.worker import WorkerFacts, dispatch_round_trip, registered_worker
 from agentd.errors import (
     ChannelBroken,
@@ -202,10 +203,12 @@ async def agent_name(patient: Patient) -> Finding:
     livekit = await patient.livekit()
     name = (await patient.settings()).livekit.agent_name
     runtime = patient.directories().runtime.path
-    here = await daemons_named(name, control_sockets(patient.root, runtime))
+    here = await daemons_named(
+        name, await in_thread(lambda: control_sockets(patient.root, runtime))
+    )
     rooms = RoomApi(livekit, timeout=2.0)
     try:
-        found = await rooms.list_rooms()
+        found = [each for each in await rooms.list_rooms() if not each.name.startswith(PREFIX)]
         newest = found[-LOOKED_AT_ROOMS:]
         inside = await asyncio.gather(*(rooms.list_participants(each.name) for each in newest))
     except RoomApiError:

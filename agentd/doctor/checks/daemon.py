@@ -15,17 +15,22 @@ import msgspec
 import psutil
 from msgspec import Struct
 
+from agentd.daemon.lock import FILE_NAME as LOCK_NAME
+from agentd.daemon.lock import state_lock
 from agentd.doctor.finding import Finding, failure, ok, skipped, warning
 from agentd.doctor.patient import Patient
 from agentd.doctor.processes import SOCKETS, OwnProcess, is_alive, is_served, own_processes
 from agentd.doctor.threads import in_thread
-from agentd.errors import ControlError, NoDaemon
+from agentd.errors import AlreadyRunning, ControlError, NoDaemon
 from agentd.management.client import ControlClient
 from agentd.management.locate import find_daemon
 from agentd.management.views import StatusView
 from agentd.settings.paths import Directory
 
 ASK_SECONDS = 2.0
+
+SYSTEMD = 1
+"""The pid that opens sockets for others (agentd.socket)."""
 
 DEV_PREFIX = "dev-"
 
@@ -84,6 +89,8 @@ def judge_port(facts: PortFacts) -> Finding:
         return ok("port 0: the daemon takes a free one")
     if facts.ours:
         return ok(f"{where} is served by the daemon that runs (pid {facts.ours})")
+    if facts.owner.startswith(f"pid {SYSTEMD} "):
+        return ok(f"{where} is held by {facts.owner}, to be handed to the daemon")
     if facts.taken:
         return failure(
             f"{where} is taken{facts.owner and f' by {facts.owner}'}",
@@ -135,15 +142,16 @@ def _pid_of_daemon(runtime: Directory) -> int:
 
 async def _is_healthz(host: str, port: int) -> bool:
     place = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-    try:
-        timeout = aiohttp.ClientTimeout(total=1.0)
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as http,
-            http.get(f"http://{place}:{port}/healthz") as answer,
-        ):
-            return "status" in await answer.json()
-    except (aiohttp.ClientError, OSError, ValueError):
-        return False
+    timeout = aiohttp.ClientTimeout(total=1.0)
+    async with aiohttp.ClientSession(timeout=timeout) as http:
+        for scheme in ("http", "https"):
+            try:
+                # Who answers is known by its control socket: no certificate has to prove it.
+                async with http.get(f"{scheme}://{place}:{port}/healthz", ssl=False) as answer:
+                    return "status" in await answer.json()
+            except (aiohttp.ClientError, OSError, ValueError):
+                continue
+    return False
 
 
 def _listener(port: int) -> str:
@@ -210,16 +218,43 @@ def find_stale(patient: Patient) -> list[Path]:
         path
         for place in (runtime, state)
         for path in sorted(place.glob(f"{DEV_PREFIX}*"))
-        if _is_dead_run(path, proc) and runtime / path.name not in used and _is_ours(path)
+        if _is_ours(path) and runtime / path.name not in used and _is_dead_run(path, proc)
     ]
     if runtime not in used and runtime.is_dir() and not is_served(runtime):
-        found += [path for name in SOCKETS if (path := runtime / name).is_socket()]
+        found += [path for name in SOCKETS if is_deaf(path := runtime / name)]
     return found
 
 
 def _is_dead_run(path: Path, proc: Path) -> bool:
     pid = path.name.removeprefix(DEV_PREFIX)
-    return path.is_dir() and pid.isdecimal() and not is_alive(int(pid), proc)
+    if not path.is_dir() or not pid.isdecimal() or is_alive(int(pid), proc):
+        return False
+    # A daemon in a container has a number that is nobody's here, and yet its directory may be ours.
+    return not is_served(path) and not is_locked(path)
+
+
+def is_deaf(path: Path) -> bool:
+    """Whether a path is a socket that nobody listens on."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.setblocking(False)
+        try:
+            sock.connect(str(path))
+        except ConnectionRefusedError:
+            return path.is_socket()
+        except OSError:
+            return False
+    return False
+
+
+def is_locked(state: Path) -> bool:
+    """Whether a daemon has a state directory to itself."""
+    if not (state / LOCK_NAME).exists():
+        return False
+    try:
+        with state_lock(state):
+            return False
+    except AlreadyRunning:
+        return True
 
 
 def _is_ours(path: Path) -> bool:

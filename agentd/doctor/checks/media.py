@@ -15,7 +15,7 @@ from agentd.doctor.spawned import ask_probe
 from agentd.doctor.turn import ask_turn, parse_turn, told_servers
 from agentd.errors import LiveKitError
 
-STEP_SECONDS = 4.0
+STEP_SECONDS = 3.5
 """For joining and seeing each other's track, and again for hearing each other."""
 
 LOSS_WARNING = 0.02
@@ -88,7 +88,8 @@ def shown_route(facts: MediaFacts) -> str:
         return text
     relayed = ", relayed by TURN" if facts.route.relayed else ""
     return (
-        f"{facts.route.protocol} {facts.route.local} to {facts.route.remote}{relayed}, "
+        f"{facts.route.protocol} {facts.route.local} to {facts.route.remote} "
+        f"({facts.route.kind}){relayed}, "
         f"round trip {facts.route.round_trip_ms:.1f} ms, {text}"
     )
 

@@ -61,8 +61,8 @@ def judge_files(files: Iterable[FileFact], wanted: frozenset[str] | None) -> Fin
         return gravest(findings)
     ready = [each.need.file for each in files if each.state is FileState.READY]
     size = sum(file.size for file in ready) / 1e6
-    text = f"{len(ready)} files, {size:.0f} MB, each with the hash that its plugin names"
-    return ok("; ".join([text, *(f"{each}, and this app does not use it" for each in unused)]))
+    told = [f"{len(ready)} files, {size:.0f} MB, each with its hash"] if ready else []
+    return ok("; ".join([*told, *(f"{each}, which this app does not use" for each in unused)]))
 
 
 async def model_files(patient: Patient) -> Finding:

@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from email.utils import parsedate_to_datetime
 
 import aiohttp
-from msgspec import Struct
+from msgspec import Struct, structs
 from yarl import URL
 
 from agentd.aio.timing import monotonic, wall_time
@@ -24,9 +24,12 @@ from agentd.settings.access import require_access
 from .settings import is_loopback
 
 HTTP_OK = 200
+HTTP_FAULT = 500
 
 CERTIFICATE_DAYS = 14.0
 """Left of a certificate: what renews itself does so earlier."""
+
+DAY = 86400.0
 
 SKEW_WARNING = 5.0
 SKEW_FAILURE = 60.0
@@ -89,8 +92,13 @@ def judge_reach(facts: ReachFacts) -> Finding:
         )
     ms = facts.seconds * 1000
     text = f"{', '.join(facts.addresses)} answered HTTP {facts.status} in {ms:.0f} ms"
+    if facts.status >= HTTP_FAULT:
+        return failure(f"{text}: it is not well", "look at its log, and at a proxy before it")
     if facts.status != HTTP_OK:
-        return failure(f"{text}: no LiveKit server, or one that is not well", "check LIVEKIT_URL")
+        return warning(
+            f"{text}: a livekit-server answers 200 there, unless a proxy stands before it",
+            "check LIVEKIT_URL; where 'worker-registers' and 'api-key' are well, so is this",
+        )
     if facts.seconds > SLOW_SECONDS:
         return warning(f"{text}: slow", "is this host near the server? Offers expire after 3 s")
     return ok(text)
@@ -211,19 +219,27 @@ async def look_at_certificate(host: str, port: int) -> CertificateFacts:
     except ssl.SSLError as error:
         return CertificateFacts(host=host, error=f"{error.reason or error}")
     try:
-        certificate = writer.get_extra_info("peercert") or {}
-        tls_ = writer.get_extra_info("ssl_object")
-        ends = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
-        issuer = dict(pair for group in certificate.get("issuer", ()) for pair in group)
-        return CertificateFacts(
-            host=host,
-            days_left=(ends - wall_time()) / 86400,
-            issuer=str(issuer.get("organizationName") or issuer.get("commonName") or "?"),
-            protocol=str(tls_.version() if tls_ is not None else "TLS"),
-        )
+        tls_: ssl.SSLObject = writer.get_extra_info("ssl_object")
+        return read_certificate(CertificateFacts(host=host), tls_, wall_time())
     finally:
         with suppress(OSError), closing(writer):
             pass
+
+
+def read_certificate(
+    facts: CertificateFacts, tls_: ssl.SSLObject, wall_time: float
+) -> CertificateFacts:
+    """What the other side of a handshake has shown."""
+    certificate = tls_.getpeercert() or {}
+    ends = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
+    groups: tuple[tuple[tuple[str, str], ...], ...] = certificate.get("issuer", ())  # type: ignore[assignment]
+    issuer = dict(pair for group in groups for pair in group)
+    return structs.replace(
+        facts,
+        days_left=(ends - wall_time) / DAY,
+        issuer=issuer.get("organizationName") or issuer.get("commonName") or "?",
+        protocol=tls_.version() or "TLS",
+    )
 
 
 # -- clocks ------------------------------------------------------------------------------

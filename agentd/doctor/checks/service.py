@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from agentd.credentials import secret_variable
+from agentd.daemon.configure import longest_stop
 from agentd.doctor.finding import Finding, failure, gravest, ok, skipped, warning
 from agentd.doctor.patient import Patient
 from agentd.doctor.threads import in_thread
@@ -21,19 +22,6 @@ LEAST_STOP = 30.0
 """With Type=notify the daemon asks for more time while it drains; the first word needs as long."""
 
 LEAST_WATCHDOG = 10.0
-
-STOP_MARGIN = 45.0
-"""Seconds for what is between the budgets."""
-
-
-def longest_stop(settings: Settings) -> float:
-    """Seconds from SIGTERM to the daemon's end at the latest."""
-    jobs, pool = settings.jobs, settings.pool
-    return (
-        jobs.drain_timeout + jobs.entrypoint_timeout + jobs.session_close_timeout
-        + jobs.session_end_timeout + jobs.callback_timeout + jobs.disconnect_timeout
-        + pool.shutdown_process_timeout + STOP_MARGIN
-    )  # fmt: skip
 
 
 # -- systemd -----------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,8 +12,17 @@ from msgspec import Struct
 
 from agentd.credentials import DIRECTORY_VARIABLE, FILE_SUFFIX
 from agentd.dispatch.connection import shown_url
-from agentd.doctor.finding import Finding, failure, gravest, ok, skipped, warning
+from agentd.doctor.finding import (
+    Finding,
+    Unexaminable,
+    failure,
+    gravest,
+    ok,
+    skipped,
+    warning,
+)
 from agentd.doctor.patient import Patient
+from agentd.doctor.threads import in_thread
 from agentd.settings.fields import FIELDS
 from agentd.settings.layers import Rank, Resolved, unknown_variables
 
@@ -46,33 +56,6 @@ def judge_settings(error: str, resolved: Resolved | None, unknown: Iterable[str]
 async def settings(patient: Patient) -> Finding:
     resolved = None if patient.settings_error else await patient.resolved()
     return judge_settings(patient.settings_error, resolved, unknown_variables(patient.environ))
-
-
-# -- the HTTP token ------------------------------------------------------------------
-
-
-def judge_http_token(host: str, token: str | None) -> Finding:
-    """What listens beyond loopback must know who asks. `token` None: there is no such setting."""
-    if is_loopback(host):
-        has = "a token is set" if token else "no token is needed"
-        return ok(f"HTTP listens on {host}: {has}")
-    if token is None:
-        return warning(
-            f"HTTP listens on {host}, and this agentd asks nobody for a token",
-            'host = "127.0.0.1" under [http] in agentd.toml, or a firewall before the port',
-        )
-    if not token:
-        return failure(
-            f"HTTP listens on {host} and no http_token is set: a daemon does not start so",
-            'set AGENTD_HTTP_TOKEN (openssl rand -hex 32), or host = "127.0.0.1" under [http]',
-        )
-    return ok(f"HTTP listens on {host}, with a token")
-
-
-async def http_token(patient: Patient) -> Finding:
-    resolved = await patient.resolved()
-    token = str(resolved.value("http_token")) if "http_token" in FIELDS else None
-    return judge_http_token(resolved.settings.http.host, token)
 
 
 # -- proxies -------------------------------------------------------------------------
@@ -144,7 +127,7 @@ def judge_secret_files(files: Iterable[SecretFile]) -> Finding:
 
 
 async def secret_files(patient: Patient) -> Finding:
-    return judge_secret_files(found_secret_files(patient))
+    return judge_secret_files(await in_thread(lambda: found_secret_files(patient)))
 
 
 def found_secret_files(patient: Patient) -> list[SecretFile]:
@@ -158,6 +141,9 @@ def found_secret_files(patient: Patient) -> list[SecretFile]:
         candidates |= dict.fromkeys(_entries(Path(folder)), DIRECTORY_VARIABLE)
     if patient.config is not None:
         candidates[patient.config] = "the configuration"
+    with suppress(Unexaminable):
+        key = patient.given().settings.http.tls_key
+        candidates |= {Path(key): "tls_key"} if key else {}
     folders = [Path.cwd()]
     if patient.app_ref is not None and patient.app_ref.is_file:
         folders.append(Path(patient.app_ref.target).parent)

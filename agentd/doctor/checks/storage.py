@@ -198,11 +198,14 @@ def judge_space(path: Path, free_mb: float, free_inodes: int | None, journal_mb:
 async def disk_space(patient: Patient) -> Finding:
     path = patient.directories().state.path
     journal_mb = (await patient.settings()).journal.journal_max_mb
-    above = next(each for each in (path, *path.parents) if each.exists())
-    found = await in_thread(lambda: os.statvfs(above))
+    found = await in_thread(lambda: _space_below(path))
     free_mb = found.f_bavail * found.f_frsize / 2**20
     inodes = found.f_favail if found.f_files else None
     return judge_space(path, free_mb, inodes, journal_mb)
+
+
+def _space_below(path: Path) -> os.statvfs_result:
+    return os.statvfs(next(each for each in (path, *path.parents) if each.exists()))
 
 
 # -- the journal ---------------------------------------------------------------------
@@ -244,15 +247,15 @@ def _damaged(text: str) -> Finding:
 
 async def journal(patient: Patient) -> Finding:
     path = patient.directories().state.path / FILE_NAME
-    if not path.exists():
-        return skipped(f"there is no journal yet ('{path}')")
     journal_mb = (await patient.settings()).journal.journal_max_mb
     try:
-        facts = await in_thread(lambda: inspect(path))
+        facts = await in_thread(lambda: inspect(path) if path.exists() else None)
     except JournalTooNew as error:
         return failure(str(error), "run the newer agentd, or another state_dir")
     except JournalCorrupt as error:
         return _damaged(str(error))
     except JournalError as error:
         return failure(str(error), "run as the user that the daemon runs as")
+    if facts is None:
+        return skipped(f"there is no journal yet ('{path}')")
     return judge_journal(facts, journal_mb)

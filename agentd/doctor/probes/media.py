@@ -25,8 +25,8 @@ PITCH = 440.0
 SPEAKING_SECONDS = 1.0
 SOURCE_QUEUE_MS = 100
 
-RELAY = 3
-"""WebRTC's number for a candidate of a TURN server."""
+CANDIDATES = ("host", "srflx", "prflx", "relay")
+"""WebRTC's kinds of candidates, by number; the last is a TURN server's."""
 
 
 class Participant:
@@ -139,11 +139,13 @@ def routes(stats: list[Any]) -> Iterable[Route]:
         remote = candidates.get(pair.remote_candidate_id)
         if local is None or remote is None:
             continue
+        kinds_of_both = [CANDIDATES[each.candidate_type] for each in (local, remote)]
         yield Route(
             protocol=local.relay_protocol or local.protocol,
             local=f"{local.address}:{local.port}",
             remote=f"{remote.address}:{remote.port}",
-            relayed=RELAY in (local.candidate_type, remote.candidate_type),
+            relayed="relay" in kinds_of_both,
+            kind=" to ".join(kinds_of_both),
             round_trip_ms=round(
                 pair.total_round_trip_time / max(1, pair.responses_received) * 1000, 2
             ),

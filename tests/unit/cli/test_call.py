@@ -13,6 +13,7 @@ from agentd.audio.pcm import silence
 from agentd.caller.plan import CallReport
 from agentd.caller.timeline import Latencies, Timeline
 from agentd.cli.call import latency_lines, report_json
+from agentd.cli.main import main
 
 
 def make_report() -> CallReport:
@@ -70,3 +71,46 @@ def test_a_missing_recording_is_told_in_one_line(tmp_path: Path) -> None:
 
     assert ended.returncode == 1
     assert ended.stderr == f"error: there is no file '{tmp_path / 'gone.wav'}'\n"
+
+
+ACCESS = ("--url", "ws://127.0.0.1:9", "--api-key", "key", "--api-secret", "secret")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        ((), 2, "give what to say: --say FILE, or --script FILE"),
+        (("--say", "a.wav", "--script", "b.yaml"), 2, "give what to say"),
+        (("--say", "a.wav", "--callers", "2"), 2, "go with --script"),
+        (("--script", "b.yaml", "--record", "a.wav"), 2, "--record goes with --say"),
+        (("--script", "b.yaml", "--var", "x"), 2, "give name=value"),
+        (("--script", "b.yaml"), 4, "the script 'b.yaml' can't be read: No such file"),
+        (
+            ("--script", "{talk}", "--var", "dish=x", "--html", "/no/where.html"),
+            8,
+            "can't be written",
+        ),
+        (("--script", "{talk}", "--callers", "0"), 2, "0 is not in the range"),
+        (("--script", "{wav}"), 1, "there is no file"),
+        (("--script", "{voice}"), 1, "the plugin 'nobody' is not installed"),
+    ],
+)
+def test_what_cannot_be_is_told_before_anybody_is_called(
+    arguments: tuple[str, ...],
+    code: int,
+    told: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In one line, with the exit code of its kind."""
+    (tmp_path / "wav.yaml").write_text("turns: [{wav: gone.wav}]")
+    (tmp_path / "voice.yaml").write_text("voice: nobody\nturns: [{say: hello}]")
+    files = {
+        "talk": str(Path(__file__).parents[3] / "examples" / "talk.yaml"),
+        "wav": str(tmp_path / "wav.yaml"),
+        "voice": str(tmp_path / "voice.yaml"),
+    }
+
+    assert main(["call", *ACCESS, *(one.format(**files) for one in arguments)]) == code
+
+    assert told in capsys.readouterr().err

@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from agentd.aio.tasks import cancel_and_wait
-from agentd.daemon.service import EXTEND_EVERY, EXTENSION, Service, describe
+from agentd.daemon.service import EXTEND_EVERY, EXTENSION, Service, describe, is_final
 from agentd.daemon.systemd import ServiceManager, service_manager, take_sockets
 from agentd.daemon.vitals import PATIENCE, find_lifeless
 from agentd.management.health import LinkView, Problem
@@ -23,7 +23,7 @@ from agentd.testing.virtual_time import run_virtual
 from tests.support.changes import Changes
 from tests.support.controls import STATUS, TREE, ScriptedControls
 
-DRAIN = DrainView(draining=True, reason="SIGTERM", jobs_left=2, seconds_left=300.4)
+DRAIN = DrainView(draining=True, reason="SIGTERM", jobs_left=2, seconds_left=300.4, final=True)
 
 
 def shown(
@@ -78,10 +78,12 @@ class Told(ServiceManager):
         super().__init__("/nowhere", 30.0)
         self.words: list[str] = []
         self.at: list[float] = []
+        self.hears = True
 
-    def _send(self, *assignments: str) -> None:
+    def _send(self, *assignments: str) -> bool:
         self.words.append(assignments[0])
         self.at.append(asyncio.get_running_loop().time())
+        return self.hears
 
 
 def test_a_start_asks_for_more_time_until_it_is_done() -> None:
@@ -117,7 +119,7 @@ def test_a_drain_asks_for_more_time_until_its_end() -> None:
         await asyncio.sleep(50)
         began_at = asyncio.get_running_loop().time()
         controls.show_drain(DRAIN)
-        service.note_stopping()
+        service.note_drain()
         await asyncio.sleep(3600)
         await cancel_and_wait(running)
         return told, began_at
@@ -152,6 +154,45 @@ def test_a_daemon_at_rest_tells_nothing_and_a_busy_one_once_a_second() -> None:
 
     assert at_rest <= 2
     assert 9 <= busy <= 12
+
+
+@pytest.mark.parametrize(
+    ("drain", "final"),
+    [
+        (DrainView(), False),
+        (DRAIN, True),
+        (replace(DRAIN, final=False), False),
+        (replace(DRAIN, final=False, ending=True), True),
+        (replace(DRAIN, final=False, jobs_left=0), True),
+    ],
+    ids=["none", "by a signal", "can be taken back", "jobs are ended", "no job is left"],
+)
+def test_only_a_drain_that_cant_be_taken_back_is_a_stop(drain: DrainView, final: bool) -> None:
+    """systemd knows no way back from STOPPING=1."""
+    assert is_final(drain) is final
+
+
+def test_a_systemd_that_was_behind_is_told_of_the_start_again() -> None:
+    """A start whose end is lost would time out."""
+
+    async def scenario() -> Told:
+        told = Told()
+        service = Service(told, lambda: None)
+        service.attach(ScriptedControls())
+        running = asyncio.create_task(service.run())
+        await asyncio.sleep(5)
+        told.hears = False
+        service.note_ready()
+        await asyncio.sleep(3)
+        told.hears = True
+        await asyncio.sleep(60)
+        await cancel_and_wait(running)
+        return told
+
+    told = run_virtual(scenario())
+
+    assert 3 <= told.words.count("READY=1") <= 5
+    assert told.words[-1] == "READY=1"
 
 
 async def test_a_reload_is_told_with_its_end_and_never_before_the_start() -> None:

@@ -12,6 +12,8 @@ from livekit.protocol import agent
 from agentd.dispatch.link import Link
 from agentd.dispatch.load import decide_report
 from agentd.errors import LiveKitRefused, LiveKitUnreachable, SettingsError
+from agentd.figures import here
+from agentd.figures.families import LINK_FAILURES, LINK_REGISTRATIONS
 from agentd.protocol.app import AppInfo
 from agentd.protocol.ids import JobId
 from agentd.protocol.job import JobAnswer
@@ -313,3 +315,14 @@ def test_a_fault_in_the_handler_is_not_hidden_as_a_lost_connection() -> None:
 
     with pytest.raises(ZeroDivisionError):
         run_virtual(scene.link.run())
+
+
+def test_attempts_losses_and_registrations_are_counted() -> None:
+    """For who watches the connection."""
+    here.take()
+    scene = Scene(DOWN, 5.0, FOREVER)
+
+    scene.run_for(60)
+
+    assert here.counts(LINK_FAILURES) == {("attempt",): 1.0, ("lost",): 1.0}
+    assert here.counts(LINK_REGISTRATIONS) == {(): 2.0}

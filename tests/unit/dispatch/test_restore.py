@@ -106,6 +106,19 @@ def test_a_job_that_nobody_waits_for_is_lost_with_the_reason() -> None:
     assert office.ledger.facts["reason"] == "its process died, and its room is empty"
 
 
+def test_a_simulation_of_an_earlier_daemon_is_known_as_one() -> None:
+    """LiveKit is not told of its end either."""
+    assignment = msgspec.msgpack.decode(ASSIGNMENT, type=JobAssignment)
+    fake = msgspec.msgpack.encode(replace(assignment, fake=True))
+
+    office = restored(Memory(replace(DEAD, assignment=fake)), over="it was a simulation")
+
+    assert office.ledger.facts["ending"] == "lost"
+    assert office.link.reports == []
+    alive = restored(Memory(replace(DEAD, assignment=fake)))
+    assert [view.fake for view in alive.desk.view()] == [True]
+
+
 def test_a_job_that_had_told_its_end_is_not_begun_again() -> None:
     """Its process died before it could clean up; the end stands."""
     told = msgspec.structs.replace(DEAD, ending="completed", reason="goodbye")

@@ -162,3 +162,17 @@ def test_a_farewell_that_nobody_hears_is_one_line(caplog: pytest.LogCaptureFixtu
     asyncio.run(Rooms(ScriptedApi(error=RoomApiError("down"))).farewell(job(), "why"))
 
     assert [record.__dict__["action"] for record in caplog.records] == ["farewell_failed"]
+
+
+def test_of_a_simulation_livekit_is_asked_nothing() -> None:
+    """Its room is a name only."""
+    api = ScriptedApi(there=[CALLER, AGENT], dispatches=[DISPATCH])
+
+    async def run() -> str:
+        simulated = job()
+        simulated.fake = True
+        await Rooms(api).farewell(simulated, "its child died")
+        return await Rooms(api).why_over(simulated)
+
+    assert asyncio.run(run()) == "it was a simulation, in which nobody waits"
+    assert (api.asked, api.sent, api.removed) == ([], [], [])

@@ -13,6 +13,7 @@ from agentd.doctor.checks import (
     access,
     app,
     daemon,
+    http,
     limits,
     machine,
     media,
@@ -26,14 +27,22 @@ from agentd.doctor.checks import (
 from agentd.doctor.facts import AppFacts, Heard, LibraryFact, MediaFacts, Route, ThreadFact
 from agentd.doctor.finding import Finding, Verdict
 from agentd.doctor.unitfile import Unit, parse_span, parse_units
+from agentd.journal.inspection import JournalFacts
+from agentd.management.health import Problem
 from agentd.protocol.app import AppInfo
-from agentd.settings.model import PoolSettings, Settings
+from agentd.settings.model import HttpSettings, PoolSettings, Settings
 from agentd.settings.paths import Directory
+from tests.support.controls import STATUS
 
 STATE = Directory(setting="state_dir", path=Path("/var/lib/agentd"), origin="default")
 RUNTIME = Directory(setting="runtime_dir", path=Path("/run/agentd"), origin="default")
 GOOD_ROUTE = Route(
-    protocol="udp", local="10.0.0.1:1", remote="10.0.0.2:2", relayed=False, round_trip_ms=3.0
+    protocol="udp",
+    local="10.0.0.1:1",
+    remote="10.0.0.2:2",
+    relayed=False,
+    kind="host to host",
+    round_trip_ms=3.0,
 )
 GOOD_MEDIA = MediaFacts(
     joined_seconds=0.2, heard=(Heard(latency_ms=60.0, received=100, lost=0),) * 2, route=GOOD_ROUTE
@@ -63,6 +72,13 @@ def unit_with(*changes: str) -> Unit:
 def directory(kind: Directory = STATE, **facts: Any) -> storage.DirectoryFacts:
     good = storage.DirectoryFacts(
         directory=kind, exists=True, owner=1000, mode=0o700, filesystem="ext4"
+    )
+    return structs.replace(good, **facts)
+
+
+def journal(**facts: Any) -> JournalFacts:
+    good = JournalFacts(
+        path="/j", version=3, check="ok", size_mb=1.0, log_mb=0.1, mode=0o600, unfinished=0
     )
     return structs.replace(good, **facts)
 
@@ -114,10 +130,15 @@ CASES: list[tuple[Finding, Verdict, str]] = [
     (machine.judge_core_files("|/usr/bin/coredumpctl %P", -1), "ok", "coredumpctl"),
     (machine.judge_core_files("core", 0), "ok", "limit 0"),
     (machine.judge_core_files("core.%p", -1), "warning", "core.%p"),
-    (settings.judge_http_token("127.0.0.1", None), "ok", "127.0.0.1"),
-    (settings.judge_http_token("0.0.0.0", None), "warning", "0.0.0.0"),
-    (settings.judge_http_token("0.0.0.0", ""), "failure", "http_token"),
-    (settings.judge_http_token("0.0.0.0", "x"), "ok", "with a token"),
+    (http.judge_token(HttpSettings()), "ok", "127.0.0.1"),
+    (http.judge_token(HttpSettings(host="0.0.0.0")), "failure", "http_token"),
+    (http.judge_token(HttpSettings(host="0.0.0.0", http_token="x")), "ok", "with a token"),
+    (http.judge_files(HttpSettings(), None), "skipped", "without TLS"),
+    (
+        http.judge_files(HttpSettings(tls_cert="/c"), server.CertificateFacts(host="x")),
+        "failure",
+        "tls_key is not set",
+    ),
     (settings.judge_proxies("wss://x", "", {}), "ok", "none"),
     (settings.judge_proxies("wss://x", "http://p:3128", {}), "ok", "http://p:3128"),
     (settings.judge_proxies("wss://x", "socks://p", {}), "failure", "socks://p"),
@@ -131,7 +152,8 @@ CASES: list[tuple[Finding, Verdict, str]] = [
     (app.judge_fork_safety(THREADED, "spawn"), "ok", "spawn"),
     (app.judge_agent(AppFacts(info=AppInfo(notes=["load_fnc"])), Settings()), "warning", "load"),
     (server.judge_reach(server.ReachFacts(url="wss://x", status=200)), "ok", "200"),
-    (server.judge_reach(server.ReachFacts(url="wss://x", status=404)), "failure", "404"),
+    (server.judge_reach(server.ReachFacts(url="wss://x", status=404)), "warning", "404"),
+    (server.judge_reach(server.ReachFacts(url="wss://x", status=502)), "failure", "502"),
     (server.judge_reach(server.ReachFacts(url="wss://x", error="down")), "failure", "down"),
     (
         server.judge_reach(server.ReachFacts(url="wss://x", status=200, seconds=2.0)),
@@ -216,6 +238,27 @@ CASES: list[tuple[Finding, Verdict, str]] = [
     (daemon.judge_port(daemon.PortFacts(host="h", port=81, taken=True)), "failure", "taken"),
     (daemon.judge_port(daemon.PortFacts(host="h", port=81, error="no")), "failure", "no"),
     (daemon.judge_port(daemon.PortFacts(host="h", port=8081, ours=7)), "ok", "pid 7"),
+    (
+        daemon.judge_port(daemon.PortFacts(host="h", port=81, taken=True, owner="pid 1 (systemd)")),
+        "ok",
+        "handed to the daemon",
+    ),
+    (daemon.judge_daemon(STATUS, "1.2.3"), "ok", "link registered, 1 jobs"),
+    (daemon.judge_daemon(STATUS, "1.3.0"), "warning", "this command is 1.3.0"),
+    (
+        daemon.judge_daemon(
+            structs.replace(
+                STATUS, problems=(Problem(part="pool", path="daemon/pool", message="no child"),)
+            ),
+            "1.2.3",
+        ),
+        "failure",
+        "pool: no child",
+    ),
+    (storage.judge_journal(journal(), 256), "ok", "quick_check: ok"),
+    (storage.judge_journal(journal(check="row 7 missing"), 256), "failure", "row 7 missing"),
+    (storage.judge_journal(journal(log_mb=900.0), 256), "warning", "log 900.0 MB"),
+    (storage.judge_journal(journal(mode=0o640), 256), "warning", "mode 0640"),
     (service.judge_unit(unit_with(), Settings()), "ok", "KillMode=process"),
     (service.judge_unit(unit_with("TimeoutStopSec=5"), Settings()), "failure", "cut off"),
     (

@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from agentd.figures import here
+from agentd.figures.families import CHILD_ANSWER
 from agentd.logs.record import EXCEPTION
 from agentd.protocol.frames import LogValue
 from agentd.protocol.ids import ChildId
@@ -363,3 +365,31 @@ def test_an_idle_child_is_not_weighed() -> None:
     run_virtual(scenario())
 
     assert child.kills == []
+
+
+def test_the_answers_of_children_with_a_job_are_measured() -> None:
+    """Each of them; a warm one's are not, for nobody waits for it."""
+    here.take()
+
+    async def beat() -> None:
+        async with watched(FakeChild("c1"), FakeChild("c2", state="idle")):
+            await asyncio.sleep(20.5)
+
+    run_virtual(beat())
+
+    [(_, counts, total)] = here.bins(CHILD_ANSWER)
+    assert (counts[-1], total) == (20, 0.0)
+
+
+def test_the_latest_sample_of_a_childs_memory_is_known() -> None:
+    """While it is there."""
+
+    async def sample() -> list[float | None]:
+        async with watched(FakeChild("c1"), memory=[40.0, 41.0]) as health:
+            before = health.memory_mb(ChildId("c1"))
+            await asyncio.sleep(11.0)
+            after = health.memory_mb(ChildId("c1"))
+            health.discharge(ChildId("c1"))
+            return [before, after, health.memory_mb(ChildId("c1"))]
+
+    assert run_virtual(sample()) == [None, 41.0, None]
