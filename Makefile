@@ -42,6 +42,7 @@ demo: server ## a spoken conversation with an assistant on local models
 	@$(PY) examples/demo.py
 
 test: lint server ## lint, then all tests, with coverage of child processes
+	@packaging/chromium.sh
 	@rm -rf build/coverage && mkdir -p build/coverage
 	@# A file's tests stay together, and in the order of folders: short ones come last and fill up.
 	@# A worker that dies has failed the run: another in its place would confuse pytest-xdist.

@@ -26,6 +26,7 @@ COMMANDS = {
     "config": "Print each setting and where it came from.",
     "call": "Call a running agent: speak a WAV file to it, record its answer.",
     "status": "Show what the running daemon does, and what is wrong with it.",
+    "top": "Watch the running daemon: slots, jobs, breakers, events.",
     "metrics": "Show the running daemon's figures, or write a dashboard and alerts for them.",
     "jobs": "List jobs, show one with its history, stop one, or move one.",
     "logs": "Show what has happened, of one job or of all; follow it.",

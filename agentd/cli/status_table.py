@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agentd.management.views import DrainView, StatusView
+from agentd.supervision.view import Trouble
 from agentd.supervisor.snapshot import CircuitView
 
 from .shown_text import duration, plural, safe_line
@@ -20,20 +21,9 @@ def status_lines(status: StatusView) -> Iterator[tuple[str, str]]:
     for problem in status.problems:
         yield WRONG, safe_line(f"{problem.part}: {problem.message}")
     for trouble in status.troubles:
-        next_start = (
-            ""
-            if trouble.next_start_in is None
-            else f", next start in {duration(trouble.next_start_in)}"
-        )
-        times = plural(trouble.failures, "failure")
-        yield (
-            TROUBLE,
-            safe_line(
-                f"{trouble.path}: {trouble.state}, {times}{next_start}: {trouble.last_error}"
-            ),
-        )
+        yield TROUBLE, safe_line(trouble_text(trouble))
     for circuit in status.circuits:
-        yield CIRCUIT, safe_line(_circuit(circuit))
+        yield CIRCUIT, safe_line(circuit_text(circuit))
     if status.drain.draining:
         yield "draining", drain_text(status.drain)
     yield "link", _link(status)
@@ -47,7 +37,8 @@ def status_lines(status: StatusView) -> Iterator[tuple[str, str]]:
             safe_line(f"{job.id}  {job.state}, {duration(job.age)} old{resumes}, room {job.room}"),
         )
     for reason, count in sorted(status.refusals.items(), key=lambda item: -item[1]):
-        yield "refused", safe_line(f"{plural(count, 'offer')}: {reason}")
+        if count:
+            yield "refused", safe_line(f"{plural(count, 'offer')}: {reason}")
 
 
 def status_style(name: str) -> str:
@@ -77,9 +68,21 @@ def _daemon(status: StatusView) -> str:
     )
 
 
-def _circuit(circuit: CircuitView) -> str:
+def trouble_text(trouble: Trouble) -> str:
+    """What is not well, and what is done about it."""
+    next_start = (
+        ""
+        if trouble.next_start_in is None
+        else f", next start in {duration(trouble.next_start_in)}"
+    )
+    times = plural(trouble.failures, "failure")
+    return f"{trouble.path}: {trouble.state}, {times}{next_start}: {trouble.last_error}"
+
+
+def circuit_text(circuit: CircuitView, elapsed: float = 0.0) -> str:
+    """A service that fails and what comes next; `elapsed`: seconds since it was told so."""
     if circuit.state == "open":
-        next_step = f"tried again in {duration(circuit.seconds)}"
+        next_step = f"tried again in {duration(max(0.0, circuit.seconds - elapsed))}"
     elif circuit.prober:
         next_step = f"being tried by {circuit.prober}"
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -42,6 +42,8 @@ from .views import (
     ErrorText,
     EventEntry,
     EventPage,
+    FeedEntry,
+    FeedHello,
     JobDetails,
     JobPage,
     PostMortemPage,
@@ -64,6 +66,14 @@ MAX_MESSAGE = 4 * 1024 * 1024
 
 SILENCE_TIMEOUT = 10.0
 """Seconds between two lines of a stream, which come every second."""
+
+FeedMessage = FeedHello | StatusView | FeedEntry
+
+FEED_KINDS: Mapping[str, type[FeedMessage]] = {
+    "hello": FeedHello,
+    "status": StatusView,
+    "event": FeedEntry,
+}
 
 OTHER_VERSION = (
     "it is of another version than this command; ask with the agentd that it was started with, "
@@ -161,21 +171,37 @@ class ControlClient:
 
         Entered when the daemon has begun to tell: what the journal has not by then, comes here.
         """
+        async with self._feed() as messages:
+            await anext(messages, None)  # its hello
+            yield self._decoded(messages, {"event": EventEntry})
+
+    @asynccontextmanager
+    async def watch_feed(self, after: str = "") -> AsyncIterator[AsyncIterator[FeedMessage]]:
+        """How the daemon is whenever that changes, and what happens, until it ends.
+
+        `after`: the id of the last entry that is known, so that none is missed.
+        """
+        async with self._feed(after) as messages:
+            yield self._decoded(messages, FEED_KINDS)
+
+    @asynccontextmanager
+    async def _feed(self, after: str = "") -> AsyncIterator[AsyncIterator[tuple[str, bytes]]]:
         limits = aiohttp.ClientTimeout(sock_connect=self._timeout, sock_read=EVENTS_SILENCE_TIMEOUT)
+        headers = {"Last-Event-ID": after} if after else {}
         with self._told():
-            answer = await self._open().get(EVENTS_PATH, timeout=limits, read_bufsize=MAX_MESSAGE)
+            answer = await self._open().get(
+                EVENTS_PATH, timeout=limits, headers=headers, read_bufsize=MAX_MESSAGE
+            )
         async with answer:
             await self._check(answer)
-            messages = self._messages(answer)
-            await anext(messages, None)  # its hello
-            yield self._events(messages)
+            yield self._messages(answer)
 
-    async def _events(
-        self, messages: AsyncIterator[tuple[str, bytes]]
-    ) -> AsyncIterator[EventEntry]:
+    async def _decoded(
+        self, messages: AsyncIterator[tuple[str, bytes]], kinds: Mapping[str, type[BodyT]]
+    ) -> AsyncIterator[BodyT]:
         async for kind, data in messages:
-            if kind == "event":
-                yield self._decode(data, EventEntry)
+            if kind in kinds:  # a newer daemon may have more
+                yield self._decode(data, kinds[kind])
 
     async def _messages(self, answer: aiohttp.ClientResponse) -> AsyncIterator[tuple[str, bytes]]:
         """Server-sent events: their kind and data, which is one line."""

@@ -28,6 +28,7 @@ from .kept import Kept
 from .listening import BACKLOG, open_sockets, shown_url, take_inherited
 from .metrics import Metrics
 from .mounting import mount
+from .pagefiles import add_page
 from .readiness import Readiness
 from .scrape import add_metrics
 from .tls import make_tls
@@ -86,6 +87,7 @@ class HttpServer:
         app = web.Application(middlewares=guards, client_max_size=MAX_BODY)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
+        add_page(app)
         add_metrics(app, metrics)
         EventsStream(feed).add_to(app)
         mount(app, ControlApi(controls))

@@ -52,6 +52,7 @@ class Command(NamedTuple):
 TABLE = (
     Command(("status",)),
     Command(("status", "--tree")),
+    Command(("top", "--once")),
     Command(("jobs",), reads_journal=True),
     Command(("jobs", "show", "AJ_1"), reads_journal=True),
     Command(("jobs", "stop", "AJ_1")),

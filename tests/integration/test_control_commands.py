@@ -132,6 +132,18 @@ async def test_names_from_outside_do_not_steer_the_terminal(
     assert text.count(r"\x1b[2J\x9b2J[red]\n") == 3
 
 
+async def test_top_prints_one_frame_where_there_is_no_terminal(
+    controls: ScriptedControls, capsys: Printed
+) -> None:
+    """For a pipe, a log, `watch`."""
+    assert await run("top") == ExitCode.OK
+
+    text = capsys.readouterr().out
+    for words in ("clerk  healthy  registered", "up 1 h 2 min", "AJ_1      running   12.0 s"):
+        assert words in text
+    assert "\x1b" not in text
+
+
 # -- metrics -------------------------------------------------------------------------
 
 
@@ -169,7 +181,7 @@ async def test_figures_are_shown_as_prometheus_reads_them(counting: Tally, capsy
 
 @pytest.mark.parametrize(
     "arguments",
-    [["status"], ["drain"], ["reload"], ["metrics"], ["jobs", "stop", "AJ_1"], ["jobs"]],
+    [["status"], ["drain"], ["reload"], ["metrics"], ["jobs", "stop", "AJ_1"], ["jobs"], ["top"]],
 )
 def test_without_a_daemon_the_error_says_where_was_looked(
     arguments: list[str], workdir: Path, capsys: Printed
