@@ -58,14 +58,21 @@ find_uv() {
     echo "$uv"
 }
 
-# tests/systemd boots a real systemd, where it may: as root, on Linux. Without one it is skipped.
-get_systemd() {
-    [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ] && ! [ -x /lib/systemd/systemd ] || return 0
-    command -v apt-get >/dev/null || return 0
-    say "the tests of the service need systemd: apt-get install systemd"
+# What only tests need, and only where they may install it: as root, on Debian. Without systemd, a
+# sound system or Flite, the tests of those are skipped, with the reason.
+get_test_packages() {
+    [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 0
+    local packages=() libraries
+    libraries=$(ldconfig -p)
+    [ -x /lib/systemd/systemd ] || packages+=(systemd)
+    grep -q 'libflite\.so\.1 ' <<<"$libraries" || packages+=(libflite1)
+    grep -q 'libportaudio\.so\.2 ' <<<"$libraries" && command -v pulseaudio >/dev/null ||
+        packages+=(libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins)
+    [ ${#packages[@]} -gt 0 ] || return 0
+    say "for tests alone: apt-get install ${packages[*]}"
     DEBIAN_FRONTEND=noninteractive sh -c \
-        "apt-get update && apt-get install -y --no-install-recommends systemd" </dev/null >&2 ||
-        say "it could not be installed, so those tests are skipped"
+        "apt-get update -qq && apt-get install -y -qq --no-install-recommends ${packages[*]}" \
+        </dev/null >&2 || say "they could not be installed, so those tests are skipped"
 }
 
 python=$(find_python)
@@ -75,7 +82,7 @@ fi
 
 uv=$(find_uv "$python")
 extras=(--extra dev --extra codecs --extra mcp --extra otel)
-get_systemd
+get_test_packages
 
 say "making .venv with $python (${extras[*]})"
 # --python-preference: never fetch an interpreter, the one that was found above is good.

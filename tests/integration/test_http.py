@@ -21,7 +21,7 @@ from agentd.errors import PortBusy, SettingsError
 from agentd.management import answers, attempts, connections, server
 from agentd.management.views import StatusView
 from agentd.settings.model import HttpSettings
-from tests.support.http import VIEW, WITH_TOKEN, WORD, Scripted, asking, served
+from tests.support.http_client import VIEW, WITH_TOKEN, WORD, Scripted, asking, served
 
 SOON = 20.0
 STATUS_PATH = "/api/v1/status"

@@ -13,7 +13,7 @@ import pytest
 from agentd.daemon.exits import ExitCode
 from tests.support.daemon import Daemon, running_daemon, write_app
 from tests.support.fake_livekit import FakeLiveKit
-from tests.support.http import WITH_TOKEN, WORD
+from tests.support.http_client import WITH_TOKEN, WORD
 
 APP = """\
 from agentd import AgentServer

@@ -18,7 +18,7 @@ import uvloop
 from agentd.management import events_stream, feed
 from agentd.management.control_server import ControlServer
 from agentd.management.views import DrainView
-from tests.support.http import Scripted, asking, happen, served
+from tests.support.http_client import Scripted, asking, happen, served
 
 SOON = 20.0
 

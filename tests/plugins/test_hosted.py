@@ -20,6 +20,7 @@ from agentd_moonshine import STT as Moonshine
 from agentd_piper import TTS as Piper
 from agentd_smartturn import EndOfTurn
 from tests.plugins.llm_contract import conversation
+from tests.plugins.test_flite import needs_flite
 from tests.support.changes import Changes
 from tests.support.model_files import DOWNLOAD_TIMEOUT, have
 from tests.support.model_host import hosting
@@ -64,6 +65,7 @@ async def test_what_is_spoken_is_judged_and_recognised_in_the_host(socket: Path)
     assert {thread.name for thread in set(threading.enumerate()) - threads} <= {"asyncio_0"}
 
 
+@needs_flite
 async def test_voices_of_two_kinds_speak_side_by_side(socket: Path) -> None:
     """Each is a model of its own, although both are TTS."""
     with Changes() as changes:

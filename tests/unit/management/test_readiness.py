@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from agentd.management.health import DaemonView, LinkView
 from agentd.management.readiness import judge_readiness
-from tests.support.http import VIEW
+from tests.support.http_client import VIEW
 
 POOL = VIEW.pool
 COLD = replace(POOL, idle=0)
