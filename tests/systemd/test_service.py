@@ -316,7 +316,8 @@ async def test_an_upgrade_waits_for_running_calls(
         await upgrading
 
     await records.wait_for(since=seen, AGENTD_ACTION="ready")
-    assert state(machine)["ActiveState"] == "active"
+    await machine.until_state(UNIT, "active")
+    await machine.until_state("agentd.socket", "active")
 
 
 async def test_a_purge_leaves_nothing_but_the_user(machine: Machine) -> None:
