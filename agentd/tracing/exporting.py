@@ -54,14 +54,18 @@ class TellingExporter(SpanExporter):
         self._outcomes = outcomes
         self._told = False
         self._heard: list[str] = []
-        # It tells of every batch; we tell once, with what it says.
         self._library = logging.getLogger(trace_exporter.__name__)
-        self._library.addFilter(self._overhear)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """See SpanExporter."""
         self._heard.clear()
-        result = self._inner.export(spans)
+        # It tells of every batch; we tell once, with what it says. For this long only: what an
+        # exporter of the app's says is not ours to keep.
+        self._library.addFilter(self._overhear)
+        try:
+            result = self._inner.export(spans)
+        finally:
+            self._library.removeFilter(self._overhear)
         if result is SpanExportResult.SUCCESS:
             self._outcomes.sent += len(spans)
         elif not self._told:
@@ -79,7 +83,6 @@ class TellingExporter(SpanExporter):
     def shutdown(self) -> None:
         """See SpanExporter."""
         self._inner.shutdown()
-        self._library.removeFilter(self._overhear)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """See SpanExporter."""
