@@ -80,15 +80,14 @@ async def test_scripts_are_talked_and_judged(livekit_server: LiveKitServer, work
         await daemon.wait_ready()
         agent = ("--agent", daemon.agent_name)
 
-        well, badly = await asyncio.gather(
-            call(
-                daemon,
-                livekit_server,
-                *("--script", str(talk), "--callers", "2"),
-                *("--json", str(workdir / "talk.json"), "--html", str(page), *agent),
-            ),
-            call(daemon, livekit_server, *agent, "--script", str(failing), "--json"),
+        # One after the other: three callers at once leave two cores no time to answer in.
+        well = await call(
+            daemon,
+            livekit_server,
+            *("--script", str(talk), "--callers", "2"),
+            *("--json", str(workdir / "talk.json"), "--html", str(page), *agent),
         )
+        badly = await call(daemon, livekit_server, *agent, "--script", str(failing), "--json")
 
     assert well.code == 0, well.out + well.err
     assert "2 of 2 calls as expected" in well.out
@@ -109,7 +108,7 @@ async def test_scripts_are_talked_and_judged(livekit_server: LiveKitServer, work
         "says 'corner kitchen'": True,
         "answers within 0 s": False,
     }
-    assert all(verdicts(thanks).values()), thanks
+    assert all(verdicts(thanks).values()), json.dumps(thanks, indent=1)
     assert verdicts(pressed) == {"silent for 0.5 s": True}
     assert verdicts(end) == {"hangs up": False}
 

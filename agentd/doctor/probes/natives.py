@@ -21,7 +21,6 @@ OPTIONAL = {
     "onnxruntime": "onnxruntime",
     "av": "av",
     "sounddevice": "sounddevice",
-    "systemd.daemon": "systemd-python",
 }
 """Looked at where they are installed."""
 

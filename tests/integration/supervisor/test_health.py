@@ -212,7 +212,8 @@ async def test_a_signal_from_outside_is_reported(
     assert [frame.name for frame in report.frames] == ["Hello", "Ready", "StartJob", "JobStarted"]
     assert report.frames[-1].seconds_before >= 0
     assert report.max_rss_mb is not None
-    assert 5 < report.max_rss_mb < 500
+    # Megabytes: a child begins with the pages of the process that it is forked from, here pytest.
+    assert 5 < report.max_rss_mb < 5000
     assert report.cpu_seconds is not None
     assert report.cpu_seconds > 0
     assert report.lived > 0
