@@ -31,9 +31,9 @@ from agentd_openai.realtime import RealtimeModel
 from tests.matrix.rows import FAULTS, Row
 
 KINDS = RealtimeFaultKind
-ATTEMPT = 0.4
+ATTEMPT = 0.8
 """Seconds to connect, and for a response to go on."""
-DEADLINE = 4.0
+DEADLINE = 12.0
 """Seconds for a turn, whatever happens."""
 CONNECT = APIConnectOptions(max_retry=2, retry_interval=0.1, timeout=ATTEMPT)
 

@@ -43,13 +43,15 @@ def build_package(folder: Path) -> Path:
 
 
 def for_this_machine() -> str:
-    """What a service needs to run a checkout, and a Python, that may be below somebody's home."""
+    """What a service needs to run a checkout, and a Python, that may be below somebody's home or
+    /tmp, which the unit hides."""
     lines = ["[Service]", f"WatchdogSec={WATCHDOG}"]
     if whole_package() is None:
         lines.append(f"Environment=PYTHONPATH={ROOT}")
-    hidden = [path for path in (sys.base_prefix, str(ROOT)) if path.startswith(HOMES)]
-    if hidden:
-        lines += ["ProtectHome=tmpfs", *(f"BindReadOnlyPaths={path}" for path in hidden)]
+    needed = (sys.base_prefix, str(ROOT))
+    if any(path.startswith(HOMES) for path in needed):
+        lines.append("ProtectHome=tmpfs")
+    lines += [f"BindReadOnlyPaths={path}" for path in needed]
     return "\n".join(lines) + "\n"
 
 
