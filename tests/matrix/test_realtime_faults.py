@@ -31,7 +31,7 @@ from agentd_openai.realtime import RealtimeModel
 from tests.matrix.rows import FAULTS, Row
 
 KINDS = RealtimeFaultKind
-ATTEMPT = 0.8
+ATTEMPT = 0.6
 """Seconds to connect, and for a response to go on."""
 DEADLINE = 12.0
 """Seconds for a turn, whatever happens."""
