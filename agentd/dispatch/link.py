@@ -56,6 +56,11 @@ logger = logging.getLogger("agentd.dispatch")
 BACKOFF_BASE = 0.5
 """Seconds; the first pause is drawn from 0 to this."""
 
+SETTLE_TIME = 1.0
+"""Seconds after an assignment before which no job is said to have ended: livekit-server 1.11 sends
+the assignment, and writes down only then that the job runs (AssignJob in pkg/agent/worker.go). What
+it hears of a job in between is lost, and it takes a job that has crashed at once for a success."""
+
 Phase = Literal["connecting", "registered", "refused", "unreachable", "closed"]
 
 Dial = Callable[[LiveKitSettings, LinkTimings], AbstractAsyncContextManager[Connection]]
@@ -129,6 +134,8 @@ class Link:
             app, agent_name=self._agent_name, deployment=settings.deployment
         )
         self._outbox = Outbox()
+        self._fresh: dict[JobId, float] = {}
+        """When jobs were assigned, as far as that is less than SETTLE_TIME ago."""
         self._report: WorkerReport | None = None
         self._state = LinkState(phase="connecting")
         self._was_registered = False
@@ -284,11 +291,17 @@ class Link:
         self._outbox.keep_only(Kind.JOB_ENDED)
         self._handler.handle_disconnected()
 
+    def _note_assigned(self, job_id: JobId) -> None:
+        at = now()
+        self._fresh = {job: then for job, then in self._fresh.items() if at - then < SETTLE_TIME}
+        self._fresh[job_id] = at
+
     def _handle(self, event: ServerEvent) -> None:
         match event:
             case Offered(offer=offer):
                 self._handler.handle_offer(offer)
             case Assigned(job_id=job_id, job=job, room=room, token=token):
+                self._note_assigned(job_id)
                 url = event.url or self._settings.url
                 self._handler.handle_assignment(job_id, job, room, url, token)
             case Terminated(job_id=job_id):
@@ -316,10 +329,14 @@ class Link:
         return True
 
     def report_job(self, job_id: JobId, status: JobStatus, error: str = "") -> None:
-        """Tell LiveKit how a job does. That one has ended is kept until there is a connection."""
-        kind = Kind.JOB_RUNNING if status == "running" else Kind.JOB_ENDED
-        if self.connected or kind is Kind.JOB_ENDED:
-            self._outbox.put(kind, job_report(job_id, status, error))
+        """Tell LiveKit how a job does. That one has ended is kept until there is a connection,
+        and not said before the server has its job written down (see SETTLE_TIME)."""
+        data = job_report(job_id, status, error)
+        if status != "running":
+            settled_at = self._fresh.pop(job_id, -SETTLE_TIME) + SETTLE_TIME
+            self._outbox.put(Kind.JOB_ENDED, data, delay=settled_at - now())
+        elif self.connected:
+            self._outbox.put(Kind.JOB_RUNNING, data)
 
     def report_worker(self, report: WorkerReport) -> None:
         """Tell LiveKit how full we are: now if it changed, and on each new connection."""

@@ -40,6 +40,7 @@ class Outbox:
         self._limit = limit
         self._waiting: deque[Message] = deque()
         self._in_hand: Message | None = None
+        self._later = 0
         self._filled = asyncio.Event()
         self._emptied = asyncio.Event()
         self._emptied.set()
@@ -47,13 +48,30 @@ class Outbox:
         """Messages lost because the queue was full."""
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._waiting) + self._later
 
-    def put(self, kind: Kind, data: bytes) -> None:
-        """Add a message; never blocks, and may cost an older or less important one."""
-        self._waiting.append(Message(kind, data))
+    def put(self, kind: Kind, data: bytes, *, delay: float = 0.0) -> None:
+        """Add a message; never blocks, and may cost an older or less important one.
+
+        With a delay it joins the others so many seconds later, whatever becomes of the connection
+        meanwhile; where `limit` of them wait for that, at once.
+        """
+        message = Message(kind, data)
+        if delay <= 0 or self._later >= self._limit:
+            self._add(message)
+            return
+        self._later += 1
+        asyncio.get_running_loop().call_later(delay, self._add_late, message)
+        self._note_fill()
+
+    def _add_late(self, message: Message) -> None:
+        self._later -= 1
+        self._add(message)
+
+    def _add(self, message: Message) -> None:
+        self._waiting.append(message)
         if len(self._waiting) > self._limit:
-            self._waiting.remove(min(self._waiting, key=lambda message: message.kind))
+            self._waiting.remove(min(self._waiting, key=lambda each: each.kind))
             self.dropped += 1
         self._note_fill()
 
@@ -81,7 +99,7 @@ class Outbox:
 
     def _note_fill(self) -> None:
         _set_to(self._filled, bool(self._waiting))
-        _set_to(self._emptied, not self._waiting and self._in_hand is None)
+        _set_to(self._emptied, not (self._waiting or self._later or self._in_hand is not None))
 
 
 def _set_to(event: asyncio.Event, value: bool) -> None:

@@ -17,6 +17,10 @@ from agentd.testing.virtual_time import run_virtual
 from agentd.voice.agent import Agent
 
 BREAKS = Misbehaviour.RAISE
+AWAY = [BREAKS] * 50
+"""The service can't be reached, however often it is probed: a pause between two may be short."""
+ONCE = [None, *AWAY]
+"""It can be reached the first time, and after that not."""
 
 
 class Clerk(Agent):
@@ -37,7 +41,6 @@ def on(
     """The scene after a scenario with an adapter of these models."""
 
     async def run() -> Scene:
-        options.setdefault("cooldown", 1000.0)  # where nothing is said of it, it returns to none
         adapter = RealtimeModelFallbackAdapter(models, **options)
         async with Scene(Clerk(), llm=adapter, user_away_timeout=None) as scene:
             await scenario(scene)
@@ -74,7 +77,7 @@ def test_the_first_that_is_well_speaks() -> None:
 
 def test_one_that_does_not_connect_is_passed_over() -> None:
     """Its user does not notice."""
-    first = FakeRealtime(connects=[BREAKS])
+    first = FakeRealtime(connects=AWAY)
     second = FakeRealtime(["I am fine."], hears=["how are you"])
 
     scene = on(one_turn, first, second)
@@ -85,7 +88,7 @@ def test_one_that_does_not_connect_is_passed_over() -> None:
 
 def test_a_reply_that_does_not_begin_is_given_by_the_next() -> None:
     """Whoever asked for it waits no longer than one attempt."""
-    first = FakeRealtime(faults=[Misbehaviour.HANG])
+    first = FakeRealtime(faults=[Misbehaviour.HANG], connects=ONCE)
     second = FakeRealtime(["Hello!"])
 
     scene = on(greet, first, second, attempt_timeout=1.0)
@@ -97,7 +100,9 @@ def test_a_reply_that_does_not_begin_is_given_by_the_next() -> None:
 def test_a_reply_that_breaks_off_is_gone_on_with() -> None:
     """What was heard stays in the history, and the next model is told it and goes on from there."""
     first = FakeRealtime(
-        ["The answer is forty-two, I think."], faults=[Fault(kind=BREAKS, after=0.7)]
+        ["The answer is forty-two, I think."],
+        faults=[Fault(kind=BREAKS, after=0.7)],
+        connects=ONCE,
     )
     second = FakeRealtime(["forty-two, I think."])
 
@@ -111,7 +116,9 @@ def test_a_reply_that_breaks_off_is_gone_on_with() -> None:
 
 def test_without_regenerate_the_user_has_to_ask_again() -> None:
     """The conversation goes on all the same."""
-    first = FakeRealtime(["One two three four five."], faults=[Fault(kind=BREAKS, after=0.5)])
+    first = FakeRealtime(
+        ["One two three four five."], faults=[Fault(kind=BREAKS, after=0.5)], connects=ONCE
+    )
     second = FakeRealtime(["I am fine."], hears=["hello?"])
 
     async def then_ask(scene: Scene) -> None:
@@ -131,7 +138,7 @@ def test_without_regenerate_the_user_has_to_ask_again() -> None:
 
 def test_what_the_user_said_when_it_failed_is_heard_by_the_next() -> None:
     """A turn in the middle of an outage is not lost."""
-    first = FakeRealtime()
+    first = FakeRealtime(connects=ONCE)
     second = FakeRealtime(["I am fine."], hears=["how are you"])
 
     async def fails_while_the_user_speaks(scene: Scene) -> None:
@@ -151,6 +158,7 @@ def test_a_tool_that_was_called_is_not_called_twice() -> None:
     first = FakeRealtime(
         [FakeReply(text="Let me see.", calls=(FakeCall("price", {"item": "tea"}),))],
         faults=[None, BREAKS],
+        connects=ONCE,
     )
     second = FakeRealtime(["Tea costs 3."])
 
@@ -164,7 +172,7 @@ def test_a_tool_that_was_called_is_not_called_twice() -> None:
 
 def test_it_returns_to_the_first_when_that_is_well_again() -> None:
     """In a pause, and with all that was said meanwhile."""
-    first = FakeRealtime(["Back again."], connects=[BREAKS] * 50, hears=["and now"])
+    first = FakeRealtime(["Back again."], connects=AWAY, hears=["and now"])
     second = FakeRealtime(["I am fine."], hears=["how are you"])
 
     async def long(scene: Scene) -> None:
@@ -189,7 +197,7 @@ def test_it_returns_to_the_first_when_that_is_well_again() -> None:
 
 def test_when_all_fail_the_session_ends_with_that() -> None:
     """Within the attempts' time."""
-    models = [FakeRealtime(connects=[BREAKS] * 4) for _ in range(2)]
+    models = [FakeRealtime(connects=AWAY) for _ in range(2)]
 
     async def wait(scene: Scene) -> None:
         await scene.until(8.0)

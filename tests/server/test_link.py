@@ -9,7 +9,7 @@ import pytest
 from livekit import api
 
 from agentd.dispatch.connection import LinkTimings
-from agentd.dispatch.link import Link
+from agentd.dispatch.link import SETTLE_TIME, Link
 from agentd.errors import LiveKitRefused
 from agentd.protocol.app import AppInfo
 from agentd.protocol.ids import JobId
@@ -105,10 +105,9 @@ async def test_the_error_of_a_failed_job_reaches_the_server(
     async with running(link):
         await handler.next("registered")
         job_id = await start_job(backend, link, handler, "fails")
-        # The jobs before and after the report give the server time to note the first as running,
-        # and show that it has read the report.
-        await start_job(backend, link, handler, "fails")
         link.report_job(job_id, "failed", "ValueError: no such voice")
+        await asyncio.sleep(SETTLE_TIME)
+        # Its answer goes out after the report: once it is assigned, the server has read both.
         await start_job(backend, link, handler, "fails")
 
     log = livekit_server.log_path.read_text()

@@ -10,7 +10,7 @@ from typing import Protocol
 import pytest
 from livekit.protocol import agent
 
-from agentd.dispatch.link import Link
+from agentd.dispatch.link import SETTLE_TIME, Link
 from agentd.dispatch.load import WorkerReport, decide_report
 from agentd.protocol.app import AppInfo
 from agentd.protocol.ids import JobId
@@ -153,11 +153,10 @@ class LinkContract:
         room: str,
     ) -> None:
         """The server believes a report: there is nothing left to terminate."""
-        # livekit-server notes a job as running a moment after it sent the assignment, and forgets
-        # a report that comes before: one more job on the same connection lets that moment pass.
         job_id, dispatch_id = await self._start_job(backend, link, handler, agent_name, room)
-        other_id, other_dispatch = await self._start_job(backend, link, handler, agent_name, room)
         link.report_job(job_id, "failed", "ValueError: no such voice")
+        other_id, other_dispatch = await self._start_job(backend, link, handler, agent_name, room)
+        await asyncio.sleep(SETTLE_TIME)
         # An answer goes out after the report, so once its job is assigned both were read.
         await self._start_job(backend, link, handler, agent_name, room)
 

@@ -31,6 +31,10 @@ class ScriptedConnection:
         """The connection is lost."""
         self._incoming.put_nowait(ChannelBroken("the script broke it"))
 
+    def tell(self, message: agent.ServerMessage) -> None:
+        """The server says something."""
+        self._incoming.put_nowait(message.SerializeToString())
+
     def kinds(self) -> list[str | None]:
         """The kinds of messages that were sent."""
         return [message.WhichOneof("message") for message in self.sent]

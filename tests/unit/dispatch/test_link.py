@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from livekit.protocol import agent
 
-from agentd.dispatch.link import Link
+from agentd.dispatch.link import SETTLE_TIME, Link
 from agentd.dispatch.load import decide_report
 from agentd.errors import LiveKitRefused, LiveKitUnreachable, SettingsError
 from agentd.figures import here
@@ -188,6 +188,26 @@ def test_the_end_of_a_job_is_said_on_the_next_connection() -> None:
     ]
 
 
+def test_a_job_that_ends_at_once_is_told_when_the_server_knows_it() -> None:
+    """livekit-server forgets what it hears of a job before it has written it down as running."""
+    scene = Scene(FOREVER)
+    ended: list[int] = []
+
+    async def play() -> None:
+        await scene.handler.next("registered")
+        connection = scene.server.connections[0]
+        connection.tell(agent.ServerMessage(assignment=agent.JobAssignment(job=agent.Job(id=JOB))))
+        await scene.handler.next("assignment")
+        scene.link.report_job(JOB, "failed", "ValueError: boom")
+        for pause in (0.9 * SETTLE_TIME, 0.2 * SETTLE_TIME):
+            await asyncio.sleep(pause)
+            ended.append(connection.kinds().count("update_job"))
+
+    scene.run_for(1, play)
+
+    assert ended == [0, 1]
+
+
 def test_an_answer_without_a_connection_is_void() -> None:
     """The caller learns that the offer is gone; nothing is sent later."""
     scene = Scene(1.0, FOREVER)
@@ -264,12 +284,16 @@ def test_closing_sends_what_waits() -> None:
 
     async def play() -> None:
         await scene.handler.next("registered")
+        connection = scene.server.connections[0]
+        connection.tell(agent.ServerMessage(assignment=agent.JobAssignment(job=agent.Job(id=JOB))))
+        await scene.handler.next("assignment")
         scene.link.report_job(JOB, "completed")
+        scene.link.report_job(JobId("AJ_2"), "completed")
         await scene.link.aclose()
 
     scene.run_for(1, play)
 
-    assert scene.server.connections[0].kinds() == ["register", "ping", "update_job"]
+    assert scene.server.connections[0].kinds() == ["register", "ping", *["update_job"] * 2]
     assert scene.link.state().phase == "closed"
 
 

@@ -6,7 +6,9 @@ import asyncio
 
 import pytest
 
+from agentd.aio.timing import now
 from agentd.dispatch.outbox import Kind, Outbox
+from agentd.testing.virtual_time import run_virtual
 
 
 class Sent:
@@ -18,10 +20,10 @@ class Sent:
 
     async def take_all(self) -> list[bytes]:
         while len(self._outbox):
-            await self._outbox.send_next(self._send)
+            await self._outbox.send_next(self.take)
         return self.data
 
-    async def _send(self, data: bytes) -> None:
+    async def take(self, data: bytes) -> None:
         self.data.append(data)
 
 
@@ -70,6 +72,34 @@ async def test_even_the_ends_of_jobs_are_bounded() -> None:
     outbox.put(Kind.JOB_ENDED, b"3")
 
     assert await Sent(outbox).take_all() == [b"2", b"3"]
+
+
+def test_a_message_with_a_delay_joins_the_others_later() -> None:
+    """Until then it counts as waiting; a connection that ends meanwhile takes nothing from it."""
+
+    async def scenario() -> list[object]:
+        outbox = Outbox()
+        outbox.put(Kind.JOB_ENDED, b"later", delay=2.0)
+        outbox.put(Kind.ANSWER, b"now")
+        outbox.keep_only(Kind.JOB_ENDED)
+        waiting = len(outbox)
+        sent = await Sent(outbox).take_all()
+        await outbox.wait_empty()
+        return [waiting, sent, now()]
+
+    assert run_virtual(scenario()) == [1, [b"later"], 2.0]
+
+
+async def test_more_delays_than_the_limit_are_not_waited_for() -> None:
+    """A bounded number of messages is put off."""
+    outbox = Outbox(limit=1)
+    outbox.put(Kind.JOB_ENDED, b"first", delay=3600.0)
+    outbox.put(Kind.JOB_ENDED, b"second", delay=3600.0)
+    sent = Sent(outbox)
+
+    await outbox.send_next(sent.take)
+
+    assert (sent.data, len(outbox)) == ([b"second"], 1)
 
 
 async def test_a_message_that_failed_to_go_out_is_first_in_line_again() -> None:
