@@ -57,9 +57,10 @@ BACKOFF_BASE = 0.5
 """Seconds; the first pause is drawn from 0 to this."""
 
 SETTLE_TIME = 1.0
-"""Seconds after an assignment before which no job is said to have ended: livekit-server 1.11 sends
-the assignment, and writes down only then that the job runs (AssignJob in pkg/agent/worker.go). What
-it hears of a job in between is lost, and it takes a job that has crashed at once for a success."""
+"""Seconds after an assignment in which the end of a job may be lost, and is said again after them:
+livekit-server 1.11 sends the assignment, and writes down only then that the job runs (AssignJob in
+pkg/agent/worker.go). What it hears in between it drops, and takes a crashed job for a success. What
+it has heard already it drops as well."""
 
 Phase = Literal["connecting", "registered", "refused", "unreachable", "closed"]
 
@@ -330,13 +331,16 @@ class Link:
 
     def report_job(self, job_id: JobId, status: JobStatus, error: str = "") -> None:
         """Tell LiveKit how a job does. That one has ended is kept until there is a connection,
-        and not said before the server has its job written down (see SETTLE_TIME)."""
+        and said twice where the server may not know the job yet (see SETTLE_TIME)."""
         data = job_report(job_id, status, error)
-        if status != "running":
-            settled_at = self._fresh.pop(job_id, -SETTLE_TIME) + SETTLE_TIME
-            self._outbox.put(Kind.JOB_ENDED, data, delay=settled_at - now())
-        elif self.connected:
-            self._outbox.put(Kind.JOB_RUNNING, data)
+        if status == "running":
+            if self.connected:
+                self._outbox.put(Kind.JOB_RUNNING, data)
+            return
+        self._outbox.put(Kind.JOB_ENDED, data)
+        again_in = self._fresh.pop(job_id, -SETTLE_TIME) + SETTLE_TIME - now()
+        if again_in > 0:
+            self._outbox.put(Kind.JOB_ENDED, data, delay=again_in)
 
     def report_worker(self, report: WorkerReport) -> None:
         """Tell LiveKit how full we are: now if it changed, and on each new connection."""

@@ -384,12 +384,17 @@ class Callers:
 
         Its API never shows them and it sends no event, so this reads its log until then.
         """
+        entry = await self.server_line(f'"jobID": "{job}"', "\tjob ended\t")
+        ended = json.loads(entry.split("\t")[-1])
+        return ended["status"], ended["error"]
+
+    async def server_line(self, *words: str) -> str:
+        """Wait until a line of the server's log has all of these words."""
         async with asyncio.timeout(DEADLINE):
             while True:
                 for entry in self._server.log_path.read_text().splitlines():
-                    if f'"jobID": "{job}"' in entry and "\tjob ended\t" in entry:
-                        ended = json.loads(entry.split("\t")[-1])
-                        return ended["status"], ended["error"]
+                    if all(word in entry for word in words):
+                        return entry
                 await asyncio.sleep(0.05)
 
     async def aclose(self) -> None:
