@@ -1,4 +1,4 @@
-"""Where the commands under test find their daemon, and a script of one."""
+"""Where the commands under test find their daemon; a script of one, and a fake of LiveKit."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from agentd.management.control_server import ControlServer
 from tests.support.controls import ScriptedControls
+from tests.support.fake_livekit import FakeLiveKit
 
 
 @pytest.fixture
@@ -31,3 +32,10 @@ async def controls(workdir: Path) -> AsyncIterator[ScriptedControls]:
     controls = ScriptedControls()
     async with ControlServer(workdir / "control.sock", controls):
         yield controls
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeLiveKit]:
+    """A LiveKit server of the test's own."""
+    async with FakeLiveKit() as server:
+        yield server
