@@ -24,7 +24,7 @@ from msgspec.structs import fields, replace
 
 from agentd.aio.timing import now, within
 from agentd.cli.exits import AskExit
-from agentd.cli.main import COMMANDS, main
+from agentd.cli.main import COMMANDS
 from agentd.daemon.exits import ExitCode
 from agentd.management import answers
 from agentd.management.control_server import ControlServer
@@ -32,7 +32,9 @@ from agentd.management.feed import EventFeed
 from agentd.management.metrics import Metrics
 from agentd.management.metrics_view import MetricsView
 from agentd.management.views import DrainView
-from tests.support.controls import STATUS, ScriptedControls, full_record, history_of
+from tests.support.controls import STATUS, ScriptedControls, full_record, history_of, run
+
+pytestmark = pytest.mark.usefixtures("places")
 
 SOON = 20.0
 
@@ -91,24 +93,6 @@ def typed(command: Command) -> str:
 EACH = pytest.mark.parametrize("command", TABLE, ids=typed)
 EACH_OF_ALL = pytest.mark.parametrize("command", ALL, ids=typed)
 Printed = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(autouse=True)
-def places(monkeypatch: pytest.MonkeyPatch, workdir: Path) -> Path:
-    """No settings but where the directories are; no agentd.toml either."""
-    for name in list(os.environ):
-        if name.startswith(("AGENTD_", "LIVEKIT_")):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(workdir)
-    monkeypatch.setenv("AGENTD_RUNTIME_DIR", str(workdir))
-    monkeypatch.setenv("AGENTD_STATE_DIR", str(workdir / "state"))
-    monkeypatch.setenv("COLUMNS", "200")
-    return workdir
-
-
-async def run(command: Command) -> int:
-    """A command's exit code; it has a loop of its own, so a thread of its own too."""
-    return await within(now() + SOON, asyncio.to_thread(main, list(command.arguments)))
 
 
 def the_error(captured: str) -> str:
@@ -185,7 +169,7 @@ async def test_a_daemon_that_drains(command: Command, workdir: Path, capsys: Pri
     controls.keep(full_record())
 
     async with ControlServer(workdir / "control.sock", controls, metrics=METRICS):
-        code = await run(command)
+        code = await run(*command.arguments)
 
     captured = capsys.readouterr()
     assert code == command.draining
@@ -247,7 +231,7 @@ async def test_a_daemon_that_does_not_know_what_is_asked(
 ) -> None:
     """It is said to be of another version, and what to do about that."""
     async with answering(workdir / "control.sock", answer):
-        code = await run(command)
+        code = await run(*command.arguments)
 
     captured = capsys.readouterr()
     assert (code, captured.out) == (AskExit.UNHEALTHY, "")
@@ -262,7 +246,7 @@ async def test_an_older_daemon_that_can_not_be_followed(
 ) -> None:
     """The same for what is no single answer."""
     async with answering(workdir / "control.sock", older):
-        code = await run(command)
+        code = await run(*command.arguments)
 
     assert code == AskExit.UNHEALTHY
     assert "of another version than this command" in the_error(capsys.readouterr().err)
@@ -281,7 +265,7 @@ async def test_a_later_daemon_tells_more_than_is_understood(
     monkeypatch.setattr(answers, "as_json", lambda body: msgspec.json.encode(grown(body)))
 
     async with ControlServer(workdir / "control.sock", controls, metrics=METRICS):
-        code = await run(command)
+        code = await run(*command.arguments)
 
     captured = capsys.readouterr()
     assert (code, captured.err) == (OK, "")

@@ -35,35 +35,12 @@ from tests.support.controls import (
     ScriptedControls,
     full_record,
     history_of,
+    run,
 )
 
+pytestmark = pytest.mark.usefixtures("places")
+
 SOON = 20.0
-
-
-@pytest.fixture(autouse=True)
-def places(monkeypatch: pytest.MonkeyPatch, workdir: Path) -> Path:
-    """No settings but where the directories are; no agentd.toml either."""
-    for name in list(os.environ):
-        if name.startswith(("AGENTD_", "LIVEKIT_")):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(workdir)
-    monkeypatch.setenv("AGENTD_RUNTIME_DIR", str(workdir))
-    monkeypatch.setenv("AGENTD_STATE_DIR", str(workdir / "state"))
-    monkeypatch.setenv("COLUMNS", "200")
-    return workdir
-
-
-@pytest.fixture
-async def controls(workdir: Path) -> AsyncIterator[ScriptedControls]:
-    """What the daemon in the runtime directory does."""
-    controls = ScriptedControls()
-    async with ControlServer(workdir / "control.sock", controls):
-        yield controls
-
-
-async def run(*arguments: str) -> int:
-    """A command's exit code; it has a loop of its own, so a thread of its own too."""
-    return await within(now() + SOON, asyncio.to_thread(main, list(arguments)))
 
 
 Printed = pytest.CaptureFixture[str]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -26,22 +25,9 @@ async def entry(ctx):
 """
 
 
-@pytest.fixture
-async def fake() -> AsyncIterator[FakeLiveKit]:
-    async with FakeLiveKit() as server:
-        yield server
-
-
 def access(fake: FakeLiveKit) -> dict[str, str]:
-    """What leads a daemon to the fake server."""
-    return {
-        "LIVEKIT_URL": fake.url,
-        "LIVEKIT_API_KEY": fake.api_key,
-        "LIVEKIT_API_SECRET": fake.api_secret,
-        "AGENTD_NUM_IDLE_PROCESSES": "1",
-        "AGENTD_ASSIGNMENT_TIMEOUT": "1",
-        "AGENTD_LOG_FORMAT": "json",
-    }
+    """What leads a daemon to the fake server, with little time for an assignment."""
+    return fake.access | {"AGENTD_ASSIGNMENT_TIMEOUT": "1", "AGENTD_LOG_FORMAT": "json"}
 
 
 async def offer(worker: FakeWorker, number: int) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
 
 from agentd.daemon.exits import ExitCode
 from tests.support.daemon import Daemon, running_daemon, write_app
@@ -26,22 +24,6 @@ async def entry(ctx):
 """
 
 
-@pytest.fixture
-async def fake() -> AsyncIterator[FakeLiveKit]:
-    async with FakeLiveKit() as server:
-        yield server
-
-
-def access(fake: FakeLiveKit) -> dict[str, str]:
-    """What leads a daemon to the fake server."""
-    return {
-        "LIVEKIT_URL": fake.url,
-        "LIVEKIT_API_KEY": fake.api_key,
-        "LIVEKIT_API_SECRET": fake.api_secret,
-        "AGENTD_NUM_IDLE_PROCESSES": "1",
-    }
-
-
 async def get(daemon: Daemon, path: str, **headers: str) -> tuple[int, dict[str, Any]]:
     """What the daemon answers."""
     url = (await daemon.wait_for(action="http_listening"))["url"].removesuffix("/healthz")
@@ -54,7 +36,7 @@ async def test_a_host_that_others_reach_is_not_opened_without_a_token(
 ) -> None:
     """The start ends with what to set; nothing has listened."""
     write_app(workdir, APP)
-    environ = access(fake) | {"AGENTD_HOST": "0.0.0.0"}
+    environ = fake.access | {"AGENTD_HOST": "0.0.0.0"}
     async with running_daemon(workdir, "start", "app.py", environ=environ) as daemon:
         assert await daemon.wait_exit() == ExitCode.SETTINGS
 
@@ -68,7 +50,7 @@ async def test_a_daemon_is_looked_at_and_steered_with_its_token(
     """On every address; what it then does is told by /events; the token is written nowhere."""
     write_app(workdir, APP)
     (workdir / "token").write_text(f"{WORD}\n")
-    environ = access(fake) | {
+    environ = fake.access | {
         "AGENTD_HOST": "0.0.0.0",
         "AGENTD_HTTP_TOKEN_FILE": str(workdir / "token"),
     }

@@ -2,54 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from agentd.aio.timing import now, within
 from agentd.cli.exits import AskExit
-from agentd.cli.main import main
 from agentd.daemon.exits import ExitCode
-from agentd.management.control_server import ControlServer
 from agentd.management.operations import ProcessStacks, StacksRequest, StacksView
 from agentd.management.views import ChildEntry, DrainView, JobDetails
 from agentd.protocol.ids import JobId
 from agentd.protocol.job import JobView
-from tests.support.controls import ScriptedControls, full_record, history_of
+from tests.support.controls import ScriptedControls, full_record, history_of, run
 
-SOON = 20.0
+pytestmark = pytest.mark.usefixtures("places")
+
 Printed = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(autouse=True)
-def places(monkeypatch: pytest.MonkeyPatch, workdir: Path) -> Path:
-    """No settings but where the directories are; no agentd.toml either."""
-    for name in list(os.environ):
-        if name.startswith(("AGENTD_", "LIVEKIT_")):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(workdir)
-    monkeypatch.setenv("AGENTD_RUNTIME_DIR", str(workdir))
-    monkeypatch.setenv("AGENTD_STATE_DIR", str(workdir / "state"))
-    monkeypatch.setenv("COLUMNS", "200")
-    return workdir
-
-
-@pytest.fixture
-async def controls(workdir: Path) -> AsyncIterator[ScriptedControls]:
-    """What the daemon in the runtime directory does."""
-    controls = ScriptedControls()
-    async with ControlServer(workdir / "control.sock", controls):
-        yield controls
-
-
-async def run(*arguments: str) -> int:
-    """A command's exit code; it has a loop of its own, so a thread of its own too."""
-    return await within(now() + SOON, asyncio.to_thread(main, list(arguments)))
 
 
 async def test_a_drain_is_taken_back(controls: ScriptedControls, capsys: Printed) -> None:

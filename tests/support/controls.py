@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from agentd.aio.timing import now, within
+from agentd.cli.main import main
 from agentd.errors import ControlRefused
 from agentd.journal.journal import JournalView
 from agentd.journal.memory import InMemoryStore
@@ -42,6 +44,9 @@ from agentd.protocol.job import JobView
 from agentd.settings.model import LogLevel
 from agentd.supervision.view import ChildView, TreeView
 from agentd.supervisor.snapshot import PoolView, TemplateView
+
+SOON = 20.0
+"""Within which a command ends."""
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.secret-of-a-job"
 """In the assignment of each job that is scripted here."""
@@ -215,6 +220,11 @@ class ScriptedControls:
     def keep(self, *jobs: JobRecord) -> None:
         """The journal knows these jobs."""
         self.store.write(Batch(jobs=jobs))
+
+
+async def run(*arguments: str) -> int:
+    """A command's exit code; it has a loop of its own, so a thread of its own too."""
+    return await within(now() + SOON, asyncio.to_thread(main, list(arguments)))
 
 
 def full_record(name: str = "AJ_1", *, ended: bool = False) -> JobRecord:

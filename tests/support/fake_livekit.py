@@ -169,6 +169,16 @@ class FakeLiveKit:
         self.port = 0
 
     @property
+    def access(self) -> dict[str, str]:
+        """What leads a daemon of one warm child here, as environment."""
+        return {
+            "LIVEKIT_URL": self.url,
+            "LIVEKIT_API_KEY": self.api_key,
+            "LIVEKIT_API_SECRET": self.api_secret,
+            "AGENTD_NUM_IDLE_PROCESSES": "1",
+        }
+
+    @property
     def url(self) -> str:
         """Where workers find it."""
         return f"ws://127.0.0.1:{self.port}"
