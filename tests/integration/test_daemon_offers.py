@@ -102,7 +102,8 @@ async def test_a_job_that_is_assigned_after_the_signal_is_run(
         assert await daemon.wait_exit() == ExitCode.OK
         assert [line["message"] for line in daemon.seen(name="agentd.output")] == ["begin"]
         statuses = [m.update_job.status for m in worker.received if m.HasField("update_job")]
-        assert statuses == [agent.JS_RUNNING, agent.JS_SUCCESS]
+        # Twice: livekit-server may not have heard it within a second of the assignment.
+        assert statuses == [agent.JS_RUNNING, agent.JS_SUCCESS, agent.JS_SUCCESS]
 
 
 async def test_what_is_offered_to_a_draining_daemon_is_declined_and_counted(
