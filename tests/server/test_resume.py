@@ -117,7 +117,12 @@ async def test_a_job_that_dies_too_often_leaves_its_room_as_failed(
         await daemon.wait_ready()
         async with call(livekit_server, callers, daemon) as (job, ear):
             told: list[rtc.DataPacket] = []
-            ear.room.on("data_received", told.append)
+
+            def hear(packet: rtc.DataPacket) -> None:
+                told.append(packet)
+                ear.count()
+
+            ear.room.on("data_received", hear)
             for life in (1, 2):
                 line = await humming(daemon, job["job"], life)
                 os.kill(line["pid"], signal.SIGKILL)
@@ -126,7 +131,9 @@ async def test_a_job_that_dies_too_often_leaves_its_room_as_failed(
             assert ended["reason"].endswith("it was resumed 1 times within 60 s")
             status, error = await callers.verdict(job["job"])
             assert (status, error) == ("JS_FAILED", ended["reason"])
-            await ear.until(lambda: ear.agents == 0, "the ghost to leave")
+            await ear.until(
+                lambda: ear.agents == 0 and told != [], "the ghost to leave, and word of it"
+            )
             ((topic, data),) = [(packet.topic, packet.data) for packet in told]
             assert topic == "agentd.job_failed"
             assert json.loads(data)["error"] == ended["reason"]
