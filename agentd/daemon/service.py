@@ -38,7 +38,6 @@ class Service:
         self._manager = manager
         self._tree = tree
         self._controls: Controls | None = None
-        self._unsubscribe: Callable[[], None] = _nothing
         self._changed = asyncio.Event()
         self._ready = False
         self._reloading = False
@@ -58,7 +57,7 @@ class Service:
         """From now on there is something to tell of."""
         self._controls = controls
         if self.wanted:
-            self._unsubscribe = controls.subscribe(self._changed.set)
+            controls.subscribe(self._changed.set)
 
     def note_ready(self) -> None:
         """Jobs can come."""
@@ -99,21 +98,18 @@ class Service:
     # -- telling ---------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Tell until cancelled."""
-        try:
-            while True:
-                self._changed.clear()
-                status = self._look()
-                self._tell(status)
-                await asyncio.sleep(PACE)
-                if self._owes_ready:
-                    continue
-                if self._needs_time(status):
-                    await wait_event(self._changed, EXTEND_EVERY - PACE)
-                else:
-                    await self._changed.wait()
-        finally:
-            self._unsubscribe()
+        """Tell until cancelled; may be begun anew."""
+        while True:
+            self._changed.clear()
+            status = self._look()
+            self._tell(status)
+            await asyncio.sleep(PACE)
+            if self._owes_ready:
+                continue
+            if self._needs_time(status):
+                await wait_event(self._changed, EXTEND_EVERY - PACE)
+            else:
+                await self._changed.wait()
 
     def note_drain(self) -> None:
         """A drain begins, or was taken back: said at once, since systemd counts from here."""
@@ -194,7 +190,3 @@ def _describe_drain(drain: DrainView) -> str:
 
 def _count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or f'{one}s'}"
-
-
-def _nothing() -> None:
-    return

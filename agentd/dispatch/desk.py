@@ -151,6 +151,10 @@ class JobDesk:
         jobs = (self.book.get(job_id) for job_id in self.running.ids())
         return [job.id for job in jobs if job is not None and not job.fake]
 
+    def knows(self, job_id: JobId) -> bool:
+        """Whether there is such a job, and it is not over."""
+        return job_id in self.book
+
     def view(self) -> list[JobView]:
         """All jobs that are not over, oldest first."""
         return self.book.view()

@@ -32,7 +32,8 @@ class Shown(Struct, frozen=True, kw_only=True):
     kind: Literal["gauge", "counter"] = "gauge"
 
 
-def _yes(value: bool | None) -> Iterator[Sample]:
+def _one(value: float | None) -> Iterator[Sample]:
+    """A figure without labels; nothing where nobody knows it."""
     if value is not None:
         yield (), float(value)
 
@@ -48,21 +49,6 @@ def _jobs(view: MetricsView) -> Iterator[Sample]:
             yield (state,), view.jobs.get(state, 0)
 
 
-def _slots(view: MetricsView) -> Iterator[Sample]:
-    if view.pool is not None:
-        yield (), view.pool.slots
-
-
-def _slots_used(view: MetricsView) -> Iterator[Sample]:
-    if view.pool is not None:
-        yield (), view.slots_used
-
-
-def _slots_free(view: MetricsView) -> Iterator[Sample]:
-    if view.pool is not None:
-        yield (), max(0, view.pool.slots - view.slots_used)
-
-
 def _children(view: MetricsView) -> Iterator[Sample]:
     if view.pool is None:
         return
@@ -74,21 +60,6 @@ def _children(view: MetricsView) -> Iterator[Sample]:
             yield (state,), number
 
 
-def _wanted(view: MetricsView) -> Iterator[Sample]:
-    if view.pool is not None:
-        yield (), view.pool.idle_target
-
-
-def _waiting(view: MetricsView) -> Iterator[Sample]:
-    if view.pool is not None:
-        yield (), view.pool.waiting
-
-
-def _crash_loop(view: MetricsView) -> Iterator[Sample]:
-    if view.pool is not None:
-        yield (), float(bool(view.pool.failing))
-
-
 def _memory(view: MetricsView) -> Iterator[Sample]:
     for slot, used in view.memory.items():
         yield (str(slot),), used * MB
@@ -97,36 +68,6 @@ def _memory(view: MetricsView) -> Iterator[Sample]:
 def _declined(view: MetricsView) -> Iterator[Sample]:
     for reason, times in view.refusals.items():
         yield (reason,), times
-
-
-def _link_up(view: MetricsView) -> Iterator[Sample]:
-    if view.link is not None:
-        yield (), float(view.link.up)
-
-
-def _link_dropped(view: MetricsView) -> Iterator[Sample]:
-    if view.link is not None:
-        yield (), view.link.dropped
-
-
-def _journal_waiting(view: MetricsView) -> Iterator[Sample]:
-    if view.journal is not None:
-        yield (), view.journal.waiting
-
-
-def _journal_on_disk(view: MetricsView) -> Iterator[Sample]:
-    if view.journal is not None:
-        yield (), float(view.journal.kept == "disk")
-
-
-def _readers(view: MetricsView) -> Iterator[Sample]:
-    if view.feed is not None:
-        yield (), view.feed.readers
-
-
-def _readers_dropped(view: MetricsView) -> Iterator[Sample]:
-    if view.feed is not None:
-        yield (), view.feed.dropped
 
 
 def _parts(tree: TreeView | None) -> Iterator[tuple[str, bool, int]]:
@@ -170,17 +111,17 @@ SHOWN: tuple[Shown, ...] = (
     Shown(
         name="healthy",
         text="1 while /healthz says ok.",
-        read=lambda view: _yes(view.healthy),
+        read=lambda view: _one(view.healthy),
     ),
     Shown(
         name="ready",
         text="1 while /readyz says that jobs can come.",
-        read=lambda view: _yes(view.ready),
+        read=lambda view: _one(view.ready),
     ),
     Shown(
         name="draining",
         text="1 while nothing new is taken, and what runs may end.",
-        read=lambda view: _yes(view.draining),
+        read=lambda view: _one(view.draining),
     ),
     Shown(
         name="jobs",
@@ -188,13 +129,21 @@ SHOWN: tuple[Shown, ...] = (
         labels=("state",),
         read=_jobs,
     ),
-    Shown(name="slots", text="Jobs that may run at the same time.", read=_slots),
+    Shown(
+        name="slots",
+        text="Jobs that may run at the same time.",
+        read=lambda view: _one(view.pool.slots if view.pool else None),
+    ),
     Shown(
         name="slots_used",
         text="Slots that a job has, was promised, or waits for.",
-        read=_slots_used,
+        read=lambda view: _one(view.slots_used if view.pool else None),
     ),
-    Shown(name="slots_free", text="Slots for which jobs are taken.", read=_slots_free),
+    Shown(
+        name="slots_free",
+        text="Slots for which jobs are taken.",
+        read=lambda view: _one(max(0, view.pool.slots - view.slots_used) if view.pool else None),
+    ),
     Shown(
         name="children",
         text="Children by state. idle ones are warm, reserved ones promised to a job, running "
@@ -205,17 +154,17 @@ SHOWN: tuple[Shown, ...] = (
     Shown(
         name="children_wanted",
         text="Warm children that are to be kept (num_idle_processes).",
-        read=_wanted,
+        read=lambda view: _one(view.pool.idle_target if view.pool else None),
     ),
     Shown(
         name="jobs_waiting",
         text="Jobs that wait for a warm child: new ones, and those that are to go on.",
-        read=_waiting,
+        read=lambda view: _one(view.pool.waiting if view.pool else None),
     ),
     Shown(
         name="crash_loop",
         text="1 while no child can be expected to become warm: starts fail, or there is no app.",
-        read=_crash_loop,
+        read=lambda view: _one(bool(view.pool.failing) if view.pool else None),
     ),
     Shown(
         name="child_memory_bytes",
@@ -230,29 +179,37 @@ SHOWN: tuple[Shown, ...] = (
         kind="counter",
         read=_declined,
     ),
-    Shown(name="link_up", text="1 while LiveKit has this worker registered.", read=_link_up),
+    Shown(
+        name="link_up",
+        text="1 while LiveKit has this worker registered.",
+        read=lambda view: _one(view.link.up if view.link else None),
+    ),
     Shown(
         name="link_messages_dropped",
         text="Messages to LiveKit that were lost because too many waited to be sent.",
         kind="counter",
-        read=_link_dropped,
+        read=lambda view: _one(view.link.dropped if view.link else None),
     ),
     Shown(
         name="journal_waiting",
         text="Records that wait to be written to the journal.",
-        read=_journal_waiting,
+        read=lambda view: _one(view.journal.waiting if view.journal else None),
     ),
     Shown(
         name="journal_on_disk",
         text="1 while the journal is on disk, 0 while it is in memory since the disk failed.",
-        read=_journal_on_disk,
+        read=lambda view: _one(view.journal.kept == "disk" if view.journal else None),
     ),
-    Shown(name="event_readers", text="Who reads /events.", read=_readers),
+    Shown(
+        name="event_readers",
+        text="Who reads /events.",
+        read=lambda view: _one(view.feed.readers if view.feed else None),
+    ),
     Shown(
         name="event_readers_dropped",
         text="Readers of /events that were too slow, and were dropped.",
         kind="counter",
-        read=_readers_dropped,
+        read=lambda view: _one(view.feed.dropped if view.feed else None),
     ),
     Shown(
         name="part_up",

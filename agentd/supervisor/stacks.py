@@ -105,19 +105,23 @@ class StackTaker:
 
         One that does not answer is not well, and asked as `take` does: twice its time at most.
         """
-        gentle = await self._ask(process, STACKS_GENTLY_SIGNAL)
+        gentle = await self._ask(process, gently=True)
         return gentle if gentle.text or gentle.final else await self.take(process)
 
     async def take(self, process: OsProcess) -> Stacks:
         """Ask a process for its stacks; never raises, and takes ANSWER_TIMEOUT at most.
 
-        Who asks while an answer is awaited gets the same one.
+        Who asks while an answer is awaited gets the same one; where that was asked for gently, in
+        vain, it is asked again.
         """
-        return await self._ask(process, STACKS_SIGNAL)
+        return await self._ask(process, gently=False)
 
-    async def _ask(self, process: OsProcess, number: int) -> Stacks:
-        if self._request is not None:
-            return await asyncio.shield(self._request.answer)
+    async def _ask(self, process: OsProcess, *, gently: bool) -> Stacks:
+        while (asked := self._request) is not None:
+            found = await asyncio.shield(asked.answer)
+            if gently or not asked.gently or found.text or found.final:
+                return found
+        number = STACKS_GENTLY_SIGNAL if gently else STACKS_SIGNAL
         if process.status is not None:
             return Stacks(text="", note="no stacks, it is dead", final=True)
         waiting = process_waiting(process.pid)
@@ -127,7 +131,7 @@ class StackTaker:
         if not waiting.catches(number):  # the signal would end it
             note = f"no stacks, it can't be asked for them: {waiting}"
             return Stacks(text="", note=note, final=True)
-        self._request = request = _Request(process.pid)
+        self._request = request = _Request(process.pid, gently=gently)
         try:
             process.signal(number)
             return await asyncio.shield(request.answer)
@@ -141,8 +145,9 @@ class StackTaker:
 class _Request:
     """One question, until its end line, some quiet, or the deadline."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, *, gently: bool) -> None:
         self._pid = pid
+        self.gently = gently
         loop = asyncio.get_running_loop()
         self.answer: asyncio.Future[Stacks] = loop.create_future()
         self._cutter = StackCutter()

@@ -107,6 +107,18 @@ async def test_who_does_not_answer_gently_is_asked_the_other_way() -> None:
     assert "those of its tasks did not come" in stacks.note
 
 
+async def test_who_asks_while_a_gentle_question_has_no_answer_asks_the_other_way() -> None:
+    """An operator who looks must not cost the report of a blocked child its stacks."""
+    async with sick("runs_no_python") as process, asyncio.TaskGroup() as tasks:
+        gentle = tasks.create_task(process.take_gently())
+        await asyncio.sleep(0)
+
+        stacks = await process.take()
+
+    assert "in runs_no_python" in stacks.text
+    assert gentle.result() == stacks
+
+
 async def test_threads_are_shown_where_no_python_code_can_run() -> None:
     """faulthandler needs none; what is missing is said."""
     async with sick("runs_no_python") as process:

@@ -156,6 +156,30 @@ def test_a_daemon_at_rest_tells_nothing_and_a_busy_one_once_a_second() -> None:
     assert 9 <= busy <= 12
 
 
+def test_one_that_the_tree_has_begun_anew_hears_of_changes_too() -> None:
+    """Else a drain would ask for more time but once, and systemd would end it."""
+
+    async def scenario() -> Told:
+        told, controls = Told(), ScriptedControls()
+        service = Service(told, lambda: None)
+        service.attach(controls)
+        service.note_ready()
+        failed = asyncio.create_task(service.run())
+        await asyncio.sleep(5)
+        await cancel_and_wait(failed)
+        running = asyncio.create_task(service.run())
+        await asyncio.sleep(5)
+        controls.show_drain(DRAIN)
+        service.note_drain()
+        await asyncio.sleep(10 * EXTEND_EVERY)
+        await cancel_and_wait(running)
+        return told
+
+    told = run_virtual(scenario())
+
+    assert told.words.count("STOPPING=1") >= 10
+
+
 @pytest.mark.parametrize(
     ("drain", "final"),
     [

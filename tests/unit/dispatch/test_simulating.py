@@ -120,6 +120,26 @@ def test_it_is_shut_down_when_its_time_is_over() -> None:
     assert run_virtual(run()) == ("", "the simulation's 5 s are over")
 
 
+def test_one_whose_time_is_over_before_it_has_a_child_is_shut_down_in_it() -> None:
+    """It would go on for ever: nobody else ends it."""
+
+    async def run() -> tuple[str, str]:
+        office = Office()
+        office.pool.warm.clear()
+        simulations = Simulations(office.desk, office.desk.running.stop)
+        assert simulations.start(OFFER, 1.0) is None
+        await office.wait(2.0)
+        before = office.child.shutdown_reason
+        office.pool.warm.set()
+        await settle()
+        office.start()
+        await office.wait(1.0)
+        await simulations.aclose()
+        return before, office.child.shutdown_reason
+
+    assert run_virtual(run()) == ("", "the simulation's 1 s are over")
+
+
 def test_one_of_an_earlier_daemon_is_given_a_time_of_its_own() -> None:
     """A call of that daemon's is left alone."""
 
