@@ -52,3 +52,10 @@ def test_a_histogram_is_its_number_its_mean_and_a_bound_for_most() -> None:
             value="1 times, mean 99, 95 % > 10",
         ),
     ]
+
+
+def test_a_gauge_without_a_bound_is_shown_as_it_is() -> None:
+    """A limit of the process may be none."""
+    text = "# TYPE process_max_fds gauge\nprocess_max_fds +Inf\n# TYPE x gauge\nx NaN\n"
+
+    assert [row.value for row in rows(read_figures(text))] == ["inf", "nan"]
