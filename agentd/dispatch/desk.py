@@ -14,6 +14,7 @@ from typing import Protocol
 
 from msgspec import structs
 
+from agentd.aio.bell import Bell
 from agentd.aio.tasks import TaskOwner
 from agentd.aio.timing import now, wall_time
 from agentd.errors import AssignmentTimeout, ChildError
@@ -113,8 +114,11 @@ class JobDesk:
         """Offers whose task has not begun, so that the pool knows nothing of them yet."""
         self._assignments = Assignments()
         self._offers = TaskOwner("offers")
+        self._changes = Bell()
+        """Rung when a job begins or is over."""
         children.subscribe(self.report_load)
         self.running.subscribe(self.report_load)
+        self.running.subscribe(self._changes.ring)
         self.book.on_end = self._note_end
 
     def settle(self, settings: JobSettings, livekit: LiveKitSettings, *, ask_app: bool) -> None:
@@ -151,9 +155,11 @@ class JobDesk:
         jobs = (self.book.get(job_id) for job_id in self.running.ids())
         return [job.id for job in jobs if job is not None and not job.fake]
 
-    def knows(self, job_id: JobId) -> bool:
-        """Whether there is such a job, and it is not over."""
-        return job_id in self.book
+    async def until_begun(self, job_id: JobId) -> None:
+        """Wait until a job has a child, or is over: as long as its offer holds, at most."""
+        await self._changes.until(
+            lambda: self.running.child_of(job_id) is not None or job_id not in self.book
+        )
 
     def view(self) -> list[JobView]:
         """All jobs that are not over, oldest first."""
@@ -364,4 +370,5 @@ class JobDesk:
         # One that was never assigned may still be made again: nobody has served its caller.
         if self._watcher is not None and job.assignment is not None and not job.fake:
             self._watcher.job_ended(job.room, dispatch_of(job.assignment.job))
+        self._changes.ring()
         self.report_load()

@@ -25,9 +25,6 @@ JOB_PREFIX = "SIM_"
 DEFAULT_SECONDS = 60.0
 """For one whose own time is not known."""
 
-ASK_AGAIN = 0.5
-"""Seconds until one is asked anew that had no child yet when its time was over."""
-
 
 def simulated_offer(room: str, agent_name: str, metadata: str) -> JobOffer:
     """An offer as LiveKit would make it, of a room that does not exist."""
@@ -62,7 +59,7 @@ class Simulates(Protocol):
 
     def simulate(self, offer: JobOffer) -> Refusal | None: ...
 
-    def knows(self, job_id: JobId) -> bool: ...
+    async def until_begun(self, job_id: JobId) -> None: ...
 
 
 class Simulations:
@@ -94,9 +91,10 @@ class Simulations:
     async def _end_after(self, job_id: JobId, seconds: float) -> None:
         await asyncio.sleep(seconds)
         reason = f"the simulation's {seconds:g} s are over"
-        # One that waits for a child can't be stopped yet, and must not go on for ever once it has.
-        while not self._stop(job_id, reason) and self._desk.knows(job_id):  # noqa: ASYNC110 - rare
-            await asyncio.sleep(ASK_AGAIN)
+        if not self._stop(job_id, reason):
+            # It waits for a child, and must not go on for ever once it has one.
+            await self._desk.until_begun(job_id)
+            self._stop(job_id, reason)
 
     async def aclose(self) -> None:
         """End no more of them. May be repeated."""
