@@ -32,11 +32,9 @@ from agentd.management.feed import EventFeed
 from agentd.management.metrics import Metrics
 from agentd.management.metrics_view import MetricsView
 from agentd.management.views import DrainView
-from tests.support.controls import STATUS, ScriptedControls, full_record, history_of, run
+from tests.support.controls import SOON, STATUS, ScriptedControls, full_record, history_of, run
 
 pytestmark = pytest.mark.usefixtures("places")
-
-SOON = 20.0
 
 OK, REFUSED = ExitCode.OK, AskExit.REFUSED
 

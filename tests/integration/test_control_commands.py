@@ -30,6 +30,7 @@ from agentd.management.health import Problem
 from agentd.management.metrics import Metrics
 from agentd.management.metrics_view import MetricsView
 from tests.support.controls import (
+    SOON,
     STATUS,
     TOKEN,
     ScriptedControls,
@@ -39,8 +40,6 @@ from tests.support.controls import (
 )
 
 pytestmark = pytest.mark.usefixtures("places")
-
-SOON = 20.0
 
 
 Printed = pytest.CaptureFixture[str]

@@ -86,6 +86,14 @@ class Told(ServiceManager):
         return self.hears
 
 
+def ready_service(told: Told, controls: ScriptedControls) -> Service:
+    """That of a daemon to which jobs can come."""
+    service = Service(told, lambda: None)
+    service.attach(controls)
+    service.note_ready()
+    return service
+
+
 def test_a_start_asks_for_more_time_until_it_is_done() -> None:
     """However long the app's import takes: it has a deadline of its own."""
 
@@ -112,9 +120,7 @@ def test_a_drain_asks_for_more_time_until_its_end() -> None:
 
     async def scenario() -> tuple[Told, float]:
         told, controls = Told(), ScriptedControls()
-        service = Service(told, lambda: None)
-        service.attach(controls)
-        service.note_ready()
+        service = ready_service(told, controls)
         running = asyncio.create_task(service.run())
         await asyncio.sleep(50)
         began_at = asyncio.get_running_loop().time()
@@ -137,9 +143,7 @@ def test_a_daemon_at_rest_tells_nothing_and_a_busy_one_once_a_second() -> None:
 
     async def scenario() -> tuple[int, int]:
         told, controls = Told(), ScriptedControls()
-        service = Service(told, lambda: None)
-        service.attach(controls)
-        service.note_ready()
+        service = ready_service(told, controls)
         running = asyncio.create_task(service.run())
         await asyncio.sleep(600)
         at_rest = len(told.words)
@@ -161,9 +165,7 @@ def test_one_that_the_tree_has_begun_anew_hears_of_changes_too() -> None:
 
     async def scenario() -> Told:
         told, controls = Told(), ScriptedControls()
-        service = Service(told, lambda: None)
-        service.attach(controls)
-        service.note_ready()
+        service = ready_service(told, controls)
         failed = asyncio.create_task(service.run())
         await asyncio.sleep(5)
         await cancel_and_wait(failed)
