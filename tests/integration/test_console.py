@@ -9,13 +9,14 @@ import shutil
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from agentd.aio.timing import now, within
 from agentd.audio.pcm import Clip, audible_seconds, silence
 from agentd.audio.wav import read_wav, write_wav
 from agentd.cli.main import main
@@ -269,6 +270,15 @@ async def heard_from(program: asyncio.StreamReader, text: str) -> None:
             assert line, f"it ended without {text!r}"
 
 
+async def subscribed(events: asyncio.StreamReader, stir: Callable[[], Awaitable[object]]) -> None:
+    """Stir the sound server until its events come: when they are subscribed to is not told."""
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            await stir()
+            with suppress(TimeoutError):
+                return await within(now() + 0.5, heard_from(events, "Event "))
+
+
 def sound_server_is_there() -> bool:
     """Whether PulseAudio, its plugin for ALSA and PortAudio are installed."""
     try:
@@ -302,8 +312,9 @@ async def test_microphone_and_loudspeaker_are_real_devices(tmp_path: Path) -> No
             return process
 
         events = await start("pactl", "subscribe", stdout=PIPE)
-        await start("parec", "-d", "speaker.monitor", "--rate=16000", "--channels=1", str(heard))
         assert events.stdout is not None
+        await subscribed(events.stdout, lambda: start("pactl", "info"))
+        await start("parec", "-d", "speaker.monitor", "--rate=16000", "--channels=1", str(heard))
         await heard_from(events.stdout, "'new' on source-output")
         command = (sys.executable, "-m", "agentd", "console", APP, "--metadata", "sound")
         talk = await start(*command, stdout=PIPE)
