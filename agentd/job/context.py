@@ -20,7 +20,7 @@ from agentd.figures import observe
 from agentd.figures.families import ROOM_JOIN
 from agentd.protocol.job import ResumeReason
 from agentd.room.connect import AutoSubscribe
-from agentd.room.leaving import on_leaving
+from agentd.room.leaving import on_deletion, on_leaving
 from agentd.room.participants import (
     DEFAULT_KINDS,
     ParticipantKinds,
@@ -56,6 +56,7 @@ class JobContext:
         self._watch = ParticipantWatch(parts.room, parts.participant_tasks)
         # By the first that is told: what then fails for want of the room is no crash of the job.
         on_leaving(parts.room, lambda: parts.shutdown.request(ROOM_DISCONNECTED))
+        on_deletion(parts.room, lambda: parts.shutdown.request(ROOM_DISCONNECTED))
         parts.room.on("disconnected", self._on_disconnected)
 
     # -- what the job is ---------------------------------------------------------

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from livekit import rtc
+
+DELETION_GRACE = 2.0
+"""Seconds from the word that others had to go because the room was deleted to one's own end there.
+It comes in the same moment, unless the signal connection has broken first: the SDK then connects
+anew, and stands alone in a new room of the same name (livekit 1.2.1)."""
 
 
 def on_leaving(room: rtc.Room, callback: Callable[[], None]) -> Callable[[], None]:
@@ -29,6 +35,16 @@ def on_leaving(room: rtc.Room, callback: Callable[[], None]) -> Callable[[], Non
     room.on("disconnected", gone)
     room.on("connection_state_changed", changed)
     return stop
+
+
+def on_deletion(room: rtc.Room, callback: Callable[[], None]) -> None:
+    """Call back when others have told that the room is deleted, DELETION_GRACE after each."""
+
+    def left(participant: rtc.RemoteParticipant) -> None:
+        if participant.disconnect_reason == rtc.DisconnectReason.ROOM_DELETED:
+            asyncio.get_running_loop().call_later(DELETION_GRACE, callback)
+
+    room.on("participant_disconnected", left)
 
 
 @contextmanager
