@@ -28,7 +28,7 @@ from agentd_openai.realtime import RealtimeModel
 from tests.matrix.rows import FAULTS, Row
 
 KINDS = RealtimeFaultKind
-ATTEMPT = 0.4
+ATTEMPT = 1.0
 """Seconds for a service to connect, and to begin a reply."""
 DEADLINE = 8.0
 """Seconds for a turn, whatever happens, on a slow machine."""
